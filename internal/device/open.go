@@ -1,0 +1,64 @@
+package device
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"imgcls/internal/fault"
+)
+
+// A Kind is a kind of device that this build has.
+type Kind struct {
+	Name string // "cpu", "cuda"
+	// Open opens the index-th device of the kind, or says why there is none.
+	Open func(index int) (Device, error)
+}
+
+// names are the kinds that --device accepts, whichever of them a build has.
+var names = []string{"auto", "cpu", "ref", "cuda", "cuda:N"}
+
+// Open opens the device that spec names: "cpu", "ref", "cuda", "cuda:1", or
+// "auto", which takes the first of the kinds that opens. Its second result says
+// why this device was chosen. A kind asked for by name is never replaced by
+// another.
+func Open(spec string, kinds ...Kind) (dev Device, why string, err error) {
+	name, index, err := parse(spec)
+	if err != nil {
+		return nil, "", err
+	}
+	if name == "auto" {
+		var passed []string
+		for _, k := range kinds {
+			if dev, err = k.Open(0); err == nil {
+				return dev, strings.Join(append(passed, "--device auto"), ", "), nil
+			}
+			passed = append(passed, fmt.Sprintf("no %s: %v", k.Name, err))
+		}
+		return nil, "", fault.New(fault.Device, "--device auto", "", "", "%s", strings.Join(passed, "; "))
+	}
+	for _, k := range kinds {
+		if k.Name == name {
+			dev, err = k.Open(index)
+			return dev, "--device " + spec, err
+		}
+	}
+	return nil, "", fault.New(fault.Device, "--device "+spec, "",
+		"build with `go build -tags cuda ./cmd/imgcls` for it, or use --device cpu",
+		"this binary was built without the %q tag and has no NVIDIA GPU support", name)
+}
+
+// parse splits "cuda:1" into kind and index.
+func parse(spec string) (name string, index int, err error) {
+	name, number, numbered := strings.Cut(spec, ":")
+	valid := name == "auto" || name == "cpu" || name == "ref" || name == "cuda"
+	if numbered {
+		index, err = strconv.Atoi(number)
+		valid = valid && name == "cuda" && err == nil && index >= 0
+	}
+	if !valid {
+		return "", 0, fault.New(fault.Usage, "--device", "", "use one of "+strings.Join(names, ", "),
+			"%s is not a device", fault.Quote(spec))
+	}
+	return name, index, nil
+}

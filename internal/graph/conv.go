@@ -1,0 +1,157 @@
+package graph
+
+import "fmt"
+
+// Conv is the cross-correlation of images x [N,H,W,I] with filters w [O,R,S,I],
+// plus a bias b [O] where a third input is given:
+//
+//	y[n,p,q,o] = b[o] + Σ_{r,s,i} x[n, p·Stride+r−Pad, q·Stride+s−Pad, i] · w[o,r,s,i]
+//
+// Outside x stand zeros. P = (H + 2·Pad − R)/Stride + 1, rounded down; Q likewise.
+type Conv struct {
+	Stride, Pad int
+}
+
+// Infer returns y [N,P,Q,O].
+func (c Conv) Infer(in []Tensor) ([]Tensor, error) {
+	if err := arity(in, 2, 3); err != nil {
+		return nil, err
+	}
+	if err := ranked(in[:2], 4, 4); err != nil {
+		return nil, err
+	}
+	x, w := in[0].Shape, in[1].Shape
+	if x[3] != w[3] {
+		return nil, fmt.Errorf("input has %d channels, filter wants %d", x[3], w[3])
+	}
+	if len(in) == 3 && (len(in[2].Shape) != 1 || in[2].Shape[0] != w[0] || !in[2].Type.Float()) {
+		return nil, fmt.Errorf("bias is %s, filter has %d output channels", in[2], w[0])
+	}
+	p, q, err := window{w[1], w[2], c.Stride, c.Pad, "filter"}.slide(x[1], x[2])
+	if err != nil {
+		return nil, err
+	}
+	return []Tensor{{Shape: []int{x[0], p, q, w[0]}, Type: in[0].Type}}, nil
+}
+
+// Grad uses ConvBackData, ConvBackFilter and ChannelSum.
+func (c Conv) Grad(g *Graph, n Node, dout []Value) []Value {
+	x, w, dy := n.In[0], n.In[1], dout[0]
+	xs, ws := g.Tensor(x).Shape, g.Tensor(w).Shape
+	din := []Value{
+		g.Add(n.Name, ConvBackData{c, xs[1], xs[2]}, w, dy)[0],
+		g.Add(n.Name, ConvBackFilter{c, ws[1], ws[2]}, x, dy)[0],
+	}
+	if len(n.In) == 3 {
+		din = append(din, g.Add(n.Name, ChannelSum{}, dy)[0])
+	}
+	return din
+}
+
+// Flops counts R·S·I multiply-adds per output.
+func (c Conv) Flops(in, out []Tensor) int {
+	return 2 * out[0].Len() * in[1].Len() / in[1].Shape[0]
+}
+
+// ConvBackData is the gradient of Conv with respect to x:
+//
+//	dx[n,h,w,i] = Σ dy[n,p,q,o] · w[o,r,s,i]  over p·Stride+r−Pad = h, q·Stride+s−Pad = w
+//
+// Inputs are w [O,R,S,I] and dy [N,P,Q,O]; H and W are those of x.
+type ConvBackData struct {
+	Conv
+	H, W int
+}
+
+// Infer returns dx [N,H,W,I].
+func (c ConvBackData) Infer(in []Tensor) ([]Tensor, error) {
+	if err := ranked(in, 4, 4); err != nil {
+		return nil, err
+	}
+	w, dy := in[0].Shape, in[1].Shape
+	x := Tensor{Shape: []int{dy[0], c.H, c.W, w[3]}, Type: in[1].Type}
+	return []Tensor{x}, agrees(c.Conv, []Tensor{x, in[0]}, in[1])
+}
+
+// Grad is not supported: no model differentiates twice.
+func (c ConvBackData) Grad(*Graph, Node, []Value) []Value { return nil }
+
+// Flops counts as many as the forward operation.
+func (c ConvBackData) Flops(in, _ []Tensor) int {
+	return 2 * in[1].Len() * in[0].Len() / in[0].Shape[0]
+}
+
+// ConvBackFilter is the gradient of Conv with respect to w:
+//
+//	dw[o,r,s,i] = Σ_{n,p,q} dy[n,p,q,o] · x[n, p·Stride+r−Pad, q·Stride+s−Pad, i]
+//
+// Inputs are x [N,H,W,I] and dy [N,P,Q,O]; R and S are those of w.
+type ConvBackFilter struct {
+	Conv
+	R, S int
+}
+
+// Infer returns dw [O,R,S,I].
+func (c ConvBackFilter) Infer(in []Tensor) ([]Tensor, error) {
+	if err := ranked(in, 4, 4); err != nil {
+		return nil, err
+	}
+	w := Tensor{Shape: []int{in[1].Shape[3], c.R, c.S, in[0].Shape[3]}, Type: F32}
+	return []Tensor{w}, agrees(c.Conv, []Tensor{in[0], w}, in[1])
+}
+
+// Grad is not supported: no model differentiates twice.
+func (c ConvBackFilter) Grad(*Graph, Node, []Value) []Value { return nil }
+
+// Flops counts as many as the forward operation.
+func (c ConvBackFilter) Flops(in, out []Tensor) int {
+	return 2 * in[1].Len() * out[0].Len() / out[0].Shape[0]
+}
+
+// agrees reports whether op yields a tensor shaped like y from the inputs.
+func agrees(op Op, in []Tensor, y Tensor) error {
+	out, err := op.Infer(in)
+	if err != nil {
+		return err
+	}
+	if out[0].Dims() != y.Dims() {
+		return fmt.Errorf("gradient is %s, output is %s", y.Dims(), out[0].Dims())
+	}
+	return nil
+}
+
+// A window slides over an image: R×S wide, by Stride, over Pad rows and columns
+// of padding on every side.
+type window struct {
+	R, S, Stride, Pad int
+	what              string
+}
+
+// A TooSmall error says that an input is smaller than the window that slides
+// over it: the network is too deep for its pictures.
+type TooSmall struct {
+	H, W int // the input
+	R, S int // the window
+	Pad  int
+	What string // "filter" or "window"
+}
+
+func (e *TooSmall) Error() string {
+	padded := ""
+	if e.Pad > 0 {
+		padded = fmt.Sprintf(" (and %d of padding on each side)", e.Pad)
+	}
+	return fmt.Sprintf("input %d×%d%s is smaller than the %d×%d %s", e.H, e.W, padded, e.R, e.S, e.What)
+}
+
+// slide returns the number of places, rounded down.
+func (k window) slide(h, w int) (p, q int, err error) {
+	if k.R < 1 || k.S < 1 || k.Stride < 1 || k.Pad < 0 || k.R > mostElements || k.S > mostElements || k.Pad > mostElements {
+		return 0, 0, fmt.Errorf("%s %d×%d with stride %d and padding %d makes no sense", k.what, k.R, k.S, k.Stride, k.Pad)
+	}
+	h2, w2 := h+2*k.Pad, w+2*k.Pad
+	if h2 < k.R || w2 < k.S {
+		return 0, 0, &TooSmall{h, w, k.R, k.S, k.Pad, k.what}
+	}
+	return (h2-k.R)/k.Stride + 1, (w2-k.S)/k.Stride + 1, nil
+}

@@ -1,0 +1,72 @@
+package graph
+
+import "fmt"
+
+// MatMul is the product of two matrices, plus a bias [N] on each row where a
+// third input is given:
+//
+//	y[m,n] = bias[n] + Σ_k a[m,k]·b[k,n]
+//
+// TransA says that a lies in memory as [K,M], TransB that b lies as [N,K]. A
+// linear layer with PyTorch's weight [O,I] is MatMul{TransB: true}.
+type MatMul struct {
+	TransA, TransB bool
+}
+
+// Infer returns y [M,N].
+func (m MatMul) Infer(in []Tensor) ([]Tensor, error) {
+	if err := arity(in, 2, 3); err != nil {
+		return nil, err
+	}
+	if err := ranked(in[:2], 2, 2); err != nil {
+		return nil, err
+	}
+	rows, k := in[0].Shape[0], in[0].Shape[1]
+	if m.TransA {
+		rows, k = k, rows
+	}
+	kb, cols := in[1].Shape[0], in[1].Shape[1]
+	if m.TransB {
+		kb, cols = cols, kb
+	}
+	if k != kb {
+		return nil, fmt.Errorf("input has %d features, weight wants %d", k, kb)
+	}
+	if len(in) == 3 && (len(in[2].Shape) != 1 || in[2].Shape[0] != cols || !in[2].Type.Float()) {
+		return nil, fmt.Errorf("bias is %s, product has %d columns", in[2], cols)
+	}
+	return []Tensor{{Shape: []int{rows, cols}, Type: in[0].Type}}, nil
+}
+
+// Grad is two more products, written so that nothing is transposed in memory.
+func (m MatMul) Grad(g *Graph, n Node, dout []Value) []Value {
+	a, b, dy := n.In[0], n.In[1], dout[0]
+	product := func(transA, transB bool, a, b Value) Value {
+		return g.Add(n.Name, MatMul{transA, transB}, a, b)[0]
+	}
+	var da, db Value
+	if m.TransA {
+		da = product(m.TransB, true, b, dy)
+	} else {
+		da = product(false, !m.TransB, dy, b)
+	}
+	if m.TransB {
+		db = product(true, m.TransA, dy, a)
+	} else {
+		db = product(!m.TransA, false, a, dy)
+	}
+	din := []Value{da, db}
+	if len(n.In) == 3 {
+		din = append(din, g.Add(n.Name, ChannelSum{}, dy)[0])
+	}
+	return din
+}
+
+// Flops counts K multiply-adds for each element of y.
+func (m MatMul) Flops(in, out []Tensor) int {
+	k := in[0].Shape[1]
+	if m.TransA {
+		k = in[0].Shape[0]
+	}
+	return 2 * k * out[0].Len()
+}

@@ -1,0 +1,105 @@
+package layers
+
+import "imgcls/internal/graph"
+
+// Conv is a convolution with square filters, followed by a bias. Parameters:
+// weight [Out,Kernel,Kernel,I], bias [Out].
+type Conv struct {
+	Out, Kernel int
+	Stride      int // 0 means 1
+	Pad         int
+	NoBias      bool
+}
+
+// Apply maps [N,H,W,I] to [N,P,Q,Out].
+func (c Conv) Apply(s *Scope, x graph.Value) graph.Value {
+	in := channels(s, x)
+	fan := FanIn(c.Kernel * c.Kernel * in)
+	inputs := []graph.Value{x, s.Param("weight", fan, c.Out, c.Kernel, c.Kernel, in)}
+	if !c.NoBias {
+		inputs = append(inputs, s.Param("bias", fan, c.Out))
+	}
+	return s.Add(graph.Conv{Stride: max(c.Stride, 1), Pad: c.Pad}, inputs...)
+}
+
+// Linear is a product with a matrix, followed by a bias. Parameters: weight
+// [Out,I], bias [Out].
+type Linear struct {
+	Out    int // or Classes
+	NoBias bool
+}
+
+// Apply maps [N,I] to [N,Out].
+func (l Linear) Apply(s *Scope, x graph.Value) graph.Value {
+	if l.Out == Classes {
+		l.Out = s.classes
+	}
+	in := channels(s, x)
+	fan := FanIn(in)
+	inputs := []graph.Value{x, s.Param("weight", fan, l.Out, in)}
+	if !l.NoBias {
+		inputs = append(inputs, s.Param("bias", fan, l.Out))
+	}
+	return s.Add(graph.MatMul{TransB: true}, inputs...)
+}
+
+// channels returns the last extent of x, and 1 where a failed graph has none.
+func channels(s *Scope, x graph.Value) int {
+	if shape := s.Shape(x); len(shape) > 0 {
+		return shape[len(shape)-1]
+	}
+	return 1
+}
+
+// MaxPool takes the maximum of square windows.
+type MaxPool struct {
+	Kernel int
+	Stride int // 0 means Kernel: windows side by side
+	Pad    int
+}
+
+// Apply maps [N,H,W,C] to [N,P,Q,C].
+func (m MaxPool) Apply(s *Scope, x graph.Value) graph.Value {
+	stride := m.Stride
+	if stride == 0 {
+		stride = m.Kernel
+	}
+	return s.Add(graph.MaxPool{Kernel: m.Kernel, Stride: stride, Pad: m.Pad}, x)
+}
+
+// ReLU is max(x, 0).
+type ReLU struct{}
+
+// Apply keeps the shape.
+func (ReLU) Apply(s *Scope, x graph.Value) graph.Value {
+	return s.Add(graph.Act{Kind: graph.ReLU}, x)
+}
+
+// Flatten makes one row of features of each sample.
+type Flatten struct{}
+
+// Apply maps [N,H,W,C] to [N, H·W·C].
+func (Flatten) Apply(s *Scope, x graph.Value) graph.Value {
+	t := s.graph.Tensor(x)
+	if len(t.Shape) == 0 {
+		return x
+	}
+	return s.Add(graph.Reshape{Shape: []int{t.Shape[0], t.Len() / t.Shape[0]}}, x)
+}
+
+// Seq applies layers one after another.
+type Seq []Named
+
+// Named is a layer with its name in the path; an empty name adds none.
+type Named struct {
+	Name  string
+	Layer Layer
+}
+
+// Apply applies each layer to the result of the one before.
+func (q Seq) Apply(s *Scope, x graph.Value) graph.Value {
+	for _, l := range q {
+		x = l.Layer.Apply(s.Sub(l.Name), x)
+	}
+	return x
+}

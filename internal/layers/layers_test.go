@@ -1,0 +1,103 @@
+package layers
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"imgcls/internal/graph"
+)
+
+func apply(l Layer, classes int, shape ...int) (*graph.Graph, *Scope, graph.Value) {
+	g := graph.New()
+	s := NewScope(g, classes)
+	x := g.Input("x", graph.F32, shape...)
+	return g, s, l.Apply(s, x)
+}
+
+func TestShapesAndNames(t *testing.T) {
+	net := Seq{
+		{"stem", Seq{{"conv", Conv{Out: 8, Kernel: 3, Stride: 2, Pad: 1}}, {"", ReLU{}}}},
+		{"pool", MaxPool{Kernel: 3, Stride: 2, Pad: 1}},
+		{"", Flatten{}},
+		{"fc", Linear{Out: Classes, NoBias: true}},
+	}
+	g, _, y := apply(net, 7, 2, 9, 11, 3)
+	if g.Err() != nil {
+		t.Fatal(g.Err())
+	}
+	if got := g.Tensor(y).Dims(); got != "2×7" {
+		t.Errorf("output %s, want 2×7", got)
+	}
+	var names []string
+	for _, p := range g.Params() {
+		names = append(names, g.Tensor(p).Name+" "+g.Tensor(p).Dims())
+	}
+	want := []string{"stem.conv.weight 8×3×3×3", "stem.conv.bias 8", "fc.weight 7×72"}
+	if !slices.Equal(names, want) {
+		t.Errorf("parameters %v, want %v", names, want)
+	}
+}
+
+func TestSameNameSameParameter(t *testing.T) {
+	g := graph.New()
+	x := g.Input("x", graph.F32, 1, 5)
+	Linear{Out: 3}.Apply(NewScope(g, 3).Sub("fc"), x)
+	g.Begin("second")
+	Linear{Out: 3}.Apply(NewScope(g, 3).Sub("fc"), x)
+	if n := len(g.Params()); n != 2 || g.Err() != nil {
+		t.Errorf("%d parameters (%v), want 2", n, g.Err())
+	}
+	Linear{Out: 4}.Apply(NewScope(g, 3).Sub("fc"), x)
+	if g.Err() == nil || !strings.Contains(g.Err().Error(), "fc.weight") {
+		t.Errorf("two shapes under one name: %v", g.Err())
+	}
+}
+
+func TestErrorNamesTheLayer(t *testing.T) {
+	for _, c := range []struct {
+		net  Layer
+		want string
+	}{
+		{Seq{{"a", Conv{Out: 1, Kernel: 3}}, {"b", Seq{{"c", Conv{Out: 1, Kernel: 9}}}}}, "b.c: input 6×6 is smaller than the 9×9 filter"},
+		{Seq{{"fc", Linear{Out: 2}}}, "fc: input 0 is f32 1×8×8×3"},
+		{Seq{{"a", Conv{Out: 0, Kernel: 3}}}, "a.weight: shape 0×3×3×3"},
+		{Seq{{"p", MaxPool{Kernel: 2, Stride: 1, Pad: 5}}}, "p: window"},
+	} {
+		g, _, _ := apply(c.net, 2, 1, 8, 8, 3)
+		if g.Err() == nil || !strings.Contains(g.Err().Error(), c.want) {
+			t.Errorf("error %v, want %q", g.Err(), c.want)
+		}
+	}
+}
+
+// PyTorch draws weights and biases from U(−1/√fan, 1/√fan); a uniform of that
+// width has deviation bound/√3.
+func TestInitialValues(t *testing.T) {
+	g, s, _ := apply(Seq{{"fc", Linear{Out: 400}}}, 2, 1, 100)
+	weight := g.Named("fc.weight")
+	a, b := make([]float32, 40000), make([]float32, 40000)
+	s.Initialize(weight, 1, a)
+	s.Initialize(weight, 1, b)
+	if !slices.Equal(a, b) {
+		t.Error("the same seed gives other values")
+	}
+	s.Initialize(weight, 2, b)
+	if slices.Equal(a, b) {
+		t.Error("another seed gives the same values")
+	}
+	var sum, squares float64
+	for _, v := range a {
+		if v < -0.1 || v >= 0.1 {
+			t.Fatalf("value %v outside [−0.1, 0.1)", v)
+		}
+		sum += float64(v)
+		squares += float64(v) * float64(v)
+	}
+	n := float64(len(a))
+	deviation := math.Sqrt(squares / n)
+	if want := 0.1 / math.Sqrt(3); math.Abs(sum/n) > 5*want/math.Sqrt(n) || math.Abs(deviation-want) > 0.01*want {
+		t.Errorf("mean %v, deviation %v, want 0 and %v", sum/n, deviation, want)
+	}
+}

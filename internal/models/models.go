@@ -1,0 +1,53 @@
+// Package models holds the networks that imgcls knows, one short file each,
+// with the recipe that trains it beside it.
+package models
+
+import (
+	"imgcls/internal/fault"
+	"imgcls/internal/layers"
+	"imgcls/internal/optim"
+)
+
+// A Model is a network without its data: class count and input size follow from
+// what it is trained on.
+type Model struct {
+	Name  string
+	About string // one line for `imgcls models`
+	Net   layers.Layer
+	// Recipe trains the model on anything; On holds the recipes for data sets
+	// that want another.
+	Recipe Recipe
+	On     map[string]Recipe
+}
+
+// A Recipe is how a model is trained unless flags say otherwise.
+type Recipe struct {
+	Epochs    int
+	Batch     int
+	Optimizer optim.SGD
+	Size      int       // height and width of pictures where the data do not say
+	Mean, Std []float64 // for each channel of pictures scaled to 0 … 1
+}
+
+// All lists the models, the default first.
+var All = []Model{CifarNet}
+
+// Lookup returns the model of that name.
+func Lookup(name string) (Model, error) {
+	var names string
+	for _, m := range All {
+		if m.Name == name {
+			return m, nil
+		}
+		names += " " + m.Name
+	}
+	return Model{}, fault.New(fault.Usage, "--model", "", "the models are:"+names, "there is no model %s", fault.Quote(name))
+}
+
+// RecipeFor returns the recipe for the data set of that name.
+func (m Model) RecipeFor(data string) Recipe {
+	if r, ok := m.On[data]; ok {
+		return r
+	}
+	return m.Recipe
+}

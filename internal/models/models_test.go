@@ -1,0 +1,71 @@
+package models
+
+import (
+	"strings"
+	"testing"
+
+	"imgcls/internal/fault"
+	"imgcls/internal/graph"
+)
+
+func network(size, classes int) Network {
+	r := CifarNet.Recipe
+	return Network{
+		Model:      CifarNet,
+		Classes:    make([]string, classes),
+		Preprocess: Preprocess{Height: size, Width: size, Channels: 3, Resize: Squash, Mean: r.Mean, Std: r.Std},
+	}
+}
+
+// The tutorial's net has 62,006 parameters, under these names.
+func TestCifarNet(t *testing.T) {
+	g := graph.New()
+	n := network(32, 10)
+	logits, _ := n.Forward(g, g.Input("x", graph.U8, 4, 32, 32, 3))
+	if g.Err() != nil || g.Tensor(logits).Dims() != "4×10" {
+		t.Fatalf("logits %s, error %v", g.Tensor(logits).Dims(), g.Err())
+	}
+	want := map[string]string{
+		"conv1.weight": "6×5×5×3", "conv1.bias": "6", "conv2.weight": "16×5×5×6", "conv2.bias": "16",
+		"fc1.weight": "120×400", "fc1.bias": "120", "fc2.weight": "84×120", "fc2.bias": "84",
+		"fc3.weight": "10×84", "fc3.bias": "10",
+	}
+	total := 0
+	for _, p := range g.Params() {
+		t1 := g.Tensor(p)
+		total += t1.Len()
+		if want[t1.Name] != t1.Dims() {
+			t.Errorf("%s is %s, want %s", t1.Name, t1.Dims(), want[t1.Name])
+		}
+		delete(want, t1.Name)
+	}
+	if total != 62006 || len(want) > 0 {
+		t.Errorf("%d parameters, missing %v", total, want)
+	}
+}
+
+func TestTooDeep(t *testing.T) {
+	if err := network(16, 10).Check(); err != nil {
+		t.Errorf("16×16: %v", err)
+	}
+	err := network(13, 10).Check()
+	if fault.KindOf(err) != fault.Usage {
+		t.Fatalf("13×13: %v", err)
+	}
+	for _, part := range []string{"conv2", "4×4", "5×5 filter", "least size is 16×16"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q lacks %q", err, part)
+		}
+	}
+}
+
+func TestLookup(t *testing.T) {
+	if _, err := Lookup("resnet9999"); fault.KindOf(err) != fault.Usage || !strings.Contains(err.Error(), "cifar-net") {
+		t.Errorf("unknown model: %v", err)
+	}
+	for _, m := range All {
+		if got, err := Lookup(m.Name); err != nil || got.Name != m.Name {
+			t.Errorf("%s: %v", m.Name, err)
+		}
+	}
+}

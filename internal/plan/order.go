@@ -1,0 +1,104 @@
+package plan
+
+import (
+	"fmt"
+
+	"imgcls/internal/graph"
+)
+
+// live returns the nodes from which a cell or a result of the entry follows,
+// and marks outputs that nobody reads with the zero Value. This decides which
+// gradients are needed, so that gradient rules never have to ask.
+func live(e graph.Entry) []graph.Node {
+	needed := map[graph.Value]bool{}
+	for _, v := range e.Results {
+		needed[v] = true
+	}
+	keep := make([]bool, len(e.Nodes))
+	for i := len(e.Nodes) - 1; i >= 0; i-- {
+		n := e.Nodes[i]
+		keep[i] = len(n.Set) > 0
+		for _, v := range n.Out {
+			keep[i] = keep[i] || needed[v]
+		}
+		if keep[i] {
+			for _, v := range n.In {
+				needed[v] = true
+			}
+		}
+	}
+	var nodes []graph.Node
+	for i, n := range e.Nodes {
+		if !keep[i] {
+			continue
+		}
+		out := make([]graph.Value, len(n.Out))
+		for j, v := range n.Out {
+			if needed[v] {
+				out[j] = v
+			}
+		}
+		n.Out = out
+		nodes = append(nodes, n)
+	}
+	return nodes
+}
+
+// order returns the nodes with every read of a cell before the node that sets
+// it, and otherwise as they were. The nodes come in an order in which every
+// temporary is made before it is read. To read a view, whose root is in root,
+// is to read what it is a view of.
+func order(nodes []graph.Node, root []graph.Value) ([]graph.Node, error) {
+	made := map[graph.Value]int{}      // temporary → the node that makes it
+	setter := map[graph.Value]int{}    // cell → the node that sets it
+	waits := make([][]int, len(nodes)) // node → the nodes that must run before it
+	for i, n := range nodes {
+		for _, v := range n.Out {
+			made[v] = i
+		}
+		for _, v := range n.Set {
+			v = root[v]
+			if j, twice := setter[v]; twice {
+				return nil, fmt.Errorf("%s and %s set the same cell", nodes[j].Name, n.Name)
+			}
+			setter[v] = i
+		}
+	}
+	for i, n := range nodes {
+		for _, v := range n.In {
+			if j, ok := made[v]; ok {
+				waits[i] = append(waits[i], j)
+			}
+			if j, ok := setter[root[v]]; ok && j != i {
+				waits[j] = append(waits[j], i)
+			}
+		}
+	}
+	const fresh, entered, done = 0, 1, 2
+	state := make([]int, len(nodes))
+	ordered := make([]graph.Node, 0, len(nodes))
+	var visit func(i int) error
+	visit = func(i int) error {
+		switch state[i] {
+		case done:
+			return nil
+		case entered:
+			return fmt.Errorf("%s waits for itself", nodes[i].Name)
+		}
+		state[i] = entered
+		for _, j := range waits[i] {
+			if err := visit(j); err != nil {
+				return err
+			}
+		}
+		state[i] = done
+		ordered = append(ordered, nodes[i])
+		return nil
+	}
+	for i := range nodes {
+		if err := visit(i); err != nil {
+			return nil, err
+		}
+	}
+	return ordered, nil
+}

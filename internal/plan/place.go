@@ -1,0 +1,100 @@
+package plan
+
+import (
+	"cmp"
+	"slices"
+
+	"imgcls/internal/graph"
+)
+
+// A span is the life of one temporary: the nodes from the one that makes it to
+// the last one that reads it.
+type span struct {
+	v           graph.Value
+	first, last int
+	bytes       int
+}
+
+// place gives every tensor an offset. Lasting tensors come first, one after
+// another; behind them each entry lays out its temporaries from the same place,
+// since entries never run at the same time.
+func (m *Module) place() {
+	m.Offset = make([]int, len(m.Tensors))
+	for v := range m.Offset {
+		m.Offset[v] = -1
+	}
+	lasting := 0
+	for v, t := range m.Tensors {
+		if v == 0 || t.Role == graph.Temp {
+			continue
+		}
+		m.Offset[v] = lasting
+		lasting += Stride(t) * max(t.Slots, 1)
+	}
+	m.Arena = lasting
+	for i := range m.Entries {
+		e := &m.Entries[i]
+		e.Bytes = lasting + m.pack(m.spans(e), lasting)
+		m.Arena = max(m.Arena, e.Bytes)
+	}
+	for v, r := range m.Root {
+		m.Offset[v] = m.Offset[r]
+	}
+}
+
+// spans returns the lives of an entry's temporaries. Results live to the end.
+func (m *Module) spans(e *Entry) []span {
+	index := map[graph.Value]int{}
+	var spans []span
+	touch := func(v graph.Value, at int) {
+		v = m.Root[v]
+		if v == 0 || m.Tensors[v].Role != graph.Temp {
+			return
+		}
+		i, ok := index[v]
+		if !ok {
+			i = len(spans)
+			index[v] = i
+			spans = append(spans, span{v, at, at, Stride(m.Tensors[v])})
+		}
+		spans[i].last = at
+	}
+	for at, n := range e.Nodes {
+		for _, v := range n.In {
+			touch(v, at)
+		}
+		for _, v := range n.Out {
+			touch(v, at)
+		}
+	}
+	for _, v := range e.Results {
+		touch(v, len(e.Nodes))
+	}
+	return spans
+}
+
+// pack places the spans from base on, the largest first, each at the lowest
+// offset where it meets no other that lives at the same time. It returns the
+// bytes taken.
+func (m *Module) pack(spans []span, base int) int {
+	slices.SortStableFunc(spans, func(a, b span) int { return cmp.Compare(b.bytes, a.bytes) })
+	end := base
+	var placed []span // by offset
+	for _, s := range spans {
+		at := base
+		for _, p := range placed {
+			if p.last < s.first || s.last < p.first {
+				continue
+			}
+			if m.Offset[p.v] >= at+s.bytes {
+				break
+			}
+			at = max(at, m.Offset[p.v]+p.bytes)
+		}
+		m.Offset[s.v] = at
+		end = max(end, at+s.bytes)
+		i, _ := slices.BinarySearchFunc(placed, at, func(p span, at int) int { return cmp.Compare(m.Offset[p.v], at) })
+		placed = slices.Insert(placed, i, s)
+	}
+	return end - base
+}

@@ -1,0 +1,123 @@
+// Package plan turns a graph into a module: what is not needed is dropped, the
+// nodes of each entry are put in an order that is safe for cells, and every
+// tensor gets its place in one arena. After Compile nothing about a step is
+// left to decide: shapes, order, addresses and bytes are known before the first
+// byte is allocated, and Print shows them.
+//
+// The passes, each in its own file:
+//
+//	order.go  live nodes, reads of a cell before the node that sets it
+//	place.go  offsets by liveness; entries share the room of their temporaries
+//	print.go  the plan as a table, and as data for JSON
+package plan
+
+import (
+	"fmt"
+
+	"imgcls/internal/graph"
+)
+
+// A Module is a graph with its order and its places in memory.
+type Module struct {
+	Tensors []graph.Tensor // by Value
+	// Root holds for each Value the Value whose memory it shares: another one
+	// for the result of a Reshape, else itself.
+	Root []graph.Value
+	// Offset holds for each Value the offset of its first byte in the arena, a
+	// multiple of Align, or -1 for one that no entry uses. The slots of a ring
+	// follow one another at Stride bytes.
+	Offset  []int
+	Arena   int // bytes
+	Entries []Entry
+}
+
+// An Entry is one runnable list of nodes, in order, without views.
+type Entry struct {
+	Name    string
+	Nodes   []graph.Node
+	Results []graph.Value
+	Slots   int // 1, or the length of the rings that the entry reads
+	Bytes   int // lasting tensors and this entry's temporaries
+}
+
+// Align is the alignment of every tensor in the arena, in bytes.
+const Align = 256
+
+// Stride returns the distance in bytes between the slots of a tensor.
+func Stride(t graph.Tensor) int { return (t.Bytes() + Align - 1) / Align * Align }
+
+// Compile plans g for a device that runs the nodes for which supports says yes.
+// It returns g's own error if it has one.
+func Compile(g *graph.Graph, supports func(n graph.Node, t []graph.Tensor) bool) (*Module, error) {
+	if err := g.Err(); err != nil {
+		return nil, err
+	}
+	m := &Module{Tensors: g.Tensors, Root: roots(g)}
+	for _, e := range g.Entries {
+		nodes, err := order(live(e), m.Root)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", e.Name, err)
+		}
+		entry := Entry{Name: e.Name, Results: e.Results, Slots: 1}
+		for _, n := range nodes {
+			if _, view := n.Op.(graph.Reshape); view {
+				continue
+			}
+			if !supports(n, g.Tensors) {
+				return nil, fmt.Errorf("%s: %s: the device has no kernel for %s", e.Name, n.Name, OpName(n.Op))
+			}
+			entry.Nodes = append(entry.Nodes, n)
+		}
+		if entry.Slots, err = m.slots(entry.Nodes); err != nil {
+			return nil, fmt.Errorf("%s: %w", e.Name, err)
+		}
+		m.Entries = append(m.Entries, entry)
+	}
+	m.place()
+	return m, nil
+}
+
+// Find returns the number of the entry of that name, or -1.
+func (m *Module) Find(name string) int {
+	for i, e := range m.Entries {
+		if e.Name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// roots follows each Reshape to the tensor that it is a view of.
+func roots(g *graph.Graph) []graph.Value {
+	root := make([]graph.Value, len(g.Tensors))
+	for v := range root {
+		root[v] = graph.Value(v)
+	}
+	for _, e := range g.Entries {
+		for _, n := range e.Nodes {
+			if _, view := n.Op.(graph.Reshape); view {
+				root[n.Out[0]] = root[n.In[0]]
+			}
+		}
+	}
+	return root
+}
+
+// slots returns the length of the rings that the nodes read, which must agree
+// within an entry so that one number says which slot a step reads.
+func (m *Module) slots(nodes []graph.Node) (int, error) {
+	length := 1
+	for _, n := range nodes {
+		for _, v := range n.In {
+			t := m.Tensors[m.Root[v]]
+			switch {
+			case t.Slots <= 1 || t.Slots == length:
+			case length == 1:
+				length = t.Slots
+			default:
+				return 0, fmt.Errorf("input %s has %d slots, another has %d", t.Name, t.Slots, length)
+			}
+		}
+	}
+	return length, nil
+}
