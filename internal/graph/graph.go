@@ -66,6 +66,15 @@ func (g *Graph) Fail(err error) {
 // Tensor returns the description of v.
 func (g *Graph) Tensor(v Value) Tensor { return g.Tensors[v] }
 
+// Describe returns the descriptions of values.
+func (g *Graph) Describe(values []Value) []Tensor {
+	described := make([]Tensor, len(values))
+	for i, v := range values {
+		described[i] = g.Tensors[v]
+	}
+	return described
+}
+
 // Begin starts an entry; the nodes added from now on are its own.
 func (g *Graph) Begin(name string) {
 	g.Entries = append(g.Entries, Entry{Name: name})
@@ -139,9 +148,7 @@ func (g *Graph) Add(name string, op Op, in ...Value) []Value {
 // AddSet is Add for a node that overwrites the cells in set, which are among
 // its inputs.
 func (g *Graph) AddSet(name string, op Op, set []Value, in ...Value) []Value {
-	described := make([]Tensor, len(in))
 	for i, v := range in {
-		described[i] = g.Tensors[v]
 		if v == 0 {
 			g.Fail(fmt.Errorf("%s: input %d of %T is no tensor", name, i, op))
 		}
@@ -150,7 +157,7 @@ func (g *Graph) AddSet(name string, op Op, set []Value, in ...Value) []Value {
 	if g.err != nil {
 		return outputs
 	}
-	out, err := op.Infer(described)
+	out, err := op.Infer(g.Describe(in))
 	if err != nil {
 		g.Fail(fmt.Errorf("%s: %w", name, err))
 		return outputs

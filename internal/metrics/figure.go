@@ -11,6 +11,9 @@ type Figure float64
 
 var undefined = Figure(math.NaN())
 
+// Undefined returns a Figure without a value.
+func Undefined() Figure { return undefined }
+
 // Defined tells whether f has a finite value.
 func (f Figure) Defined() bool { return f-f == 0 }
 

@@ -5,8 +5,19 @@ import (
 	"imgcls/internal/optim"
 )
 
-// CifarNet is the network of PyTorch's tutorial "Training a Classifier", and
-// its Recipe is the tutorial's: about 55 % on CIFAR-10 after two epochs.
+// tutorial is the recipe of PyTorch's tutorial "Training a Classifier": about
+// 55 % on CIFAR-10 after two epochs.
+var tutorial = Recipe{
+	Epochs:    2,
+	Batch:     4,
+	Optimizer: optim.SGD{LR: 0.001, Momentum: 0.9},
+	Size:      32,
+	Mean:      []float64{0.5, 0.5, 0.5},
+	Std:       []float64{0.5, 0.5, 0.5},
+}
+
+// CifarNet is the tutorial's network. The sets that come with imgcls are small,
+// so they are gone through more often and in larger steps.
 var CifarNet = Model{
 	Name:  "cifar-net",
 	About: "the tutorial's net: two convolutions, three linear layers",
@@ -24,12 +35,9 @@ var CifarNet = Model{
 		{Name: "relu4", Layer: layers.ReLU{}},
 		{Name: "fc3", Layer: layers.Linear{Out: layers.Classes}},
 	},
-	Recipe: Recipe{
-		Epochs:    2,
-		Batch:     4,
-		Optimizer: optim.SGD{LR: 0.001, Momentum: 0.9},
-		Size:      32,
-		Mean:      []float64{0.5, 0.5, 0.5},
-		Std:       []float64{0.5, 0.5, 0.5},
+	Recipe: tutorial,
+	On: map[string]Recipe{
+		"digits": tutorial.with(12, 32, 0.01),
+		"shapes": tutorial.with(8, 32, 0.02),
 	},
 }

@@ -29,6 +29,12 @@ type Recipe struct {
 	Mean, Std []float64 // for each channel of pictures scaled to 0 … 1
 }
 
+// with returns the recipe with another length, batch and learning rate.
+func (r Recipe) with(epochs, batch int, lr float64) Recipe {
+	r.Epochs, r.Batch, r.Optimizer.LR = epochs, batch, lr
+	return r
+}
+
 // All lists the models, the default first.
 var All = []Model{CifarNet}
 

@@ -3,6 +3,7 @@ package models
 import (
 	"errors"
 	"fmt"
+	"strconv"
 
 	"imgcls/internal/fault"
 	"imgcls/internal/graph"
@@ -56,11 +57,49 @@ func (n Network) Check() error {
 	return nil
 }
 
-func (n Network) build() error {
+func (n Network) build() error { return n.Single().Err() }
+
+// Single returns a graph of the network for one picture. It shows the shapes of
+// the parameters.
+func (n Network) Single() *graph.Graph {
 	g := graph.New()
 	p := n.Preprocess
-	n.Forward(g, g.Input("images", graph.U8, 1, p.Height, p.Width, p.Channels))
-	return g.Err()
+	n.Forward(g, g.Input("pictures", graph.U8, 1, p.Height, p.Width, p.Channels))
+	return g
+}
+
+// Plain returns the network for that many classes, 0 … classes−1, and the
+// preprocessing of the model's recipe.
+func (m Model) Plain(classes int) Network {
+	r := m.Recipe
+	n := Network{Model: m, Preprocess: Preprocess{
+		Height: r.Size, Width: r.Size, Channels: len(r.Mean), Resize: Squash, Mean: r.Mean, Std: r.Std,
+	}}
+	for i := range classes {
+		n.Classes = append(n.Classes, strconv.Itoa(i))
+	}
+	return n
+}
+
+// Cost returns the number of parameters for that many classes, and the
+// multiply-adds that one picture takes forward.
+func (m Model) Cost(classes int) (parameters, macs int, err error) {
+	g := m.Plain(classes).Single()
+	if g.Err() != nil {
+		return 0, 0, g.Err()
+	}
+	for _, p := range g.Params() {
+		parameters += g.Tensor(p).Len()
+	}
+	for _, node := range g.Entries[0].Nodes {
+		switch op := node.Op.(type) {
+		case graph.Conv:
+			macs += op.Flops(g.Describe(node.In), g.Describe(node.Out)) / 2
+		case graph.MatMul:
+			macs += op.Flops(g.Describe(node.In), g.Describe(node.Out)) / 2
+		}
+	}
+	return parameters, macs, nil
 }
 
 // remedy names the least square size that the network takes.

@@ -1,0 +1,66 @@
+# imgcls needs Go and nothing else: `go run ./cmd/imgcls train digits` works
+# without this file. The targets here build, check and measure.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FLAGS   := -trimpath -ldflags "-s -w -X main.release=$(VERSION)"
+TARGETS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+.PHONY: all build test check lint race cross fuzz learn bits bench clean
+
+all: build
+
+## build: the pure Go binary, build/imgcls
+build:
+	CGO_ENABLED=0 $(GO) build $(FLAGS) -o build/imgcls ./cmd/imgcls
+
+## test: every test; IMGCLS_REQUIRE=gxx,shell turns the skips it names into failures
+test:
+	$(GO) test ./...
+
+## check: what must hold before a change is taken
+check: lint test
+
+## lint: format, vet, modules, static analysis, and the build for each system
+lint: cross
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
+	$(GO) vet ./...
+	$(GO) mod verify
+	$(GO) mod tidy -diff
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+## race: the tests of all that runs on several goroutines, under the race detector
+race:
+	$(GO) test -race ./internal/device/... ./internal/kernels/... ./internal/fetch/... ./internal/train/
+
+## cross: the default build for each system, without cgo
+cross:
+	@for t in $(TARGETS); do \
+		echo "build $$t"; \
+		CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build -o /dev/null ./... || exit 1; \
+	done
+
+## fuzz: each fuzz target for FUZZTIME
+FUZZTIME ?= 20s
+fuzz:
+	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u | while read -r pkg; do \
+		for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			echo "fuzz $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; \
+	done
+
+## learn: the tutorial's recipe on the whole of CIFAR-10, five seeds (DATA=folder or archive)
+DATA ?= cifar10
+learn: build
+	bench/learn.sh $(DATA)
+
+## bits: the same seed gives the same model file for GOMAXPROCS 1, 2 and 8
+bits: build
+	bench/bits.sh
+
+## bench: one epoch of the tutorial beside PyTorch (DATA=folder; needs bench/requirements.txt)
+bench: build
+	bench/epoch.sh $(DATA)
+
+clean:
+	rm -rf build

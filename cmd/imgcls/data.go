@@ -1,0 +1,8 @@
+package main
+
+import "context"
+
+func runDataGet(ctx context.Context, s *settings, _ []string) error {
+	_, err := s.openData(ctx, s.data.settle("cifar10"))
+	return err
+}

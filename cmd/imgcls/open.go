@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"os"
+	"strings"
+
+	"imgcls/internal/checkpoint"
+	"imgcls/internal/data"
+	"imgcls/internal/device"
+	"imgcls/internal/device/cpu"
+	"imgcls/internal/device/ref"
+	"imgcls/internal/fault"
+	"imgcls/internal/fetch"
+	"imgcls/internal/infer"
+	"imgcls/internal/run"
+)
+
+// kinds are the devices of this build, the best first.
+func (s *settings) kinds() []device.Kind {
+	return []device.Kind{cpu.Kind(s.threads), ref.Kind()}
+}
+
+// openDevice opens the device of --device, and says which it is and why.
+func (s *settings) openDevice() (device.Device, error) {
+	dev, why, err := device.Open(s.device, s.kinds()...)
+	if err == nil {
+		s.say("device  %s (%s)", dev, why)
+	}
+	return dev, err
+}
+
+// openData opens the data set of that name, and says what it is.
+func (s *settings) openData(ctx context.Context, name string) (*data.Set, error) {
+	bar := s.progress()
+	begun := false
+	set, err := data.Open(ctx, name, data.Options{
+		Dir: s.dataDir, Offline: s.download == "never", Mirror: s.mirror.value,
+		Samples: s.samples.value, Size: s.imgSize.value,
+		Warn: func(text string) { s.warn("%s", text) },
+		Progress: func(p fetch.Progress) {
+			if !begun {
+				bar.Start("download", int(p.Total))
+				begun = true
+			}
+			bar.Update(int(p.Done), p.URL)
+		},
+	})
+	bar.Finish()
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range set.Warnings {
+		s.warn("%s", w)
+	}
+	from := ""
+	if set.Path != "" {
+		from = "  from " + fault.Quote(set.Path)
+	}
+	s.say("data    %s  %d train, %d test  %d classes  %d×%d×%d%s", set.Name, set.Train.Len(), set.Test.Len(),
+		len(set.Classes), set.Height, set.Width, set.Channels, from)
+	return set, nil
+}
+
+// openModel loads the MODEL of a command: a run folder, a model file, or a file
+// of weights together with --model. dir is the run folder, if it is one.
+func (s *settings) openModel(path string, batch int) (c *infer.Classifier, dir string, err error) {
+	path, dir = run.Locate(path)
+	o := infer.Options{Convert: s.convert, Batch: batch}
+	if o.Overrides, err = s.overrides(); err != nil {
+		return nil, "", err
+	}
+	dev, err := s.openDevice()
+	if err != nil {
+		return nil, "", err
+	}
+	c, err = infer.Open(dev, path, o)
+	return c, dir, err
+}
+
+// overrides are the flags that say what a file of bare weights does not.
+func (s *settings) overrides() (o checkpoint.Overrides, err error) {
+	o = checkpoint.Overrides{Model: s.model.value, Size: s.imgSize.value, Mean: s.mean.value, Std: s.std.value}
+	if s.classMap.known {
+		o.Classes, err = readClasses(s.classMap.value)
+	}
+	return o, err
+}
+
+// readClasses reads a class map: one name a line, in the order of the network's
+// outputs.
+func readClasses(path string) ([]string, error) {
+	text, err := readSmall(path)
+	if err != nil {
+		return nil, fault.New(fault.Usage, "--class-map", path, "", "%w", err)
+	}
+	var classes []string
+	seen := map[string]bool{}
+	for line := range strings.Lines(string(text)) {
+		name := strings.TrimRight(line, "\r\n")
+		if name == "" || seen[name] {
+			return nil, fault.New(fault.Usage, "--class-map", path, "write each class once, one a line",
+				"line %d is empty or names a class again: %s", len(classes)+1, fault.Quote(name))
+		}
+		seen[name] = true
+		classes = append(classes, name)
+	}
+	if len(classes) == 0 {
+		return nil, fault.New(fault.Usage, "--class-map", path, "write each class once, one a line", "names no class")
+	}
+	return classes, nil
+}
+
+// commandLine is the command as it was given, for run.json.
+func commandLine() []string { return append([]string{"imgcls"}, os.Args[1:]...) }

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"strconv"
+
+	"imgcls/internal/data"
+	"imgcls/internal/device"
+	"imgcls/internal/train"
+)
+
+// planSamples stands for the size of the training set, which decides the room
+// that its pictures take and nothing else of a plan. It is CIFAR-10's.
+const planSamples = 50_000
+
+func runPlan(_ context.Context, s *settings, _ []string) error {
+	size := s.imgSize.settle(32)
+	set := &data.Set{
+		Name: "plan", Height: size, Width: size, Channels: 3,
+		Train: data.Split{Labels: make([]int32, planSamples)},
+	}
+	for i := range s.classes.settle(10) {
+		set.Classes = append(set.Classes, strconv.Itoa(i))
+	}
+	cfg, err := s.training(set)
+	if err != nil {
+		return err
+	}
+	dev, _, err := device.Open(s.device, s.kinds()...)
+	if err != nil {
+		return err
+	}
+	defer dev.Close()
+	module, err := train.Plan(dev, set, cfg)
+	if err != nil {
+		return err
+	}
+	if s.format == "text" {
+		return module.Print(s.out)
+	}
+	return s.print(s.format, module.List())
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"imgcls/internal/fault"
+	"imgcls/internal/infer"
+	"imgcls/internal/metrics"
+	"imgcls/internal/picture"
+	"imgcls/internal/run"
+)
+
+// A prediction is the answer to one input, and a line of predict's JSON.
+type prediction struct {
+	Input  string           `json:"input"`
+	Label  string           `json:"label"`
+	Score  metrics.Figure   `json:"score"`
+	TopK   []scored         `json:"topk"`
+	Logits []metrics.Figure `json:"logits,omitempty"`
+}
+
+type scored struct {
+	Label string         `json:"label"`
+	Score metrics.Figure `json:"score"`
+}
+
+// An unread is the line of an input that could not be read.
+type unread struct {
+	Input string `json:"input"`
+	Error string `json:"error"`
+}
+
+func runPredict(ctx context.Context, s *settings, args []string) error {
+	inputs := expand(args[1:])
+	c, _, err := s.openModel(args[0], s.batchSize.settle(1))
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	failed := 0
+	var all []any // for json, which is one list
+	for _, input := range inputs {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		answer, err := s.predict(ctx, c, input)
+		if err != nil {
+			return err
+		}
+		if bad, ok := answer.(unread); ok {
+			failed++
+			s.warn("picture: %s: %s", fault.Quote(input), bad.Error)
+		}
+		if s.format == "json" {
+			all = append(all, answer)
+		} else if err := s.printAnswer(answer); err != nil {
+			return err
+		}
+	}
+	if s.format == "json" {
+		if err := s.print("json", all); err != nil {
+			return err
+		}
+	}
+	if failed > 0 {
+		return fault.New(fault.Data, "predict", "", "see the warnings above", "%d of %d inputs could not be read", failed, len(inputs))
+	}
+	return nil
+}
+
+// predict answers one input, with a prediction or an unread.
+func (s *settings) predict(ctx context.Context, c *infer.Classifier, input string) (any, error) {
+	p, err := picture.Open(input, picture.Default)
+	if err != nil {
+		return unread{input, err.Error()}, nil
+	}
+	logits, err := c.Logits(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	scores := make([]float64, len(logits))
+	metrics.Softmax(scores, logits)
+	answer := prediction{Input: input}
+	for _, class := range metrics.TopK(logits, min(s.topk, len(logits))) {
+		answer.TopK = append(answer.TopK, scored{c.Network.Classes[class], metrics.Figure(scores[class])})
+	}
+	answer.Label, answer.Score = answer.TopK[0].Label, answer.TopK[0].Score
+	if s.logits {
+		for _, l := range logits {
+			answer.Logits = append(answer.Logits, metrics.Figure(l))
+		}
+	}
+	return answer, nil
+}
+
+// printAnswer prints one answer as a line, of text or of JSON.
+func (s *settings) printAnswer(answer any) error {
+	if s.format == "jsonl" {
+		return s.print("jsonl", answer)
+	}
+	a, ok := answer.(prediction)
+	if !ok {
+		return nil // the warning has said it
+	}
+	var others []string
+	for _, o := range a.TopK[1:] {
+		others = append(others, run.Plain(o.Label)+" "+percent(o.Score))
+	}
+	line := run.Plain(a.Input) + "\t" + run.Plain(a.Label) + "\t" + percent(a.Score)
+	if len(others) > 0 {
+		line += "\t(" + strings.Join(others, ", ") + ")"
+	}
+	_, err := fmt.Fprintln(s.out, line)
+	return err
+}
+
+// pictureNames are the endings by which pictures are found in a folder.
+var pictureNames = []string{".png", ".jpg", ".jpeg"}
+
+// expand puts in the place of each folder the pictures in it and below, in byte
+// order of their paths. A folder without any stays, to be reported as unread.
+func expand(inputs []string) []string {
+	var files []string
+	for _, input := range inputs {
+		info, err := os.Stat(input)
+		if err != nil || !info.IsDir() {
+			files = append(files, input)
+			continue
+		}
+		var found []string
+		// What cannot be listed is left out, as any other program would.
+		_ = filepath.WalkDir(input, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.Type().IsRegular() && slices.Contains(pictureNames, strings.ToLower(filepath.Ext(path))) {
+				found = append(found, path)
+			}
+			return nil
+		})
+		if len(found) == 0 {
+			found = []string{input}
+		}
+		slices.Sort(found)
+		files = append(files, found...)
+	}
+	return files
+}

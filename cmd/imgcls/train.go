@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"imgcls/internal/checkpoint"
+	"imgcls/internal/data"
+	"imgcls/internal/device"
+	"imgcls/internal/fault"
+	"imgcls/internal/metrics"
+	"imgcls/internal/models"
+	"imgcls/internal/run"
+	"imgcls/internal/train"
+)
+
+// evalBatch is the number of pictures in a forward run of an evaluation.
+const evalBatch = 250
+
+func runTrain(ctx context.Context, s *settings, _ []string) error {
+	set, err := s.openData(ctx, s.data.settle("cifar10"))
+	if err != nil {
+		return err
+	}
+	cfg, err := s.training(set)
+	if err != nil {
+		return err
+	}
+	dev, err := s.openDevice()
+	if err != nil {
+		return err
+	}
+	defer dev.Close()
+	trainer, err := train.New(dev, set, cfg)
+	if err != nil {
+		return err
+	}
+	defer trainer.Close()
+	if s.weights.known {
+		if err := s.startFrom(s.weights.value, trainer, set); err != nil {
+			return err
+		}
+	}
+	folder, err := s.createRun(set, cfg, dev)
+	if err != nil {
+		return err
+	}
+	return s.trainInto(ctx, folder, trainer, cfg)
+}
+
+// training settles what the flags leave open by the model's recipe.
+func (s *settings) training(set *data.Set) (cfg train.Config, err error) {
+	model, err := models.Lookup(s.model.settle(models.All[0].Name))
+	if err != nil {
+		return cfg, err
+	}
+	recipe := model.RecipeFor(set.Name)
+	batch := min(recipe.Batch, set.Train.Len())
+	if s.batchSize.known && s.batchSize.value > set.Train.Len() {
+		return cfg, fault.New(fault.Data, "--batch-size", "", "use a smaller batch",
+			"a batch of %d does not fit the %d training pictures", s.batchSize.value, set.Train.Len())
+	}
+	cfg = train.Config{
+		Network: models.Network{
+			Model: model, Classes: set.Classes,
+			Preprocess: models.Preprocess{
+				Height: set.Height, Width: set.Width, Channels: set.Channels, Resize: models.Squash,
+				Mean: s.mean.settle(recipe.Mean), Std: s.std.settle(recipe.Std),
+			},
+		},
+		Epochs: s.epochs.settle(recipe.Epochs), Batch: s.batchSize.settle(batch),
+		Optimizer: recipe.Optimizer, Seed: uint64(s.seed), EvalBatch: evalBatch,
+	}
+	cfg.Optimizer.LR = s.lr.settle(recipe.Optimizer.LR)
+	cfg.Optimizer.Momentum = s.momentum.settle(recipe.Optimizer.Momentum)
+	cfg.Optimizer.WeightDecay = s.weightDecay.settle(recipe.Optimizer.WeightDecay)
+	cfg.Optimizer.Nesterov = s.nesterov.settle(recipe.Optimizer.Nesterov)
+	return cfg, cfg.Network.Check()
+}
+
+// startFrom loads the weights of --weights over the first parameters.
+func (s *settings) startFrom(path string, t *train.Trainer, set *data.Set) error {
+	path, _ = run.Locate(path)
+	file, err := checkpoint.Open(path)
+	if err != nil {
+		return err
+	}
+	if err := file.CheckClasses(set.Classes, set.Name); err != nil {
+		return err
+	}
+	s.say("weights %s", fault.Quote(path))
+	return file.Load(t.Graph(), s.convert, t.Program().Write)
+}
+
+// createRun makes the run folder, which from here on keeps what is said.
+func (s *settings) createRun(set *data.Set, cfg train.Config, dev device.Device) (*run.Folder, error) {
+	record := run.Record{
+		Command: commandLine(), Version: version(), Seed: cfg.Seed, Device: dev.String(),
+		Model: cfg.Network.Model.Name, Epochs: cfg.Epochs,
+		Data: run.Data{
+			Name: set.Name, Path: set.Path, Fingerprint: set.Fingerprint(),
+			Train: set.Train.Len(), Test: set.Test.Len(),
+		},
+	}
+	config, err := s.recorded()
+	if err != nil {
+		return nil, err
+	}
+	folder, err := run.Create(run.Options{
+		Output: s.output, Name: s.name.value, Overwrite: s.overwrite, Config: config,
+		Classes: set.Classes, Warn: func(text string) { s.warn("%s", text) },
+	}, record)
+	if err == nil {
+		s.folder = folder
+	}
+	return folder, err
+}
+
+// trainInto trains, shows how it goes, and closes the run whatever happens.
+func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.Trainer, cfg train.Config) (err error) {
+	defer func() {
+		if unwritten := folder.End(exitCode(err)); err == nil {
+			err = unwritten
+		}
+		s.event(done(folder.Record(), folder.Dir()))
+	}()
+	record, steps := folder.Record(), cfg.Epochs*t.Steps()
+	o := cfg.Optimizer
+	s.say("model   %s  %d parameters", record.Model, t.Parameters())
+	s.say("plan    %d epochs × %d steps  batch %d  sgd lr %g momentum %g weight decay %g  seed %d",
+		cfg.Epochs, t.Steps(), cfg.Batch, o.LR, o.Momentum, o.WeightDecay, cfg.Seed)
+	s.say("out     %s  stop safely with Ctrl+C", fault.Quote(folder.Dir()))
+	s.event(run.Start{
+		Run: folder.Dir(), Command: record.Command, Version: record.Version, Seed: record.Seed, Device: record.Device,
+		Model: record.Model, Data: record.Data, Epochs: cfg.Epochs, Steps: steps,
+	})
+	bar := s.progress()
+	bar.Start("train", steps)
+	last, err := t.Into(ctx, folder, func(e run.Event) error {
+		if epoch, ok := e.(run.Epoch); ok {
+			s.say("%s", epochLine(epoch, cfg.Epochs))
+		}
+		return s.emit(e)
+	}, func(step int, loss float64) { bar.Update(step, fmt.Sprintf("loss %.3f", loss)) })
+	bar.Finish()
+	if err != nil {
+		if folder.Record().ModelSHA256 != "" {
+			s.say("saved   %s at step %d", fault.Quote(folder.Model()), folder.Record().Step)
+		}
+		return err
+	}
+	if last != nil {
+		s.sayReport(last)
+	}
+	s.say("model   %s", fault.Quote(folder.Model()))
+	s.say("next    imgcls eval %[1]s · imgcls predict %[1]s PICTURE · imgcls info %[1]s", quoteArg(folder.Dir()))
+	return nil
+}
+
+func epochLine(e run.Epoch, epochs int) string {
+	line := fmt.Sprintf("epoch   %d/%d  train loss %.4f", e.Epoch, epochs, float64(e.TrainLoss))
+	if e.TestTop1.Defined() {
+		line += fmt.Sprintf("  test loss %s  test top1 %s", decimal(e.TestLoss), percent(e.TestTop1))
+	}
+	return line + fmt.Sprintf("  %.1f s  %.0f images/s", float64(e.Seconds), float64(e.ImagesPerSecond))
+}
+
+func done(r run.Record, dir string) run.Done {
+	return run.Done{
+		Run: dir, Status: r.Status, Exit: *r.Exit, Epochs: r.Epochs, Step: r.Step,
+		TestTop1: r.TestTop1, TestLoss: r.TestLoss, Seconds: metrics.Figure(r.Seconds), ModelSHA256: r.ModelSHA256,
+	}
+}

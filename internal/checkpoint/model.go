@@ -1,0 +1,256 @@
+// Package checkpoint keeps models in files. A model file is safetensors with
+// PyTorch's names and layouts, so that safetensors.torch.load_file and a plain
+// PyTorch module take it as it is; what imgcls needs beside the numbers is in
+// its metadata. This package alone knows that files hold filters as O I R S and
+// flattened features as C·H·W, while devices hold them channels last.
+//
+// The metadata holds only what follows from data, settings and seed. Times,
+// host and version stand in the run folder's run.json, so that equal runs give
+// equal files.
+package checkpoint
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"imgcls/internal/checkpoint/safetensors"
+	"imgcls/internal/device"
+	"imgcls/internal/fault"
+	"imgcls/internal/fsys"
+	"imgcls/internal/graph"
+	"imgcls/internal/metrics"
+	"imgcls/internal/models"
+)
+
+// Format is the version of the metadata that this package writes, and the
+// newest that it reads.
+const Format = 1
+
+// Info is what a model file of ours says of itself.
+type Info struct {
+	Format     int               `json:"format"`
+	Model      string            `json:"model"`
+	Classes    []string          `json:"classes"`
+	Preprocess models.Preprocess `json:"preprocess"`
+	Data       Source            `json:"data"`
+	Figures    Figures           `json:"figures"`
+}
+
+// A Source names the data that a model learnt from.
+type Source struct {
+	Name        string `json:"name"`
+	Fingerprint string `json:"fingerprint"`
+}
+
+// Figures are the test figures of the weights in the file; undefined where they
+// were not evaluated.
+type Figures struct {
+	Loss metrics.Figure `json:"loss"`
+	Top1 metrics.Figure `json:"top1"`
+}
+
+// A Model is a model file that has been read and whose sums are right. Info is
+// nil for a file of another program.
+type Model struct {
+	Path    string
+	Info    *Info
+	Tensors []safetensors.Tensor
+	Sums    map[string]string // SHA-256 of each tensor's data, in hex
+	SHA256  string            // of the file
+}
+
+// Save writes the parameters of g to path, atomically, and returns the SHA-256
+// of the file. It reads each parameter through read.
+func Save(path string, info Info, g *graph.Graph, read func(v graph.Value, dst []byte) error) (sum string, err error) {
+	info.Format = Format
+	file := &safetensors.File{}
+	if file.Metadata, err = info.metadata(); err != nil {
+		return "", err
+	}
+	views := layouts(g)
+	for _, v := range g.Params() {
+		t := g.Tensor(v)
+		values := make([]float32, t.Len())
+		if err := read(v, device.Bytes(values)); err != nil {
+			return "", err
+		}
+		shape := t.Shape
+		if l, ok := views[v]; ok {
+			ordered := make([]float32, len(values))
+			l.toFile(ordered, values)
+			values, shape = ordered, l.shape
+		}
+		file.Tensors = append(file.Tensors, safetensors.FromFloat32s(t.Name, shape, values))
+	}
+	if err := file.Seal(); err != nil {
+		return "", err
+	}
+	var b bytes.Buffer
+	if err := safetensors.Encode(&b, file); err != nil {
+		return "", err
+	}
+	hash := sha256.Sum256(b.Bytes())
+	return hex.EncodeToString(hash[:]), fsys.WriteFile(path, b.Bytes())
+}
+
+// metadata spells the structured values as JSON text.
+func (i Info) metadata() (map[string]string, error) {
+	m := map[string]string{"format": strconv.Itoa(i.Format), "model": i.Model}
+	for key, value := range map[string]any{
+		"classes": i.Classes, "preprocess": i.Preprocess, "data": i.Data, "figures": i.Figures,
+	} {
+		text, err := json.Marshal(value)
+		if err != nil {
+			return nil, err
+		}
+		m[key] = string(text)
+	}
+	return m, nil
+}
+
+// parseInfo is the inverse of metadata. It returns nil for a file without a
+// format of ours.
+func parseInfo(path string, m map[string]string) (*Info, error) {
+	format, ours := m["format"]
+	version, err := strconv.Atoi(format)
+	if !ours || err != nil {
+		return nil, nil // PyTorch's own files say "pt" here, or nothing
+	}
+	if version < 1 || version > Format {
+		return nil, bad(path, "take a newer imgcls", "has format %d, this reads 1 to %d", version, Format)
+	}
+	i := &Info{Format: version, Model: m["model"]}
+	for key, value := range map[string]any{
+		"classes": &i.Classes, "preprocess": &i.Preprocess, "data": &i.Data, "figures": &i.Figures,
+	} {
+		d := json.NewDecoder(strings.NewReader(m[key]))
+		if err := d.Decode(value); err != nil {
+			return nil, bad(path, "", "metadata key %q is not what imgcls writes: %v", key, err)
+		}
+	}
+	return i, i.check(path)
+}
+
+// check refuses metadata from which no network can be built.
+func (i *Info) check(path string) error {
+	p := i.Preprocess
+	const mostSide, mostChannels, mostClasses = 1 << 14, 64, 1 << 20
+	switch {
+	case len(i.Classes) < 1 || len(i.Classes) > mostClasses:
+		return bad(path, "", "names %d classes", len(i.Classes))
+	case p.Height < 1 || p.Width < 1 || p.Height > mostSide || p.Width > mostSide || p.Channels < 1 || p.Channels > mostChannels:
+		return bad(path, "", "wants pictures of %d×%d×%d", p.Height, p.Width, p.Channels)
+	case p.Resize != models.Squash:
+		return bad(path, "take a newer imgcls", "wants pictures resized by %q", p.Resize)
+	case len(p.Mean) != p.Channels || len(p.Std) != p.Channels || slices.Contains(p.Std, 0):
+		return bad(path, "", "normalises %d channels with means %v and deviations %v", p.Channels, p.Mean, p.Std)
+	}
+	return nil
+}
+
+// Open reads a model file and checks all that can be checked without knowing
+// the network: the format of the file, and the sums where there are any.
+func Open(path string) (*Model, error) {
+	file, err := safetensors.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := parseInfo(path, file.Metadata)
+	if err != nil {
+		return nil, err
+	}
+	if info != nil {
+		if err := file.Verify(path); err != nil {
+			return nil, err
+		}
+	}
+	return &Model{Path: path, Info: info, Tensors: file.Tensors, Sums: file.Sums(), SHA256: file.SHA256}, nil
+}
+
+// Load writes the file's tensors to the parameters of g through write. Names and
+// shapes must be those of g, and every number finite; with convert, half and
+// double precision become single.
+func (m *Model) Load(g *graph.Graph, convert bool, write func(v graph.Value, src []byte) error) error {
+	views := layouts(g)
+	if err := m.match(g, views); err != nil {
+		return err
+	}
+	for _, t := range m.Tensors {
+		v := g.Named(t.Name)
+		values, err := m.floats(t, convert)
+		if err != nil {
+			return err
+		}
+		if l, ok := views[v]; ok {
+			ordered := make([]float32, len(values))
+			l.toMemory(ordered, values)
+			values = ordered
+		}
+		if err := write(v, device.Bytes(values)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// floats returns the numbers of t, all of them finite.
+func (m *Model) floats(t safetensors.Tensor, convert bool) ([]float32, error) {
+	if t.DType != "F32" {
+		if !convert {
+			return nil, bad(m.Path, "use --convert to make it F32", "tensor %q is %s, want F32", t.Name, t.DType)
+		}
+		var err error
+		if t, err = safetensors.ToF32(t); err != nil {
+			return nil, bad(m.Path, "", "%w", err)
+		}
+	}
+	if n := safetensors.NonFinite(t); n > 0 {
+		return nil, bad(m.Path, "take weights from before the training diverged", "tensor %q holds %d values that are NaN or infinite", t.Name, n)
+	}
+	return t.Float32s()
+}
+
+// match compares names and shapes and reports the first five differences.
+func (m *Model) match(g *graph.Graph, views map[graph.Value]layout) error {
+	var diffs []string
+	have := map[string]bool{}
+	for _, t := range m.Tensors {
+		have[t.Name] = true
+		v := g.Named(t.Name)
+		if v == 0 || g.Tensor(v).Role != graph.Param {
+			diffs = append(diffs, fmt.Sprintf("%s is not in the model", t.Name))
+			continue
+		}
+		want := g.Tensor(v).Shape
+		if l, ok := views[v]; ok {
+			want = l.shape
+		}
+		if !slices.Equal(t.Shape, want) {
+			diffs = append(diffs, fmt.Sprintf("%s is %v, want %v", t.Name, t.Shape, want))
+		}
+	}
+	for _, v := range g.Params() {
+		if name := g.Tensor(v).Name; !have[name] {
+			diffs = append(diffs, name+" is missing")
+		}
+	}
+	if len(diffs) == 0 {
+		return nil
+	}
+	const most = 5
+	shown := strings.Join(diffs[:min(len(diffs), most)], "; ")
+	if len(diffs) > most {
+		shown += fmt.Sprintf("; and %d more", len(diffs)-most)
+	}
+	return bad(m.Path, "choose the --model that it was made for", "does not fit the network: %s", shown)
+}
+
+func bad(path, do, why string, args ...any) error {
+	return fault.New(fault.Model, "model file", path, do, why, args...)
+}

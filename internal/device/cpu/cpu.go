@@ -1,0 +1,92 @@
+// Package cpu is the host's processor as a device: float32 arithmetic of
+// package kernels/cpu on a fixed crew of goroutines.
+//
+// Compile turns each entry into a list of phases, closures over slices of the
+// arena, one list for each slot where the entry reads rings. Run executes the
+// list and allocates nothing. A phase is cut in chunks by the shapes alone, and
+// partial sums are added in the order of the chunks, so results are the same
+// bits for any number of threads.
+//
+//	cpu.go      the device
+//	ops.go      operations to phases: the table of contents, then one each
+//	builder.go  what those are made with: slices, chunks, scratch
+//	crew.go     goroutines that share the chunks of a phase
+//	program.go  run, write, feed, read
+//	memory.go   the arena
+package cpu
+
+import (
+	"fmt"
+	"runtime"
+
+	"imgcls/internal/device"
+	"imgcls/internal/graph"
+	"imgcls/internal/plan"
+)
+
+// Kind returns the kind "cpu", for device.Open, of that many threads.
+func Kind(threads int) device.Kind {
+	return device.Kind{Name: "cpu", Open: func(int) (device.Device, error) { return New(threads), nil }}
+}
+
+// New returns the processor as a device of that many threads, the caller's
+// included; 0 or less means as many as Go uses. Programs of one device may run
+// from different goroutines; they take turns.
+func New(threads int) device.Device {
+	if threads < 1 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	return &processor{threads: threads, crew: newCrew(threads)}
+}
+
+type processor struct {
+	threads int
+	crew    *crew
+}
+
+func (p *processor) String() string {
+	if p.threads == 1 {
+		return "cpu: 1 thread"
+	}
+	return fmt.Sprintf("cpu: %d threads", p.threads)
+}
+
+// Supports says yes to every operation on float32.
+func (p *processor) Supports(n graph.Node, t []graph.Tensor) bool {
+	for _, values := range [][]graph.Value{n.In, n.Out} {
+		for _, v := range values {
+			if t[v].Type.Float() && t[v].Type != graph.F32 {
+				return false
+			}
+		}
+	}
+	return kernelFor(n.Op) != nil
+}
+
+func (p *processor) Compile(m *plan.Module) (device.Program, error) {
+	arena, err := allocate(m.Arena, 0)
+	if err != nil {
+		return nil, err
+	}
+	prog := &program{crew: p.crew, module: m, arena: arena, rings: rings(m)}
+	s := &scratch{members: make([][]float32, p.threads)}
+	for _, e := range m.Entries {
+		slots := make([][]phase, e.Slots)
+		for slot := range slots {
+			if slots[slot], err = build(m, arena, s, e, slot); err != nil {
+				return nil, err
+			}
+		}
+		prog.entries = append(prog.entries, slots)
+	}
+	if err := s.allocate(m.Arena); err != nil {
+		return nil, err
+	}
+	prog.scratch = s.members
+	return prog, nil
+}
+
+func (p *processor) Close() error {
+	p.crew.end()
+	return nil
+}

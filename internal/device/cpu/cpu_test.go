@@ -1,0 +1,307 @@
+package cpu
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"imgcls/internal/device"
+	"imgcls/internal/device/devicetest"
+	"imgcls/internal/fault"
+	"imgcls/internal/graph"
+	"imgcls/internal/plan"
+)
+
+func TestConformance(t *testing.T) {
+	one, two, eight := New(1), New(2), New(8)
+	for _, dev := range []device.Device{one, two, eight} {
+		defer dev.Close()
+	}
+	devicetest.Run(t, two, one, eight)
+	devicetest.Allocs(t, one)
+	devicetest.Allocs(t, two)
+}
+
+// results runs an entry and returns the bytes of the values.
+func results(t *testing.T, prog device.Program, g *graph.Graph, entry, n int, values ...graph.Value) [][]byte {
+	t.Helper()
+	if err := prog.Run(entry, n); err != nil {
+		t.Fatal(err)
+	}
+	var all [][]byte
+	for _, v := range values {
+		b := make([]byte, g.Tensor(v).Bytes())
+		if err := prog.Read(v, b); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, b)
+	}
+	return all
+}
+
+// TestSameBits trains some steps at sizes where phases have many chunks: neither
+// the number of threads nor that of processors shows.
+func TestSameBits(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	for _, batch := range []int{1, 4, 30} {
+		g, loss, logits := tutorial(batch)
+		watched := append(g.Params(), loss, logits)
+		var want [][]byte
+		for _, c := range []struct{ procs, threads int }{{1, 1}, {1, 8}, {2, 2}, {8, 1}, {8, 2}, {8, 8}} {
+			runtime.GOMAXPROCS(c.procs)
+			dev := New(c.threads)
+			got := results(t, compile(t, dev, g), g, 0, 3, watched...)
+			dev.Close()
+			if want == nil {
+				want = got
+			}
+			for i, v := range watched {
+				if !bytes.Equal(got[i], want[i]) {
+					t.Errorf("batch %d: %s differs with %d threads on %d processors", batch, g.Tensor(v).Name, c.threads, c.procs)
+				}
+			}
+		}
+	}
+}
+
+// TestSameBitsByOp does so for operations with shapes at which they are cut.
+func TestSameBitsByOp(t *testing.T) {
+	one, three := New(1), New(3)
+	defer one.Close()
+	defer three.Close()
+	for _, c := range []struct {
+		op graph.Op
+		in [][]int
+	}{
+		{graph.Conv{Stride: 1, Pad: 1}, [][]int{{3, 17, 19, 5}, {65, 3, 3, 5}, {65}}},
+		{graph.Conv{Stride: 3, Pad: 2}, [][]int{{1, 90, 91, 3}, {7, 5, 4, 3}}},
+		{graph.ConvBackData{Conv: graph.Conv{Stride: 2, Pad: 1}, H: 33, W: 31}, [][]int{{9, 3, 3, 7}, {6, 17, 16, 9}}},
+		{graph.ConvBackFilter{Conv: graph.Conv{Stride: 2, Pad: 1}, R: 3, S: 3}, [][]int{{37, 33, 31, 7}, {37, 17, 16, 9}}},
+		{graph.MatMul{TransB: true}, [][]int{{130, 333}, {201, 333}, {201}}},
+		{graph.MatMul{TransA: true}, [][]int{{130, 333}, {130, 201}}},
+		{graph.MatMul{}, [][]int{{130, 333}, {333, 201}}},
+		{graph.MatMul{TransA: true, TransB: true}, [][]int{{61, 70}, {99, 61}}},
+		{graph.MaxPool{Kernel: 3, Stride: 2, Pad: 1}, [][]int{{5, 41, 43, 11}}},
+		{graph.ChannelSum{}, [][]int{{999, 77}}},
+		{graph.ChannelSum{}, [][]int{{100001, 3}}},
+		{graph.Add{}, [][]int{{100001}, {100001}}},
+	} {
+		g := graph.New()
+		var in []graph.Value
+		for i, shape := range c.in {
+			in = append(in, g.Input(fmt.Sprint("in", i), graph.F32, shape...))
+		}
+		out := g.Add("op", c.op, in...)
+		g.Return(out...)
+		want := results(t, compile(t, one, g), g, 0, 1, out...)
+		prog := compile(t, three, g)
+		if chunks := prog.(*program).entries[0][0]; len(chunks) == 1 && chunks[0].chunks == 1 {
+			t.Errorf("%T is not cut: try a larger shape", c.op)
+		}
+		for range 5 {
+			if got := results(t, prog, g, 0, 1, out...); !bytes.Equal(bytes.Join(got, nil), bytes.Join(want, nil)) {
+				t.Errorf("%T on %v: bits differ", c.op, c.in)
+			}
+		}
+	}
+}
+
+// TestBatchInvariance classifies the same pictures one by one and together.
+func TestBatchInvariance(t *testing.T) {
+	dev := New(2)
+	defer dev.Close()
+	scores := func(batch int, from int64) []byte {
+		g, _, logits := tutorial(batch)
+		prog := compile(t, dev, g)
+		if err := prog.Write(g.Named("cursor"), device.Bytes([]int64{from})); err != nil {
+			t.Fatal(err)
+		}
+		return results(t, prog, g, 0, 1, logits)[0]
+	}
+	all := scores(48, 0)
+	row := len(all) / 48
+	for _, c := range []struct{ batch, from int }{{1, 0}, {1, 47}, {3, 20}, {7, 41}, {31, 5}} {
+		if got := scores(c.batch, int64(c.from)); !bytes.Equal(got, all[c.from*row:][:c.batch*row]) {
+			t.Errorf("%d pictures from %d on score otherwise than in a batch of 48", c.batch, c.from)
+		}
+	}
+}
+
+// TestLearns checks that a step is one of training: the loss of one batch goes
+// down.
+func TestLearns(t *testing.T) {
+	dev := New(2)
+	defer dev.Close()
+	g, loss, _ := tutorial(4)
+	prog := compile(t, dev, g)
+	before := device.View[float32](results(t, prog, g, 0, 1, loss)[0])[0]
+	after := device.View[float32](results(t, prog, g, 0, 200, loss)[0])[0]
+	if !(after < before/2) {
+		t.Errorf("loss is %v after 200 steps on one batch, was %v", after, before)
+	}
+}
+
+func TestName(t *testing.T) {
+	for threads, want := range map[int]string{
+		1: "cpu: 1 thread", 3: "cpu: 3 threads",
+	} {
+		dev, err := Kind(threads).Open(0)
+		if err != nil || dev.String() != want {
+			t.Errorf("Kind(%d) opens %q (%v), want %q", threads, dev, err, want)
+		}
+		dev.Close()
+	}
+	dev := New(0)
+	defer dev.Close()
+	if n := dev.(*processor).threads; n != runtime.GOMAXPROCS(0) {
+		t.Errorf("New(0) has %d threads, want %d", n, runtime.GOMAXPROCS(0))
+	}
+}
+
+func TestUnsupported(t *testing.T) {
+	dev := New(1)
+	defer dev.Close()
+	g := graph.New()
+	half := g.Lasting(graph.Tensor{Name: "x", Type: graph.BF16, Shape: []int{2}, Role: graph.Input, Slots: 1})
+	g.Return(g.Add("relu", graph.Act{}, half)...)
+	if _, err := plan.Compile(g, dev.Supports); err == nil {
+		t.Error("supports bf16")
+	}
+	if dev.Supports(graph.Node{Op: graph.Reshape{}}, nil) {
+		t.Error("supports an operation that it has no kernel for")
+	}
+}
+
+func TestNoRoom(t *testing.T) {
+	dev := New(1)
+	defer dev.Close()
+	g := graph.New()
+	g.Begin("huge")
+	g.Return(g.Add("y", graph.Act{}, g.Input("x", graph.F32, 1<<39))...)
+	m, err := plan.Compile(g, dev.Supports)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = dev.Compile(m)
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Kind != fault.Room {
+		t.Errorf("4 TiB: %v, want a fault of kind Room", err)
+	}
+	if reserve(1<<62) != nil {
+		t.Error("reserved more than there can be")
+	}
+}
+
+// TestRingsApart runs an entry whose rings another entry has moved apart.
+func TestRingsApart(t *testing.T) {
+	dev := New(1)
+	defer dev.Close()
+	g := graph.New()
+	ring := func(name string) graph.Value {
+		return g.Lasting(graph.Tensor{Name: name, Shape: []int{1}, Role: graph.Input, Slots: 2})
+	}
+	a, b := ring("a"), ring("b")
+	g.Begin("both")
+	g.Return(g.Add("sum", graph.Add{}, a, b)...)
+	g.Begin("one")
+	g.Return(g.Add("relu", graph.Act{}, a)...)
+	m, err := plan.Compile(g, dev.Supports)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prog, err := dev.Compile(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range []graph.Value{a, a, b} {
+		if _, err := prog.Feed(v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := prog.Run(1, 1); err != nil {
+		t.Error(err)
+	}
+	if err := prog.Run(0, 1); err == nil {
+		t.Error("an entry runs on slots that were not fed together")
+	}
+}
+
+func TestClosed(t *testing.T) {
+	dev := New(2)
+	g, loss, _ := tutorial(1)
+	prog := compile(t, dev, g)
+	prog.Close()
+	for name, err := range map[string]error{
+		"Run":   prog.Run(0, 1),
+		"Read":  prog.Read(loss, make([]byte, 4)),
+		"Write": prog.Write(g.Named("cursor"), make([]byte, 8)),
+	} {
+		if err == nil {
+			t.Errorf("%s of a closed program: no error", name)
+		}
+	}
+	before := runtime.NumGoroutine()
+	dev.Close()
+	if after := runtime.NumGoroutine(); after >= before {
+		t.Errorf("%d goroutines after Close, %d before", after, before)
+	}
+}
+
+// TestHelpersSleep checks that a device without work takes no time.
+func TestHelpersSleep(t *testing.T) {
+	dev := New(4).(*processor)
+	defer dev.Close()
+	g, _, _ := tutorial(4)
+	prog := compile(t, dev, g)
+	for range 3 {
+		if err := prog.Run(0, 2); err != nil {
+			t.Fatal(err)
+		}
+		deadline := time.Now().Add(10 * time.Second)
+		for dev.crew.asleep.Load() < 3 {
+			if time.Now().After(deadline) {
+				t.Fatalf("%d of 3 helpers sleep", dev.crew.asleep.Load())
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
+// TestCrew gives many short phases to more goroutines than there are processors:
+// every chunk runs once, and phases do not overlap.
+func TestCrew(t *testing.T) {
+	c := newCrew(5)
+	defer c.end()
+	const chunks = 7
+	var done [chunks]int
+	phases := make([]phase, 0, 2000)
+	for range cap(phases) {
+		phases = append(phases, phase{chunks, func(chunk int, _ []float32) { done[chunk]++ }})
+	}
+	c.do(phases, make([][]float32, 5))
+	for chunk, n := range done {
+		if n != len(phases) {
+			t.Errorf("chunk %d ran %d times, want %d", chunk, n, len(phases))
+		}
+	}
+}
+
+func TestStretches(t *testing.T) {
+	for _, c := range []struct {
+		lengths []int
+		size    int
+		want    string
+	}{
+		{[]int{3, 5}, 100, "[[{0 0 3} {1 0 5}]]"},
+		{[]int{3, 5}, 4, "[[{0 0 3} {1 0 1}] [{1 1 5}]]"},
+		{[]int{9}, 4, "[[{0 0 4}] [{0 4 8}] [{0 8 9}]]"},
+		{nil, 4, "[]"},
+	} {
+		if got := fmt.Sprint(stretches(c.lengths, c.size)); got != c.want {
+			t.Errorf("stretches(%v, %d) = %s, want %s", c.lengths, c.size, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,130 @@
+package cpu
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// A phase is a piece of work that ends before the next one begins. Its chunks
+// are independent of one another, and their number follows from shapes alone:
+// who runs which, and when, is never seen in the result.
+type phase struct {
+	chunks int
+	run    func(chunk int, scratch []float32)
+}
+
+// A crew is a caller and a fixed number of helping goroutines that share the
+// chunks of one phase at a time. Everyone takes the next free chunk, the caller
+// too, so it never waits for a helper that has not begun: one that sleeps, or
+// that the system runs late, costs nothing.
+type crew struct {
+	turn sync.Mutex // held by the caller of the moment
+
+	// ticket is the number of the phase in its upper half and the number of
+	// chunks that nobody has taken in its lower half. Who counts a chunk down
+	// owns it; as the phase cannot end before that chunk does, its owner may
+	// read what stands below.
+	ticket  atomic.Uint64
+	_       [56]byte // keeps apart what all watch and what changes at each chunk
+	pending atomic.Int64
+	_       [56]byte
+
+	phase   phase
+	scratch [][]float32 // for each member, the caller first
+
+	asleep atomic.Int32
+	wake   chan struct{}
+	gone   sync.WaitGroup
+}
+
+// A helper looks for work this many times before it sleeps, and offers its
+// processor to others every pause. That bridges a fifth of a millisecond, more than
+// the pieces of a step that one goroutine does alone; waking a sleeper takes
+// longer than many a phase.
+const (
+	patience = 1 << 16
+	pause    = 1 << 6
+)
+
+func newCrew(threads int) *crew {
+	c := &crew{wake: make(chan struct{}, threads)}
+	for id := 1; id < threads; id++ {
+		c.gone.Go(func() { c.help(id) })
+	}
+	return c
+}
+
+// do runs phases one after another. The caller holds the turn.
+func (c *crew) do(phases []phase, scratch [][]float32) {
+	c.scratch = scratch
+	for _, p := range phases {
+		if p.chunks <= 1 || len(scratch) == 1 {
+			for i := range p.chunks {
+				p.run(i, scratch[0])
+			}
+			continue
+		}
+		c.share(p)
+	}
+}
+
+func (c *crew) share(p phase) {
+	c.phase = p
+	c.pending.Store(int64(p.chunks))
+	number := c.ticket.Load()>>32 + 1
+	c.ticket.Store(number<<32 | uint64(p.chunks))
+	for range min(int(c.asleep.Load()), p.chunks-1) {
+		select {
+		case c.wake <- struct{}{}:
+		default:
+		}
+	}
+	c.work(0)
+	for i := 1; c.pending.Load() > 0; i++ {
+		if i%pause == 0 {
+			runtime.Gosched()
+		}
+	}
+}
+
+// work runs chunks until none is free.
+func (c *crew) work(member int) {
+	for {
+		t := c.ticket.Load()
+		free := uint32(t)
+		if free == 0 {
+			return
+		}
+		if c.ticket.CompareAndSwap(t, t-1) {
+			c.phase.run(int(free)-1, c.scratch[member])
+			c.pending.Add(-1)
+		}
+	}
+}
+
+// help works, waits for more, and sleeps when none comes, until wake is closed.
+func (c *crew) help(member int) {
+	for open := true; open; {
+		for i := 1; i < patience; i++ {
+			if uint32(c.ticket.Load()) > 0 {
+				c.work(member)
+				i = 0
+			}
+			if i%pause == 0 {
+				runtime.Gosched()
+			}
+		}
+		c.asleep.Add(1)
+		if uint32(c.ticket.Load()) == 0 {
+			_, open = <-c.wake
+		}
+		c.asleep.Add(-1)
+	}
+}
+
+// end lets the helpers go.
+func (c *crew) end() {
+	close(c.wake)
+	c.gone.Wait()
+}

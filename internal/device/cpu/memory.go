@@ -1,0 +1,78 @@
+package cpu
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+	"unsafe"
+
+	"imgcls/internal/device"
+	"imgcls/internal/fault"
+	"imgcls/internal/plan"
+)
+
+// allocate returns size bytes of zeros that begin at a multiple of plan.Align,
+// beside so many that were allocated and may not be in use yet. The system
+// gives more memory than there is and ends the process when it is used, so what
+// counts is what it says is free, where it says so.
+func allocate(size, beside int) ([]byte, error) {
+	const do = "use a smaller --batch or --img-size, or a machine with more memory"
+	if free, known := available(); known && size+beside > free {
+		return nil, fault.New(fault.Room, "memory", "", do, "network and data need %d bytes, %d are free", size+beside, free)
+	}
+	room := reserve(size + plan.Align)
+	if room == nil {
+		return nil, fault.New(fault.Room, "memory", "", do, "network and data need %d bytes, more than can be had", size+beside)
+	}
+	misfit := int(uintptr(unsafe.Pointer(unsafe.SliceData(room))) % plan.Align)
+	return room[plan.Align-misfit:][:size:size], nil
+}
+
+// reserve is make, but for sizes beyond the address space it returns nil.
+func reserve(size int) (room []byte) {
+	defer func() { _ = recover() }()
+	return make([]byte, size)
+}
+
+// available returns the bytes that programs may still take, as Linux tells.
+func available() (free int, known bool) {
+	info, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 0, false
+	}
+	_, rest, found := bytes.Cut(info, []byte("MemAvailable:"))
+	number, _, _ := bytes.Cut(bytes.TrimLeft(rest, " "), []byte(" kB"))
+	free, err = strconv.Atoi(string(number))
+	return free << 10, found && err == nil
+}
+
+// A scratch is room that no value lives in between nodes: some for all members
+// of a crew together, and some for each. Nodes run one at a time, so the room
+// is as large as the greediest of them asks.
+type scratch struct {
+	common  []float32
+	members [][]float32
+
+	commonNeed, memberNeed int // elements
+}
+
+// align rounds a number of elements up, so that what follows is aligned.
+func align(elements int) int {
+	const unit = plan.Align / 4
+	return (elements + unit - 1) / unit * unit
+}
+
+// allocate makes the room that was asked for, beside the arena.
+func (s *scratch) allocate(arena int) error {
+	common, each := align(s.commonNeed), align(s.memberNeed)
+	room, err := allocate(4*(common+each*len(s.members)), arena)
+	if err != nil {
+		return err
+	}
+	all := device.View[float32](room)
+	s.common = all[:common]
+	for i := range s.members {
+		s.members[i] = all[common+i*each:][:each:each]
+	}
+	return nil
+}

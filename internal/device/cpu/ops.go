@@ -1,0 +1,301 @@
+package cpu
+
+import (
+	"cmp"
+	"sync/atomic"
+
+	"imgcls/internal/graph"
+	kernel "imgcls/internal/kernels/cpu"
+)
+
+// kernelFor returns what adds the phases of a node with that operation, or nil
+// where this device does not know it. It is the device's table of contents.
+func kernelFor(op graph.Op) func(b *builder, n graph.Node) {
+	switch op := op.(type) {
+	case graph.Conv:
+		return with(op, (*builder).conv)
+	case graph.ConvBackData:
+		return with(op, (*builder).convBackData)
+	case graph.ConvBackFilter:
+		return with(op, (*builder).convBackFilter)
+	case graph.MatMul:
+		return with(op, (*builder).matMul)
+	case graph.MaxPool:
+		return with(op, (*builder).maxPool)
+	case graph.MaxPoolBack:
+		return with(op, (*builder).maxPoolBack)
+	case graph.Act:
+		return with(op, (*builder).act)
+	case graph.ActBack:
+		return with(op, (*builder).actBack)
+	case graph.Add:
+		return with(op, (*builder).add)
+	case graph.ChannelSum:
+		return with(op, (*builder).channelSum)
+	case graph.SoftmaxXent:
+		return with(op, (*builder).softmaxXent)
+	case graph.Gather:
+		return with(op, (*builder).gather)
+	case graph.Normalize:
+		return with(op, (*builder).normalize)
+	case graph.Gate:
+		return with(op, (*builder).gate)
+	case graph.SGD:
+		return with(op, (*builder).sgd)
+	case graph.Record:
+		return with(op, (*builder).record)
+	case graph.Tick:
+		return with(op, (*builder).tick)
+	}
+	return nil
+}
+
+// with hands the operation to the method that knows its type.
+func with[T graph.Op](op T, lower func(*builder, T, graph.Node)) func(*builder, graph.Node) {
+	return func(b *builder, n graph.Node) { lower(b, op, n) }
+}
+
+// The times that follow are nanoseconds for one item on one core of a server of
+// 2023. They decide only into how many chunks a phase is cut.
+const (
+	perFlop    = 0.08 // of a matrix product
+	perTap     = 0.3  // of a column of a convolution, written or added
+	perElement = 1    // of what is done to each element
+	perPooled  = 1.5
+	perUpdated = 1
+	perChecked = 0.5
+	perByte    = 0.03 // copied
+)
+
+func (b *builder) conv(op graph.Conv, n graph.Node) {
+	c := b.convExtents(op, n.In[0], n.In[1], n.Out[0])
+	y, x, w := b.f32(n.Out[0]), b.f32(n.In[0]), b.f32(n.In[1])
+	var bias []float32
+	if len(n.In) == 3 {
+		bias = b.f32(n.In[2])
+	}
+	room := b.scratch
+	room.commonNeed = max(room.commonNeed, c.Filters())
+	room.memberNeed = max(room.memberNeed, c.Scratch())
+	b.whole(func() { c.PackFilters(room.common, w) })
+	places := c.N * c.Places()
+	tiles := (places + kernel.Tile - 1) / kernel.Tile
+	b.split(tiles, kernel.Tile*c.time(), func(lo, hi int, scratch []float32) {
+		c.Forward(y, x, room.common, bias, scratch, lo*kernel.Tile, min(hi*kernel.Tile, places))
+	})
+}
+
+func (b *builder) convBackData(op graph.ConvBackData, n graph.Node) {
+	c := b.convExtents(op.Conv, n.Out[0], n.In[0], n.In[1])
+	dx, w, dy := b.f32(n.Out[0]), b.f32(n.In[0]), b.f32(n.In[1])
+	b.scratch.memberNeed = max(b.scratch.memberNeed, c.Scratch())
+	b.split(c.N, float64(c.Places())*c.time(), func(lo, hi int, scratch []float32) {
+		c.BackData(dx, w, dy, scratch, lo, hi)
+	})
+}
+
+func (b *builder) convBackFilter(op graph.ConvBackFilter, n graph.Node) {
+	c := b.convExtents(op.Conv, n.In[0], n.Out[0], n.In[1])
+	dw, x, dy := b.f32(n.Out[0]), b.f32(n.In[0]), b.f32(n.In[1])
+	b.scratch.memberNeed = max(b.scratch.memberNeed, c.Scratch())
+	b.partials(sum{y: dw, rows: c.O, cols: c.Taps(), stride: c.Row(), size: c.Filters()}, c.N, float64(c.Places())*c.time(),
+		func(partial []float32, lo, hi int, scratch []float32) {
+			c.BackFilter(partial, x, dy, scratch, lo, hi)
+		})
+}
+
+// A convolution is its extents, and how long one place of y takes.
+type convolution struct{ kernel.Conv }
+
+func (c convolution) time() float64 {
+	return float64(c.Taps()) * (2*perFlop*float64(c.O) + perTap)
+}
+
+func (b *builder) convExtents(op graph.Conv, x, w, y graph.Value) convolution {
+	xs, ws, ys := b.shape(x), b.shape(w), b.shape(y)
+	return convolution{kernel.Conv{
+		N: xs[0], H: xs[1], W: xs[2], I: xs[3],
+		O: ws[0], R: ws[1], S: ws[2],
+		P: ys[1], Q: ys[2],
+		Stride: op.Stride, Pad: op.Pad,
+	}}
+}
+
+// ceil returns a/b, rounded up.
+func ceil(a, b int) int { return (a + b - 1) / b }
+
+// matMul cuts y into tiles, as wide as each other.
+func (b *builder) matMul(op graph.MatMul, n graph.Node) {
+	as, bs, ys := b.shape(n.In[0]), b.shape(n.In[1]), b.shape(n.Out[0])
+	m := kernel.MatMul{
+		M: ys[0], N: ys[1], K: as[0] * as[1] / ys[0],
+		Y: kernel.Matrix{Data: b.f32(n.Out[0]), Stride: ys[1]},
+		A: kernel.Matrix{Data: b.f32(n.In[0]), Stride: as[1], Trans: op.TransA},
+		B: kernel.Matrix{Data: b.f32(n.In[1]), Stride: bs[1], Trans: op.TransB},
+	}
+	if len(n.In) == 3 {
+		m.Bias = b.f32(n.In[2])
+	}
+	const mostRows, mostCols, unit = 64, 96, 4
+	rows, cols := min(m.M, mostRows), ceil(ceil(m.N, ceil(m.N, mostCols)), unit)*unit
+	across := ceil(m.N, cols)
+	b.split(ceil(m.M, rows)*across, float64(rows*cols*m.K)*2*perFlop, func(lo, hi int, _ []float32) {
+		for tile := lo; tile < hi; tile++ {
+			i, j := tile/across*rows, tile%across*cols
+			m.Part(i, j, min(rows, m.M-i), min(cols, m.N-j))
+		}
+	})
+}
+
+func (b *builder) maxPool(op graph.MaxPool, n graph.Node) {
+	s := b.poolExtents(op, b.shape(n.In[0]), b.shape(cmp.Or(n.Out...)))
+	y, arg, x := b.f32(n.Out[0]), b.bytes(n.Out[1]), b.f32(n.In[0])
+	room := b.scratch
+	if y == nil { // only where the maxima lie is read
+		room.commonNeed = max(room.commonNeed, len(arg))
+	}
+	b.split(s.N*s.P, perPooled*float64(s.Q*s.C*s.Kernel*s.Kernel), func(lo, hi int, _ []float32) {
+		values := y
+		if values == nil {
+			values = room.common
+		}
+		s.Forward(values, arg, x, lo, hi)
+	})
+}
+
+func (b *builder) maxPoolBack(op graph.MaxPoolBack, n graph.Node) {
+	s := b.poolExtents(op.MaxPool, b.shape(n.Out[0]), b.shape(n.In[1]))
+	dx, arg, dy := b.f32(n.Out[0]), b.bytes(n.In[0]), b.f32(n.In[1])
+	offsets := s.Offsets()
+	b.split(s.N, perPooled*float64(s.P*s.Q*s.C), func(lo, hi int, _ []float32) {
+		s.Back(dx, arg, dy, offsets, lo, hi)
+	})
+}
+
+func (b *builder) poolExtents(op graph.MaxPool, x, y []int) kernel.Pool {
+	return kernel.Pool{
+		N: x[0], H: x[1], W: x[2], C: x[3],
+		P: y[1], Q: y[2],
+		Kernel: op.Kernel, Stride: op.Stride, Pad: op.Pad,
+	}
+}
+
+func (b *builder) act(_ graph.Act, n graph.Node) {
+	y, x := b.f32(n.Out[0]), b.f32(n.In[0])
+	b.split(len(y), perElement, func(lo, hi int, _ []float32) { kernel.ReLU(y[lo:hi], x[lo:hi]) })
+}
+
+func (b *builder) actBack(_ graph.ActBack, n graph.Node) {
+	dx, y, dy := b.f32(n.Out[0]), b.f32(n.In[0]), b.f32(n.In[1])
+	b.split(len(dx), perElement, func(lo, hi int, _ []float32) {
+		kernel.ReLUBack(dx[lo:hi], y[lo:hi], dy[lo:hi])
+	})
+}
+
+func (b *builder) add(_ graph.Add, n graph.Node) {
+	y, x, z := b.f32(n.Out[0]), b.f32(n.In[0]), b.f32(n.In[1])
+	b.split(len(y), perElement, func(lo, hi int, _ []float32) { kernel.Add(y[lo:hi], x[lo:hi], z[lo:hi]) })
+}
+
+// channelSum sums rows of channels into wide rows, and those into one.
+func (b *builder) channelSum(_ graph.ChannelSum, n graph.Node) {
+	y, x := b.f32(n.Out[0]), b.f32(n.In[0])
+	c := len(y)
+	b.partials(sum{y: y, rows: 1, cols: c, stride: c, size: kernel.ChannelWidth(c)}, len(x)/c, perElement*float64(c),
+		func(partial []float32, lo, hi int, _ []float32) { kernel.ChannelSum(partial, x[lo*c:hi*c]) })
+}
+
+// softmaxXent is one chunk: the scores of a batch are few, and their sum has an
+// order.
+func (b *builder) softmaxXent(_ graph.SoftmaxXent, n graph.Node) {
+	loss, dx := b.f32(n.Out[0]), b.f32(n.Out[1])
+	x, t := b.f32(n.In[0]), b.i32(n.In[1])
+	b.whole(func() {
+		mean := kernel.SoftmaxXent(dx, x, t)
+		if loss != nil {
+			loss[0] = mean
+		}
+	})
+}
+
+func (b *builder) gather(op graph.Gather, n graph.Node) {
+	order, cursor := b.i32(n.In[0]), b.i64(n.In[1])
+	for i, v := range n.Out {
+		y, x := b.bytes(v), b.bytes(n.In[2+i])
+		size := len(y) / op.Batch
+		if v == 0 {
+			continue
+		}
+		b.split(op.Batch, perByte*float64(size), func(lo, hi int, _ []float32) {
+			at := int(cursor[0])
+			kernel.Gather(y[lo*size:hi*size], x, order[at+lo:at+hi], size)
+		})
+	}
+}
+
+func (b *builder) normalize(op graph.Normalize, n graph.Node) {
+	y, x := b.f32(n.Out[0]), b.bytes(n.In[0])
+	tables := make([][256]float32, len(op.Mean))
+	for c := range tables {
+		for value, normal := range op.Table(c) {
+			tables[c][value] = float32(normal)
+		}
+	}
+	c := len(tables)
+	b.split(len(x)/c, perElement*float64(c), func(lo, hi int, _ []float32) {
+		kernel.Normalize(y[lo*c:hi*c], x[lo*c:hi*c], tables)
+	})
+}
+
+// gate opens, and any chunk that finds something else than a number shuts it.
+func (b *builder) gate(_ graph.Gate, n graph.Node) {
+	gate := &b.i32(n.Out[0])[0]
+	inputs := make([][]float32, len(n.In))
+	lengths := make([]int, len(n.In))
+	for i, v := range n.In {
+		inputs[i] = b.f32(v)
+		lengths[i] = len(inputs[i])
+	}
+	b.whole(func() { *gate = 1 })
+	b.groups(stretches(lengths, chunkTime/perChecked), func(s stretch) {
+		if !kernel.Finite(inputs[s.tensor][s.lo:s.hi]) {
+			atomic.StoreInt32(gate, 0)
+		}
+	})
+}
+
+func (b *builder) sgd(op graph.SGD, n graph.Node) {
+	gate, scalars := &b.i32(n.In[0])[0], b.f32(n.In[1])
+	var p, dp, v [][]float32
+	var lengths []int
+	for i := 2; i < len(n.In); i += 3 {
+		p, dp, v = append(p, b.f32(n.In[i])), append(dp, b.f32(n.In[i+1])), append(v, b.f32(n.In[i+2]))
+		lengths = append(lengths, len(b.f32(n.In[i])))
+	}
+	b.groups(stretches(lengths, chunkTime/perUpdated), func(s stretch) {
+		if *gate == 0 {
+			return
+		}
+		step := kernel.SGD{LR: scalars[op.LR], Momentum: scalars[op.Momentum], Decay: scalars[op.Decay], Nesterov: op.Nesterov}
+		step.Update(p[s.tensor][s.lo:s.hi], dp[s.tensor][s.lo:s.hi], v[s.tensor][s.lo:s.hi])
+	})
+}
+
+func (b *builder) record(_ graph.Record, n graph.Node) {
+	gate, step, loss, ring := &b.i32(n.In[0])[0], &b.i64(n.In[1])[0], &b.f32(n.In[2])[0], b.f32(n.In[3])
+	b.whole(func() {
+		if *gate != 0 {
+			kernel.Record(ring, *step, *loss)
+		}
+	})
+}
+
+func (b *builder) tick(op graph.Tick, n graph.Node) {
+	gate, step, cursor := &b.i32(n.In[0])[0], &b.i64(n.In[1])[0], &b.i64(n.In[2])[0]
+	scalars, table := b.f32(n.In[3]), b.f32(n.In[4])
+	b.whole(func() {
+		if *gate != 0 {
+			kernel.Tick(step, cursor, scalars, table, op.Batch)
+		}
+	})
+}

@@ -1,0 +1,138 @@
+package devicetest
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"imgcls/internal/graph"
+)
+
+// A nearness says how near a device has to come to the reference.
+type nearness int
+
+const (
+	// exact: the results are numbers that the inputs hold, or whole numbers.
+	exact nearness = iota
+	// contraction: each result is one sum of products or of inputs. A sum of k
+	// rounded products drifts like √k, and the result is rounded once more:
+	//
+	//	|got − want| ≤ 4·√k·ε·Σ|aᵢbᵢ| + ε·|want|
+	//
+	// The reference gives k, run on inputs that are all 1, and the sum, run on
+	// the sizes of the inputs.
+	contraction
+	// composed: several operations in one. As the rounding of what stands in
+	// between acts like a change of the inputs, the bound is 4 times the largest
+	// change of the reference's result in 8 runs on inputs changed by the factor
+	// 1 ± ε at random, plus one unit in the last place of the result.
+	composed
+)
+
+// eps is the largest relative error of rounding to float32.
+const eps = 0x1p-24
+
+// perturbations is the number of runs that bound a composed operation.
+const perturbations = 8
+
+// compare checks the results of x for the inputs.
+func (c testCase) compare(t *testing.T, about string, x *trial, results [][]byte, reference *trial, inputs [][]float64) {
+	t.Helper()
+	want := reference.exact(t, inputs)
+	bounds := c.bounds(t, reference, inputs, want)
+	for i, v := range x.out {
+		got := decode(x.m.Tensors[v].Type, results[i])
+		for j, g := range got {
+			if !near(g, want[i][j], bounds[i][j]) && !(math.IsNaN(g) && c.productWithPadding()) {
+				t.Errorf("seed %d: %sresult %d: element %d of %d is %v, want %v within %.3g",
+					seed, about, i, j, len(got), g, want[i][j], bounds[i][j])
+				break
+			}
+		}
+	}
+}
+
+// near reports whether got is want within bound, where NaN and infinities are
+// near themselves only.
+func near(got, want, bound float64) bool {
+	if math.IsNaN(want) || math.IsInf(want, 0) {
+		return got == want || math.IsNaN(want) && math.IsNaN(got)
+	}
+	return math.Abs(got-want) <= bound
+}
+
+// bounds returns how far each element of each output may be from want.
+func (c testCase) bounds(t *testing.T, reference *trial, inputs, want [][]float64) [][]float64 {
+	bounds := make([][]float64, len(want))
+	for i := range want {
+		bounds[i] = make([]float64, len(want[i]))
+	}
+	switch c.near {
+	case contraction:
+		sums := reference.exact(t, c.reals(inputs, math.Abs))
+		terms := reference.exact(t, c.reals(inputs, func(float64) float64 { return 1 }))
+		for i := range bounds {
+			for j := range bounds[i] {
+				bounds[i][j] = 4*math.Sqrt(terms[i][j])*eps*sums[i][j] + eps*math.Abs(want[i][j])
+			}
+		}
+	case composed:
+		r := generator(c.name + " perturbed")
+		factor := func(v float64) float64 { return v * (1 + eps*oneOf(-1, 1)(r, 0)) }
+		for range perturbations {
+			widenBy(bounds, reference.exact(t, c.reals(inputs, factor)), want)
+		}
+		addUlps(bounds, want)
+	}
+	return bounds
+}
+
+// widenBy raises bounds to 4 times the distance of changed from want.
+func widenBy(bounds, changed, want [][]float64) {
+	for i := range bounds {
+		for j := range bounds[i] {
+			bounds[i][j] = max(bounds[i][j], 4*math.Abs(changed[i][j]-want[i][j]))
+		}
+	}
+}
+
+// addUlps adds to each bound the distance of want from the next float32.
+func addUlps(bounds, want [][]float64) {
+	for i := range bounds {
+		for j, w := range want[i] {
+			size := math.Abs(float64(float32(w)))
+			bounds[i][j] += float64(math.Nextafter32(float32(size), math.MaxFloat32)) - size
+		}
+	}
+}
+
+// reals maps the inputs that are real numbers.
+func (c testCase) reals(inputs [][]float64, f func(float64) float64) [][]float64 {
+	mapped := slices.Clone(inputs)
+	for i, a := range c.in {
+		if !a.typ.Float() {
+			continue
+		}
+		mapped[i] = make([]float64, len(inputs[i]))
+		for j, v := range inputs[i] {
+			mapped[i][j] = f(v)
+		}
+	}
+	return mapped
+}
+
+// productWithPadding reports whether a device may compute products with zeros
+// that stand outside a tensor, which turn an infinity into a NaN; the reference
+// leaves them out. The gradient of a convolution's input is itself a convolution
+// of a padded dy, whatever the padding of x.
+func (c testCase) productWithPadding() bool {
+	switch op := c.op.(type) {
+	case graph.Conv:
+		return op.Pad > 0
+	case graph.ConvBackFilter:
+		return op.Pad > 0
+	case graph.ConvBackData:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,18 @@
+package devicetest
+
+import "imgcls/internal/graph"
+
+var xentCases = []testCase{
+	{name: "one class", op: graph.SoftmaxXent{}, near: composed, in: []arg{float(1, 1), {graph.I32, below(1), []int{1}}}},
+	{name: "two classes", op: graph.SoftmaxXent{}, near: composed, in: []arg{float(1, 2), {graph.I32, below(2), []int{1}}}},
+	{name: "ten classes", op: graph.SoftmaxXent{}, near: composed, in: []arg{float(4, 10), {graph.I32, below(10), []int{4}}}},
+	{name: "prime", op: graph.SoftmaxXent{}, near: composed, in: []arg{float(7, 101), {graph.I32, below(101), []int{7}}}},
+	// Scores whose exponentials overflow and underflow float32.
+	{name: "large scores", op: graph.SoftmaxXent{}, near: composed, in: []arg{
+		{graph.F32, signedTo(1000), []int{5, 3}}, {graph.I32, below(3), []int{5}},
+	}},
+	// A probability that is 1 in float32.
+	{name: "certain", op: graph.SoftmaxXent{}, near: composed, in: []arg{
+		{graph.F32, given(40, 1, -1), []int{2, 3}}, {graph.I32, given(0, 1), []int{2}},
+	}},
+}

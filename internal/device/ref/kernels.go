@@ -1,0 +1,127 @@
+package ref
+
+import (
+	"cmp"
+
+	"imgcls/internal/graph"
+	kernel "imgcls/internal/kernels/ref"
+)
+
+// kernelFor returns what runs n, or nil where this device does not know the
+// operation. It is the device's table of contents.
+func kernelFor(n graph.Node, t []graph.Tensor) func(p *Program) {
+	in := func(i int) graph.Value { return n.In[i] }
+	out := func(i int) graph.Value { return n.Out[i] }
+	switch op := n.Op.(type) {
+	case graph.Conv:
+		k := convShape(op, t[in(0)], t[in(1)], t[out(0)])
+		return func(p *Program) { kernel.Conv(p.real(out(0)), p.real(in(0)), p.real(in(1)), p.bias(n), k) }
+	case graph.ConvBackData:
+		k := convShape(op.Conv, t[out(0)], t[in(0)], t[in(1)])
+		return func(p *Program) { kernel.ConvBackData(p.real(out(0)), p.real(in(0)), p.real(in(1)), k) }
+	case graph.ConvBackFilter:
+		k := convShape(op.Conv, t[in(0)], t[out(0)], t[in(1)])
+		return func(p *Program) { kernel.ConvBackFilter(p.real(out(0)), p.real(in(0)), p.real(in(1)), k) }
+	case graph.MaxPool:
+		k := poolShape(op, t[in(0)], t[cmp.Or(out(0), out(1))])
+		return func(p *Program) { kernel.MaxPool(p.real(out(0)), p.u8(out(1)), p.real(in(0)), k) }
+	case graph.MaxPoolBack:
+		k := poolShape(op.MaxPool, t[out(0)], t[in(1)])
+		return func(p *Program) { kernel.MaxPoolBack(p.real(out(0)), p.u8(in(0)), p.real(in(1)), k) }
+	case graph.Act:
+		return func(p *Program) { kernel.ReLU(p.real(out(0)), p.real(in(0))) }
+	case graph.ActBack:
+		return func(p *Program) { kernel.ReLUBack(p.real(out(0)), p.real(in(0)), p.real(in(1))) }
+	case graph.MatMul:
+		y, a, b := t[out(0)].Shape, t[in(0)].Shape, t[in(1)].Shape
+		k := a[0] * a[1] / y[0]
+		return func(p *Program) {
+			kernel.MatMul(p.real(out(0)), kernel.Stored(p.real(in(0)), a[1], op.TransA),
+				kernel.Stored(p.real(in(1)), b[1], op.TransB), p.bias(n), y[0], y[1], k)
+		}
+	case graph.Add:
+		return func(p *Program) { kernel.Add(p.real(out(0)), p.real(in(0)), p.real(in(1))) }
+	case graph.ChannelSum:
+		return func(p *Program) { kernel.ChannelSum(p.real(out(0)), p.real(in(0))) }
+	case graph.SoftmaxXent:
+		return func(p *Program) {
+			kernel.SoftmaxXent(p.real(out(0)), p.real(out(1)), p.real(in(0)), p.i32(in(1)))
+		}
+	case graph.Gather:
+		return func(p *Program) { p.gather(n, t) }
+	case graph.Normalize:
+		return func(p *Program) { kernel.Normalize(p.real(out(0)), p.u8(in(0)), op.Mean, op.Std) }
+	case graph.Gate:
+		return func(p *Program) { p.i32(out(0))[0] = kernel.Gate(p.reals(n.In)...) }
+	case graph.Record:
+		return gated(n, func(p *Program) {
+			kernel.Record(p.real(in(3)), p.i64(in(1))[0], p.real(in(2))[0])
+		})
+	case graph.Tick:
+		return gated(n, func(p *Program) {
+			kernel.Tick(p.i64(in(1)), p.i64(in(2)), p.real(in(3)), p.real(in(4)), op.Batch)
+		})
+	case graph.SGD:
+		return gated(n, func(p *Program) {
+			s := p.real(in(1))
+			for i := 2; i < len(n.In); i += 3 {
+				kernel.SGD(p.real(in(i)), p.real(in(i+2)), p.real(in(i+1)), s[op.LR], s[op.Momentum], s[op.Decay], op.Nesterov)
+			}
+		})
+	}
+	return nil
+}
+
+// gated returns run behind n's first input, the gate.
+func gated(n graph.Node, run func(p *Program)) func(p *Program) {
+	return func(p *Program) {
+		if p.i32(n.In[0])[0] != 0 {
+			run(p)
+		}
+	}
+}
+
+func convShape(op graph.Conv, x, w, y graph.Tensor) kernel.ConvShape {
+	return kernel.ConvShape{
+		N: x.Shape[0], H: x.Shape[1], W: x.Shape[2], I: x.Shape[3],
+		O: w.Shape[0], R: w.Shape[1], S: w.Shape[2],
+		P: y.Shape[1], Q: y.Shape[2],
+		Stride: op.Stride, Pad: op.Pad,
+	}
+}
+
+func poolShape(op graph.MaxPool, x, y graph.Tensor) kernel.PoolShape {
+	return kernel.PoolShape{
+		N: x.Shape[0], H: x.Shape[1], W: x.Shape[2], C: x.Shape[3],
+		P: y.Shape[1], Q: y.Shape[2],
+		Kernel: op.Kernel, Stride: op.Stride, Pad: op.Pad,
+	}
+}
+
+// bias returns the third input, nil where there is none.
+func (p *Program) bias(n graph.Node) []float64 {
+	if len(n.In) < 3 {
+		return nil
+	}
+	return p.real(n.In[2])
+}
+
+// gather runs a Gather for each resident tensor that somebody reads.
+func (p *Program) gather(n graph.Node, t []graph.Tensor) {
+	order, cursor := p.i32(n.In[0]), p.i64(n.In[1])[0]
+	for i, y := range n.Out {
+		x := n.In[2+i]
+		size := t[x].Len() / t[x].Shape[0]
+		switch {
+		case y == 0:
+		case t[x].Type.Float():
+			kernel.Gather(p.real(y), p.real(x), order, cursor, size)
+		case t[x].Type == graph.U8:
+			kernel.Gather(p.u8(y), p.u8(x), order, cursor, size)
+		case t[x].Type == graph.I32:
+			kernel.Gather(p.i32(y), p.i32(x), order, cursor, size)
+		case t[x].Type == graph.I64:
+			kernel.Gather(p.i64(y), p.i64(x), order, cursor, size)
+		}
+	}
+}

@@ -1,0 +1,84 @@
+package ref
+
+import (
+	"imgcls/internal/device"
+	"imgcls/internal/graph"
+)
+
+// A memory holds the elements of one tensor: one of the slices has its length,
+// the others are nil.
+type memory struct {
+	real []float64
+	u8   []uint8
+	i32  []int32
+	i64  []int64
+}
+
+func allocate(t graph.Tensor) memory {
+	n := t.Len()
+	switch t.Type {
+	case graph.U8:
+		return memory{u8: make([]uint8, n)}
+	case graph.I32:
+		return memory{i32: make([]int32, n)}
+	case graph.I64:
+		return memory{i64: make([]int64, n)}
+	}
+	return memory{real: make([]float64, n)}
+}
+
+// set converts the elements of a tensor as the host holds them.
+func (x memory) set(src []byte) {
+	copy(x.u8, src)
+	copy(device.Bytes(x.i32), src)
+	copy(device.Bytes(x.i64), src)
+	f := make([]float32, len(x.real)) // src may not be aligned
+	copy(device.Bytes(f), src)
+	for i, v := range f {
+		x.real[i] = float64(v)
+	}
+}
+
+// get converts back; real numbers are rounded to float32.
+func (x memory) get(dst []byte) {
+	copy(dst, x.u8)
+	copy(dst, device.Bytes(x.i32))
+	copy(dst, device.Bytes(x.i64))
+	f := make([]float32, len(x.real))
+	for i, v := range x.real {
+		f[i] = float32(v)
+	}
+	copy(dst, device.Bytes(f))
+}
+
+// A ring holds the slots that the host has fed and no step has read yet.
+type ring struct {
+	slots      [][]byte
+	fed, taken int // slots ever fed, and ever taken by steps
+}
+
+func newRing(t graph.Tensor) *ring {
+	r := &ring{slots: make([][]byte, t.Slots)}
+	for i := range r.slots {
+		r.slots[i] = make([]byte, t.Bytes())
+	}
+	return r
+}
+
+// feed returns the next slot for the host to fill, or nil when all are waiting
+// for steps.
+func (r *ring) feed() []byte {
+	if r.fed-r.taken == len(r.slots) {
+		return nil
+	}
+	slot := r.slots[r.fed%len(r.slots)]
+	r.fed++
+	return slot
+}
+
+// take returns the slot that has waited longest.
+func (r *ring) take() []byte {
+	slot := r.slots[r.taken%len(r.slots)]
+	r.taken++
+	return slot
+}

@@ -1,0 +1,67 @@
+// Package ref is the reference device: naive code in float64, against which
+// every other device is compared, and which finite differences check. It is
+// the shortest complete device and meant to be read first.
+//
+// Real numbers are kept as []float64 outside the arena, each tensor in memory
+// of its own, so that neither rounding nor a mistake of the planner can hide in
+// it; Write and Read convert. Everything happens on the caller's goroutine
+// before Run returns.
+package ref
+
+import (
+	"fmt"
+	"slices"
+
+	"imgcls/internal/device"
+	"imgcls/internal/graph"
+	"imgcls/internal/plan"
+)
+
+// New returns the reference device.
+func New() device.Device { return processor{} }
+
+// Kind returns the entry for device.Open. There is one such device, number 0.
+func Kind() device.Kind {
+	return device.Kind{Name: "ref", Open: func(int) (device.Device, error) { return New(), nil }}
+}
+
+type processor struct{}
+
+func (processor) String() string { return "ref: naive, float64" }
+
+func (processor) Close() error { return nil }
+
+func (processor) Supports(n graph.Node, t []graph.Tensor) bool { return kernelFor(n, t) != nil }
+
+func (processor) Compile(m *plan.Module) (device.Program, error) {
+	p := &Program{m: m, values: make([]memory, len(m.Tensors)), rings: map[graph.Value]*ring{}}
+	for v, t := range m.Tensors {
+		if m.Root[v] != graph.Value(v) || m.Offset[v] < 0 || v == 0 {
+			continue
+		}
+		if t.Type.Float() && t.Type != graph.F32 {
+			return nil, fmt.Errorf("ref: %s is %s: real numbers must be f32", t.Name, t)
+		}
+		p.values[v] = allocate(t)
+		if t.Slots > 1 {
+			p.rings[graph.Value(v)] = newRing(t)
+		}
+	}
+	for _, e := range m.Entries {
+		var s schedule
+		for _, n := range e.Nodes {
+			run := kernelFor(n, m.Tensors)
+			if run == nil {
+				return nil, fmt.Errorf("ref: %s: no kernel for %s", n.Name, plan.OpName(n.Op))
+			}
+			s.kernels = append(s.kernels, run)
+			for _, v := range n.In {
+				if v = m.Root[v]; p.rings[v] != nil && !slices.Contains(s.rings, v) {
+					s.rings = append(s.rings, v)
+				}
+			}
+		}
+		p.entries = append(p.entries, s)
+	}
+	return p, nil
+}

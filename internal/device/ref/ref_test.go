@@ -1,0 +1,10 @@
+package ref_test
+
+import (
+	"testing"
+
+	"imgcls/internal/device/devicetest"
+	"imgcls/internal/device/ref"
+)
+
+func TestConformance(t *testing.T) { devicetest.Run(t, ref.New(), ref.New()) }

@@ -1,0 +1,7 @@
+//go:build !windows
+
+package fsys
+
+import "syscall"
+
+var diskFull = []error{syscall.ENOSPC}

@@ -1,0 +1,85 @@
+// Package infer runs a network forward. Evaluation while training, `eval` and
+// `predict` all go through the one entry that Add builds, and a picture's logits
+// do not depend on the batch it came in, so the three give the same figures.
+package infer
+
+import (
+	"context"
+	"fmt"
+
+	"imgcls/internal/device"
+	"imgcls/internal/graph"
+	"imgcls/internal/models"
+	"imgcls/internal/plan"
+)
+
+// An Entry is the forward entry of a graph: pictures are fed, logits read.
+type Entry struct {
+	Name     string
+	Batch    int         // pictures in one run
+	Pictures graph.Value // u8 [Batch,H,W,C], a ring
+	Logits   graph.Value // f32 [Batch,classes]
+
+	pixels, classes int
+}
+
+// ring is the number of batches of which the host may fill one while the device
+// works on another.
+const ring = 2
+
+// Add appends the forward entry "eval@batch" of net to g.
+func Add(g *graph.Graph, net models.Network, batch int) Entry {
+	e := Entry{Name: fmt.Sprintf("eval@%d", batch), Batch: batch, pixels: net.Preprocess.Pixels(), classes: len(net.Classes)}
+	g.Begin(e.Name)
+	p := net.Preprocess
+	e.Pictures = g.Lasting(graph.Tensor{
+		Name: "eval.pictures", Type: graph.U8, Shape: []int{batch, p.Height, p.Width, p.Channels}, Role: graph.Input, Slots: ring,
+	})
+	e.Logits, _ = net.Forward(g, e.Pictures)
+	g.Return(e.Logits)
+	return e
+}
+
+// A Runner is an Entry in a program.
+type Runner struct {
+	Entry
+	prog  device.Program
+	index int
+}
+
+// Bind finds the entry in a compiled module.
+func (e Entry) Bind(prog device.Program, m *plan.Module) Runner {
+	return Runner{Entry: e, prog: prog, index: m.Find(e.Name)}
+}
+
+// Forward returns the logits [N,classes] of N pictures [N,H,W,C]. It looks at
+// ctx between batches and calls after, where it is not nil, with the number of
+// pictures done.
+func (r Runner) Forward(ctx context.Context, pictures []byte, after func(done int)) ([]float32, error) {
+	total := len(pictures) / r.pixels
+	logits := make([]float32, total*r.classes)
+	batch := make([]float32, r.Batch*r.classes)
+	for done := 0; done < total; {
+		if err := ctx.Err(); err != nil {
+			return nil, context.Cause(ctx)
+		}
+		slot, err := r.prog.Feed(r.Pictures)
+		if err != nil {
+			return nil, err
+		}
+		// The rows behind the last picture are computed and not read.
+		clear(slot[copy(slot, pictures[done*r.pixels:]):])
+		if err := r.prog.Run(r.index, 1); err != nil {
+			return nil, err
+		}
+		if err := r.prog.Read(r.Logits, device.Bytes(batch)); err != nil {
+			return nil, err
+		}
+		copy(logits[done*r.classes:], batch)
+		done = min(done+r.Batch, total)
+		if after != nil {
+			after(done)
+		}
+	}
+	return logits, nil
+}

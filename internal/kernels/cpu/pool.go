@@ -1,0 +1,89 @@
+package cpu
+
+// A Pool holds the extents of max-pooling of x [N,H,W,C] to y [N,P,Q,C]; see
+// graph.MaxPool.
+type Pool struct {
+	N, H, W, C          int
+	P, Q                int
+	Kernel, Stride, Pad int
+}
+
+// Forward computes the lines lo to hi of all N·P of y, and of arg where it is
+// not nil. The first maximum wins; a NaN wins over all.
+func (s Pool) Forward(y []float32, arg []uint8, x []float32, lo, hi int) {
+	for at := lo * s.Q; at < hi*s.Q; at++ {
+		line, q := at/s.Q, at%s.Q
+		n, top, side := line/s.P, line%s.P*s.Stride-s.Pad, q*s.Stride-s.Pad
+		best := y[at*s.C : (at+1)*s.C]
+		var which []uint8
+		if arg != nil {
+			which = arg[at*s.C : (at+1)*s.C]
+		}
+		first := true
+		for r := max(0, -top); r < min(s.Kernel, s.H-top); r++ {
+			for t := max(0, -side); t < min(s.Kernel, s.W-side); t++ {
+				from := ((n*s.H+top+r)*s.W + side + t) * s.C
+				v := x[from : from+s.C]
+				tap := uint8(r*s.Kernel + t)
+				switch {
+				case first:
+					first = false
+					copy(best, v)
+					for c := range which {
+						which[c] = tap
+					}
+				case arg == nil:
+					greatest(best, v)
+				default:
+					greatestOf(best, which, v, tap)
+				}
+			}
+		}
+	}
+}
+
+// greatest keeps the greater of best and v.
+func greatest(best, v []float32) {
+	v = v[:len(best)]
+	for c, b := range best {
+		best[c] = max(b, v[c])
+	}
+}
+
+// greatestOf keeps the greater of best and v, and notes tap where it is v's.
+func greatestOf(best []float32, which []uint8, v []float32, tap uint8) {
+	v, which = v[:len(best)], which[:len(best)]
+	for c, b := range best {
+		if b == b && !(v[c] <= b) {
+			best[c], which[c] = v[c], tap
+		}
+	}
+}
+
+// Offsets returns for each tap of the window how many elements of x it lies
+// behind the window's first.
+func (s Pool) Offsets() []int {
+	offsets := make([]int, s.Kernel*s.Kernel)
+	for tap := range offsets {
+		offsets[tap] = (tap/s.Kernel*s.W + tap%s.Kernel) * s.C
+	}
+	return offsets
+}
+
+// Back computes dx for the images lo to hi.
+func (s Pool) Back(dx []float32, arg []uint8, dy []float32, offsets []int, lo, hi int) {
+	image := s.H * s.W * s.C
+	clear(dx[lo*image : hi*image])
+	at := lo * s.P * s.Q * s.C
+	for n := lo; n < hi; n++ {
+		for p := range s.P {
+			for q := range s.Q {
+				from := ((n*s.H+p*s.Stride-s.Pad)*s.W + q*s.Stride - s.Pad) * s.C
+				for c := range s.C {
+					dx[from+offsets[arg[at]]+c] += dy[at]
+					at++
+				}
+			}
+		}
+	}
+}

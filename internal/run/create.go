@@ -1,0 +1,170 @@
+package run
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"imgcls/internal/fault"
+	"imgcls/internal/fsys"
+	"imgcls/internal/metrics"
+)
+
+// The files of a run folder beside run.json.
+const (
+	ModelFile   = "model.safetensors"
+	configFile  = "config.yaml"
+	classesFile = "classes.txt"
+	metricsFile = "metrics.jsonl"
+	resultsFile = "results.csv"
+	logFile     = "train.log"
+)
+
+// ownFiles are what --overwrite removes; run.json is replaced.
+var ownFiles = []string{ModelFile, configFile, classesFile, metricsFile, resultsFile, logFile}
+
+// Options say where a run folder is made and what stands in it from the start.
+type Options struct {
+	Output    string // the folder of all runs
+	Name      string // of the run folder; empty for one of time, data and model
+	Overwrite bool   // replace the run of that Name
+	Config    []byte // config.yaml
+	Classes   []string
+	Warn      func(text string) // told of what does not stop the run
+}
+
+// Create makes the folder of a run and writes everything that is known before
+// the first step: record is run.json, with Status and Started filled in. A name
+// that is taken is a usage error; a folder that cannot be written is an error of
+// kind Room, and leaves nothing behind.
+func Create(o Options, record Record) (*Folder, error) {
+	if o.Name != "" && !ValidName(o.Name) {
+		return nil, fault.New(fault.Usage, "--name", "", "choose letters, digits, '-', '_' and '.'",
+			"%s is not a plain name for a folder", fault.Quote(o.Name))
+	}
+	if err := fsys.MkdirAll(o.Output); err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	record.Status, record.Exit, record.Started = Running, nil, now.UTC().Truncate(time.Second)
+	record.TestTop1, record.TestLoss = metrics.Undefined(), metrics.Undefined()
+	dir, made, err := claim(o, record)
+	if err != nil {
+		return nil, err
+	}
+	f := &Folder{dir: dir, record: record, started: now, warn: o.Warn, config: o.Config, classes: o.Classes}
+	if err := f.populate(); err != nil {
+		f.Close()
+		if made {
+			err = errors.Join(err, fsys.RemoveAll(dir))
+		}
+		return nil, err
+	}
+	if err := point(o.Output, filepath.Base(dir)); err != nil {
+		o.Warn(fmt.Sprintf("%s: %v", fault.Quote(filepath.Join(o.Output, latest)), err))
+	}
+	return f, nil
+}
+
+// claim takes a folder for the run, and reports whether it is new.
+func claim(o Options, r Record) (dir string, made bool, err error) {
+	if o.Name != "" {
+		dir = filepath.Join(o.Output, o.Name)
+		err = fsys.Mkdir(dir)
+		if errors.Is(err, fs.ErrExist) {
+			return dir, false, vacate(dir, o.Overwrite)
+		}
+		return dir, err == nil, err
+	}
+	base := strings.Join([]string{r.Started.Format("2006-01-02_1504"), plainName(r.Data.Name), plainName(r.Model)}, "_")
+	const most = 10000
+	for n := 1; n <= most; n++ {
+		dir = filepath.Join(o.Output, base)
+		if n > 1 {
+			dir += fmt.Sprintf("-%d", n)
+		}
+		if err = fsys.Mkdir(dir); !errors.Is(err, fs.ErrExist) {
+			break
+		}
+	}
+	return dir, err == nil, err
+}
+
+// vacate makes the existing dir ready for a new run. It removes only files that
+// a run has, and only where run.json shows that the folder is one.
+func vacate(dir string, overwrite bool) error {
+	info, err := os.Lstat(dir)
+	if err != nil || !info.IsDir() {
+		return fault.New(fault.Usage, "--name", dir, "choose another --name", "exists and is not a folder")
+	}
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) == 0 {
+		return nil
+	}
+	if _, err := Read(dir); err != nil {
+		return fault.New(fault.Usage, "--name", dir, "choose another --name", "exists and is not a run of imgcls")
+	}
+	if !overwrite {
+		return fault.New(fault.Usage, "--name", dir, "add --overwrite to replace it, or choose another --name",
+			"holds another run")
+	}
+	if err := fsys.Trial(dir); err != nil {
+		return err
+	}
+	for _, name := range ownFiles {
+		if err := fsys.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// ValidName reports whether name is one plain element of a path on every
+// system: no separators, no control characters, none of Windows' forbidden
+// characters, no leading dot, and not the name of the link.
+func ValidName(name string) bool {
+	const most = 200 // bytes
+	return name != "" && len(name) <= most && utf8.ValidString(name) && name != latest &&
+		!strings.ContainsAny(name, `/\:*?"<>|`) && !strings.ContainsFunc(name, unicode.IsControl) &&
+		!strings.HasPrefix(name, ".") && !strings.HasSuffix(name, ".") && strings.TrimSpace(name) == name
+}
+
+// plainName turns the name of a data set or model into part of a folder's name.
+func plainName(name string) string {
+	const most = 40 // runes
+	if r := []rune(filepath.Base(name)); len(r) > most {
+		name = string(r[:most])
+	} else {
+		name = string(r)
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-_.", r) {
+			return r
+		}
+		return '-'
+	}, name)
+}
+
+// classLines is classes.txt: a class a line, quoted as in Go where its name
+// could be mistaken.
+func classLines(classes []string) []byte {
+	var b strings.Builder
+	for _, c := range classes {
+		if Plain(c) != c || strings.HasPrefix(c, `"`) {
+			c = fmt.Sprintf("%q", c)
+		}
+		b.WriteString(c + "\n")
+	}
+	return []byte(b.String())
+}
+
+func (r Record) text() ([]byte, error) {
+	text, err := json.MarshalIndent(r, "", "  ")
+	return append(text, '\n'), err
+}

@@ -1,0 +1,230 @@
+// Package train teaches a network. It knows no operation and no kind of device:
+// it builds a graph with an entry for each size of batch, lets a device compile
+// it, and then only starts steps, a fifth of a second of work at a time, and
+// reads what the device counted.
+package train
+
+import (
+	"context"
+	"fmt"
+
+	"imgcls/internal/data"
+	"imgcls/internal/device"
+	"imgcls/internal/graph"
+	"imgcls/internal/infer"
+	"imgcls/internal/layers"
+	"imgcls/internal/metrics"
+	"imgcls/internal/models"
+	"imgcls/internal/optim"
+	"imgcls/internal/plan"
+	"imgcls/internal/rng"
+)
+
+// A Config is all that decides the outcome of a training run, but for the data.
+type Config struct {
+	Network   models.Network
+	Epochs    int
+	Batch     int
+	Optimizer optim.SGD
+	Seed      uint64
+	EvalBatch int // pictures per forward run; it changes speed and memory only
+}
+
+// ringLength is the number of losses that the device keeps for the host, and so
+// the most steps that may be started at once.
+const ringLength = 4096
+
+// A Trainer is a network with its data on a device, ready to take steps.
+type Trainer struct {
+	cfg   Config
+	set   *data.Set
+	graph *graph.Graph
+	scope *layers.Scope
+	prog  device.Program
+	cells cells
+	full  entry // steps of Config.Batch samples
+	short entry // the one step of what is left of an epoch; its batch may be 0
+	eval  infer.Runner
+
+	order  []int32
+	losses [ringLength]float32
+	begun  int // steps that the device has counted
+}
+
+// cells are the lasting tensors that steps are steered by.
+type cells struct {
+	step, cursor, scalars, losses graph.Value // state
+	table, order                  graph.Value // inputs
+	samples                       []graph.Value
+}
+
+// An entry is a training entry and the number of samples that it takes.
+type entry struct {
+	name         string
+	index, batch int
+}
+
+// New builds and compiles the training of cfg.Network on set.Train, and writes
+// the data and the network's first parameters to the device.
+func New(dev device.Device, set *data.Set, cfg Config) (*Trainer, error) {
+	t := &Trainer{cfg: cfg, set: set, graph: graph.New(), order: make([]int32, set.Train.Len())}
+	module, eval, err := t.compile(dev)
+	if err != nil {
+		return nil, err
+	}
+	if t.prog, err = dev.Compile(module); err != nil {
+		return nil, err
+	}
+	t.full.index, t.short.index = module.Find(t.full.name), module.Find(t.short.name)
+	t.eval = eval.Bind(t.prog, module)
+	if err := t.load(); err != nil {
+		t.prog.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// Plan returns the module that New would run on dev. Of the data only sizes
+// count: set.Train needs labels and no pictures.
+func Plan(dev device.Device, set *data.Set, cfg Config) (*plan.Module, error) {
+	t := &Trainer{cfg: cfg, set: set, graph: graph.New()}
+	module, _, err := t.compile(dev)
+	return module, err
+}
+
+// compile builds all entries and plans them.
+func (t *Trainer) compile(dev device.Device) (*plan.Module, infer.Entry, error) {
+	t.build()
+	eval := infer.Add(t.graph, t.cfg.Network, t.cfg.EvalBatch)
+	module, err := plan.Compile(t.graph, dev.Supports)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", t.cfg.Network.Model.Name, err)
+	}
+	return module, eval, err
+}
+
+// build adds the training entries.
+func (t *Trainer) build() {
+	g, n := t.graph, t.set.Train.Len()
+	rows, columns := t.schedule()
+	t.cells = cells{
+		step:    g.State("step", graph.I64, 1),
+		cursor:  g.State("cursor", graph.I64, 1),
+		scalars: g.State("scalars", graph.F32, columns),
+		losses:  g.State("losses", graph.F32, ringLength),
+		table:   g.Input("schedule", graph.F32, rows, columns),
+		order:   g.Input("order", graph.I32, n),
+		samples: []graph.Value{
+			g.Input("train.pictures", graph.U8, n, t.set.Height, t.set.Width, t.set.Channels),
+			g.Input("train.labels", graph.I32, n),
+		},
+	}
+	t.full = t.step(t.cfg.Batch)
+	if rest := n % t.cfg.Batch; rest > 0 {
+		t.short = t.step(rest)
+	}
+}
+
+// step adds the entry that trains on one batch: gather, forward, backward, and
+// behind one gate everything that changes a cell.
+func (t *Trainer) step(batch int) entry {
+	g, c := t.graph, t.cells
+	name := fmt.Sprintf("train@%d", batch)
+	g.Begin(name)
+	samples := g.Add("gather", graph.Gather{Batch: batch}, append([]graph.Value{c.order, c.cursor}, c.samples...)...)
+	logits, scope := t.cfg.Network.Forward(g, samples[0])
+	t.scope = scope
+	loss := g.Add("loss", graph.SoftmaxXent{}, logits, samples[1])
+	grads := g.Backward([]graph.Value{logits}, []graph.Value{loss[1]})
+
+	watched := []graph.Value{loss[0]}
+	for _, p := range g.Params() {
+		if grads[p] != 0 {
+			watched = append(watched, grads[p])
+		}
+	}
+	gate := g.Add("gate", graph.Gate{}, watched...)[0]
+	t.cfg.Optimizer.Update(g, gate, c.scalars, grads)
+	g.AddSet("record", graph.Record{}, []graph.Value{c.losses}, gate, c.step, loss[0], c.losses)
+	g.AddSet("tick", graph.Tick{Batch: batch}, []graph.Value{c.step, c.cursor, c.scalars},
+		gate, c.step, c.cursor, c.scalars, c.table)
+	return entry{name: name, batch: batch}
+}
+
+func (t *Trainer) schedule() (rows, columns int) {
+	_, rows = t.cfg.Optimizer.Schedule()
+	return rows, t.cfg.Optimizer.Columns()
+}
+
+// load writes data, schedule and first parameters.
+func (t *Trainer) load() error {
+	table, _ := t.cfg.Optimizer.Schedule()
+	for _, w := range []struct {
+		v    graph.Value
+		data []byte
+	}{
+		{t.cells.samples[0], t.set.Train.Images},
+		{t.cells.samples[1], device.Bytes(t.set.Train.Labels)},
+		{t.cells.table, device.Bytes(table)},
+		{t.cells.scalars, device.Bytes(table[:t.cfg.Optimizer.Columns()])},
+	} {
+		if err := t.prog.Write(w.v, w.data); err != nil {
+			return err
+		}
+	}
+	for _, p := range t.graph.Params() {
+		values := make([]float32, t.graph.Tensor(p).Len())
+		t.scope.Initialize(p, t.cfg.Seed, values)
+		if err := t.prog.Write(p, device.Bytes(values)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shuffle writes the order of an epoch, which follows from seed and epoch
+// alone, and goes back to its beginning.
+func (t *Trainer) shuffle(epoch int) error {
+	rng.Permute(t.order, t.cfg.Seed, rng.Stream(fmt.Sprintf("epoch %d", epoch)))
+	return t.begin(t.order)
+}
+
+// begin sets the order of the samples to come.
+func (t *Trainer) begin(order []int32) error {
+	if err := t.prog.Write(t.cells.order, device.Bytes(order)); err != nil {
+		return err
+	}
+	return t.prog.Write(t.cells.cursor, device.Bytes([]int64{0}))
+}
+
+// Graph returns the graph, whose parameters a model file holds.
+func (t *Trainer) Graph() *graph.Graph { return t.graph }
+
+// Program returns the program, through which parameters are read and written.
+func (t *Trainer) Program() device.Program { return t.prog }
+
+// Parameters returns the number of learnt values.
+func (t *Trainer) Parameters() int {
+	n := 0
+	for _, p := range t.graph.Params() {
+		n += t.graph.Tensor(p).Len()
+	}
+	return n
+}
+
+// Steps returns the number of steps of one epoch.
+func (t *Trainer) Steps() int {
+	return (t.set.Train.Len() + t.cfg.Batch - 1) / t.cfg.Batch
+}
+
+// Evaluate returns the figures of the current parameters on a split.
+func (t *Trainer) Evaluate(ctx context.Context, split data.Split) (*metrics.Report, error) {
+	logits, err := t.eval.Forward(ctx, split.Images, nil)
+	if err != nil {
+		return nil, err
+	}
+	return metrics.Classify(logits, split.Labels, t.cfg.Network.Classes)
+}
+
+// Close frees the program.
+func (t *Trainer) Close() error { return t.prog.Close() }
