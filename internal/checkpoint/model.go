@@ -10,9 +10,6 @@
 package checkpoint
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -22,7 +19,6 @@ import (
 	"imgcls/internal/checkpoint/safetensors"
 	"imgcls/internal/device"
 	"imgcls/internal/fault"
-	"imgcls/internal/fsys"
 	"imgcls/internal/graph"
 	"imgcls/internal/metrics"
 	"imgcls/internal/models"
@@ -91,12 +87,10 @@ func Save(path string, info Info, g *graph.Graph, read func(v graph.Value, dst [
 	if err := file.Seal(); err != nil {
 		return "", err
 	}
-	var b bytes.Buffer
-	if err := safetensors.Encode(&b, file); err != nil {
+	if err := safetensors.Write(path, file); err != nil {
 		return "", err
 	}
-	hash := sha256.Sum256(b.Bytes())
-	return hex.EncodeToString(hash[:]), fsys.WriteFile(path, b.Bytes())
+	return file.SHA256, nil
 }
 
 // metadata spells the structured values as JSON text.
@@ -165,7 +159,8 @@ func Open(path string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info != nil {
+	// A sum in a file whose format is not ours means that the format was damaged.
+	if info != nil || file.Sealed() {
 		if err := file.Verify(path); err != nil {
 			return nil, err
 		}
