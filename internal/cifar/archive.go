@@ -63,7 +63,7 @@ func readArchive(r io.Reader, at string) (*Set, error) {
 	file := bufio.NewReader(r)
 	zipped, err := gzip.NewReader(file)
 	if err != nil {
-		return nil, fault.New(fault.Data, "archive", at, wanted, "not a gzipped tar: %v", err)
+		return nil, fault.New(fault.Data, "archive", at, wanted, "not a gzipped tar: %w", err)
 	}
 	zipped.Multistream(false) // what follows the first stream is found below
 	bounded := &bound{from: zipped, left: int64(len(Archive.Members))*officialSize + archiveSlack}
@@ -144,9 +144,9 @@ func archiveFault(err error, at string) error {
 	case errors.As(err, &said):
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return fault.New(fault.Data, "archive", at, wanted, "cut short: %v", err)
+		return fault.New(fault.Data, "archive", at, wanted, "cut short: %w", err)
 	}
-	return fault.New(fault.Data, "archive", at, wanted, "damaged: %v", err)
+	return fault.New(fault.Data, "archive", at, wanted, "damaged: %w", err)
 }
 
 var (

@@ -114,7 +114,7 @@ func checkSize(size int64, at string) error {
 
 func readFault(err error, got, size int64, at string) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return fault.New(fault.Data, "CIFAR-10 batch", at, wanted, "cut short: %s of %s bytes: %v", group(got), group(size), err)
+		return fault.New(fault.Data, "CIFAR-10 batch", at, wanted, "cut short: %s of %s bytes: %w", group(got), group(size), err)
 	}
 	return err
 }

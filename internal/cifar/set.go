@@ -68,7 +68,7 @@ func Read(path string) (*Set, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return nil, fault.New(fault.Data, "CIFAR-10", path, wanted, "%v", cause(err))
+		return nil, fault.New(fault.Data, "CIFAR-10", path, wanted, "%w", cause(err))
 	case info.IsDir():
 		return readFolder(path)
 	case !info.Mode().IsRegular():
@@ -87,7 +87,7 @@ func readFile(path string) (*Set, error) {
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fault.New(fault.Data, "archive", path, "", "%v", cause(err))
+		return nil, fault.New(fault.Data, "archive", path, "", "%w", cause(err))
 	}
 	defer f.Close()
 	return readArchive(f, path)
@@ -156,20 +156,20 @@ func newCollection() *collection {
 func (c *collection) addFile(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
-		return fault.New(fault.Data, "CIFAR-10 batch", path, wanted, "%v", cause(err))
+		return fault.New(fault.Data, "CIFAR-10 batch", path, wanted, "%w", cause(err))
 	}
 	if !info.Mode().IsRegular() { // opening a pipe would wait for its writer
 		return fault.New(fault.Data, "CIFAR-10 batch", path, wanted, "not a plain file")
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return fault.New(fault.Data, "CIFAR-10 batch", path, "", "%v", cause(err))
+		return fault.New(fault.Data, "CIFAR-10 batch", path, "", "%w", cause(err))
 	}
 	defer f.Close()
 	err = c.add(filepath.Base(path), f, info.Size(), path)
 	var said *fault.Error
 	if err != nil && !errors.As(err, &said) {
-		return fault.New(fault.Data, "CIFAR-10 batch", path, "", "%v", cause(err))
+		return fault.New(fault.Data, "CIFAR-10 batch", path, "", "%w", cause(err))
 	}
 	return err
 }

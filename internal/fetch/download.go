@@ -94,7 +94,7 @@ func (g *getter) fill(ctx context.Context) error {
 		switch {
 		case err == nil:
 		case ctx.Err() != nil:
-			return fault.New(fault.Download, "download", g.file.Name, g.kept(), "interrupted at %s: %v", g.state(), ctx.Err())
+			return fault.New(fault.Download, "download", g.file.Name, g.kept(), "interrupted at %s: %w", g.state(), ctx.Err())
 		case errors.As(err, &room):
 			return room
 		default:

@@ -121,7 +121,7 @@ func bring(ctx context.Context, f File, path string, sources []*source, opt Opti
 	}
 	bad, err := check(part, f)
 	if err != nil {
-		return fault.New(fault.Room, "reading", part, "check the disk", "%v", err)
+		return fault.New(fault.Room, "reading", part, "check the disk", "%w", err)
 	}
 	if bad != "" {
 		if err := fsys.Rename(part, path+".bad"); err != nil {

@@ -172,16 +172,15 @@ func TestResumesAfterEveryCutWithinACall(t *testing.T) {
 }
 
 func TestResumesInTheNextCall(t *testing.T) {
-	var cut, sent atomic.Int64
+	var cut atomic.Int64
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		sent.Add(1)
 		cutAt(w, r, int(cut.Load()))
 	})
+	opt := options(t)
+	opt.limits.tries = 1
 	for i := range 50 {
 		at := int64(i*(len(content)-1)/49) + 1
 		dir := t.TempDir()
-		opt := options(t)
-		opt.limits.tries = 1
 		cut.Store(at)
 		if at < int64(len(content)) {
 			_, err := Get(t.Context(), theFile(url), dir, opt)

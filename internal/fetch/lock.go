@@ -28,9 +28,9 @@ func lock(ctx context.Context, path string, warn func(string)) (unlock func(), e
 	case err == nil:
 		return func() { l.Unlock() }, nil
 	case ctx.Err() != nil:
-		return nil, fault.New(fault.Download, "waiting for lock", path, "", "interrupted: %v", ctx.Err())
+		return nil, fault.New(fault.Download, "waiting for lock", path, "", "interrupted: %w", ctx.Err())
 	case errors.As(err, &opening):
-		return nil, fault.New(fault.Room, "opening lock", path, "choose a folder that can be written", "%v", opening.Err)
+		return nil, fault.New(fault.Room, "opening lock", path, "choose a folder that can be written", "%w", opening.Err)
 	}
 	warn(fmt.Sprintf("%s: no lock to be had (%v): do not run this twice at once", fault.Quote(path), err))
 	return func() {}, nil

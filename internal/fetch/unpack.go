@@ -7,7 +7,6 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -47,10 +46,14 @@ func Unpack(ctx context.Context, archive, dir string, members map[string]int64) 
 	if err := fsys.RemoveAll(staging); err != nil { // of a run that died
 		return err
 	}
-	if err := unpackInto(archive, staging, members); err != nil {
-		return errors.Join(err, fsys.RemoveAll(staging))
+	err = unpackInto(archive, staging, members)
+	if err == nil {
+		err = fsys.Rename(staging, dir)
 	}
-	return fsys.Rename(staging, dir)
+	if err != nil {
+		fsys.RemoveAll(staging) // if that fails too, the next call removes it
+	}
+	return err
 }
 
 // complete tells whether dir holds every member at its size.
@@ -67,7 +70,7 @@ func complete(dir string, members map[string]int64) bool {
 func unpackInto(archive, staging string, members map[string]int64) error {
 	file, err := os.Open(archive)
 	if err != nil {
-		return fault.New(fault.Data, "archive", archive, "check the path", "%v", err)
+		return fault.New(fault.Data, "archive", archive, "check the path", "%w", err)
 	}
 	defer file.Close()
 	if err := fsys.Mkdir(staging); err != nil {
@@ -75,7 +78,7 @@ func unpackInto(archive, staging string, members map[string]int64) error {
 	}
 	root, err := os.OpenRoot(staging)
 	if err != nil {
-		return fault.New(fault.Room, "opening folder", staging, "", "%v", err)
+		return fault.New(fault.Room, "opening folder", staging, "", "%w", err)
 	}
 	defer root.Close()
 
@@ -86,9 +89,9 @@ func unpackInto(archive, staging string, members map[string]int64) error {
 		return err
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || err == io.EOF {
-		return u.refuse("cut short: %v", err)
+		return u.refuse("cut short: %w", err)
 	}
-	return u.refuse("damaged: %v", err)
+	return u.refuse("damaged: %w", err)
 }
 
 // parents returns the folders that the members lie in.
@@ -119,7 +122,7 @@ var errBomb = errors.New("unpacks to more than its members hold")
 func (u *unpacker) run(file *bufio.Reader) error {
 	zipped, err := gzip.NewReader(file)
 	if err != nil {
-		return u.refuse("not a gzipped tar: %v", err)
+		return u.refuse("not a gzipped tar: %w", err)
 	}
 	zipped.Multistream(false) // what follows the first stream is found below
 	total := int64(slack)
@@ -199,7 +202,7 @@ func (u *unpacker) ended(plain io.Reader, file *bufio.Reader) error {
 }
 
 func (u *unpacker) refuse(why string, args ...any) error {
-	return fault.New(fault.Data, "archive", u.archive, "bring it again from its publisher", "%s", fmt.Sprintf(why, args...))
+	return fault.New(fault.Data, "archive", u.archive, "bring it again from its publisher", why, args...)
 }
 
 // A bound passes on so many bytes and then fails, unlike io.LimitReader, which

@@ -64,6 +64,9 @@ func cut(n int, each float64) int {
 	return max(1, min(n, mostChunks, int(float64(n)*each/chunkTime)))
 }
 
+// ceil returns a/b, rounded up.
+func ceil(a, b int) int { return (a + b - 1) / b }
+
 // split adds a phase that does items 0 to n−1, which take about each
 // nanoseconds, in ranges.
 func (b *builder) split(n int, each float64, run func(lo, hi int, scratch []float32)) {

@@ -59,7 +59,7 @@ type scratch struct {
 // align rounds a number of elements up, so that what follows is aligned.
 func align(elements int) int {
 	const unit = plan.Align / 4
-	return (elements + unit - 1) / unit * unit
+	return ceil(elements, unit) * unit
 }
 
 // allocate makes the room that was asked for, beside the arena.

@@ -58,7 +58,7 @@ func with[T graph.Op](op T, lower func(*builder, T, graph.Node)) func(*builder, 
 // The times that follow are nanoseconds for one item on one core of a server of
 // 2023. They decide only into how many chunks a phase is cut.
 const (
-	perFlop    = 0.08 // of a matrix product
+	perFlop    = 0.08 // of a matrix product, where · and + are two
 	perTap     = 0.3  // of a column of a convolution, written or added
 	perElement = 1    // of what is done to each element
 	perPooled  = 1.5
@@ -75,13 +75,18 @@ func (b *builder) conv(op graph.Conv, n graph.Node) {
 		bias = b.f32(n.In[2])
 	}
 	room := b.scratch
-	room.commonNeed = max(room.commonNeed, c.Filters())
+	filters := func() []float32 { return w }
+	if c.Row() > c.Taps() {
+		filters = func() []float32 { return room.common }
+		room.commonNeed = max(room.commonNeed, c.Filters())
+		b.split(c.O, perElement*float64(c.Taps()), func(lo, hi int, _ []float32) {
+			c.PackFilters(room.common, w, lo, hi)
+		})
+	}
 	room.memberNeed = max(room.memberNeed, c.Scratch())
-	b.whole(func() { c.PackFilters(room.common, w) })
 	places := c.N * c.Places()
-	tiles := (places + kernel.Tile - 1) / kernel.Tile
-	b.split(tiles, kernel.Tile*c.time(), func(lo, hi int, scratch []float32) {
-		c.Forward(y, x, room.common, bias, scratch, lo*kernel.Tile, min(hi*kernel.Tile, places))
+	b.split(ceil(places, kernel.Tile), kernel.Tile*c.time(), func(lo, hi int, scratch []float32) {
+		c.Forward(y, x, filters(), bias, scratch, lo*kernel.Tile, min(hi*kernel.Tile, places))
 	})
 }
 
@@ -108,7 +113,7 @@ func (b *builder) convBackFilter(op graph.ConvBackFilter, n graph.Node) {
 type convolution struct{ kernel.Conv }
 
 func (c convolution) time() float64 {
-	return float64(c.Taps()) * (2*perFlop*float64(c.O) + perTap)
+	return float64(c.Taps()) * (float64(2*perFlop*float64(c.O)) + perTap)
 }
 
 func (b *builder) convExtents(op graph.Conv, x, w, y graph.Value) convolution {
@@ -120,9 +125,6 @@ func (b *builder) convExtents(op graph.Conv, x, w, y graph.Value) convolution {
 		Stride: op.Stride, Pad: op.Pad,
 	}}
 }
-
-// ceil returns a/b, rounded up.
-func ceil(a, b int) int { return (a + b - 1) / b }
 
 // matMul cuts y into tiles, as wide as each other.
 func (b *builder) matMul(op graph.MatMul, n graph.Node) {

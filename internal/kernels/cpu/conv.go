@@ -33,10 +33,11 @@ func (c Conv) Scratch() int { return Tile*c.Row() + (c.W+2*c.Pad)*c.I }
 // Filters returns the elements of filters as PackFilters lays them out.
 func (c Conv) Filters() int { return c.O * c.Row() }
 
-// PackFilters copies w to packed [O,Row].
-func (c Conv) PackFilters(packed, w []float32) {
+// PackFilters copies the filters lo to hi of w to packed [O,Row]. Where Row is
+// Taps, w is packed as it is.
+func (c Conv) PackFilters(packed, w []float32, lo, hi int) {
 	taps, row := c.Taps(), c.Row()
-	for o := range c.O {
+	for o := lo; o < hi; o++ {
 		n := copy(packed[o*row:], w[o*taps:(o+1)*taps])
 		clear(packed[o*row+n : (o+1)*row])
 	}

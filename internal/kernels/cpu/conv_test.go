@@ -31,7 +31,7 @@ func TestConv(t *testing.T) {
 
 		scratch, packed := random(5, c.Scratch()), random(6, c.Filters())
 		y, dx, dw := make([]float32, len(dy)), random(7, len(x)), make([]float32, len(w))
-		c.PackFilters(packed, w)
+		c.PackFilters(packed, w, 0, c.O)
 		c.Forward(y, x, packed, bias, scratch, 0, places)
 		expectNear(t, what+": y", y, y64, c.Taps()+1)
 		whole := slices.Clone(y)

@@ -1,0 +1,37 @@
+# Compiles kernels.cu; the root Makefile includes this file. It takes the nvcc on
+# the PATH, or NVCC=path, and otherwise installs NVIDIA's wheels, pinned by hash,
+# under build/ (105 MB to download; needs python3 with venv, and g++).
+
+CUDA := internal/kernels/cuda
+NVCC ?= $(shell command -v nvcc 2>/dev/null)
+
+# Products and sums round apart, as on the CPU, so that results can be compared.
+NVCCFLAGS := -std=c++17 -O3 -fmad=false -Xptxas -v \
+	-gencode arch=compute_80,code=sm_80 \
+	-gencode arch=compute_90a,code=sm_90a \
+	-gencode arch=compute_80,code=compute_80
+
+# The most registers a thread may take: the headers of the kernels state it. An
+# SM has 65536, which is 40 for each thread of six blocks of 256.
+REGISTERS := 40
+
+ifeq ($(strip $(NVCC)),)
+NVCC := build/nvcc/bin/nvcc
+endif
+
+## kernels: kernels.cu for NVIDIA GPUs, build/kernels.fatbin; a register spill fails
+.PHONY: kernels
+kernels: build/kernels.fatbin
+
+build/kernels.fatbin: kernels.cu $(wildcard $(CUDA)/*.cuh) $(CUDA)/ptxas.awk $(CUDA)/build.mk $(filter build/%,$(NVCC))
+	@mkdir -p build
+	$(NVCC) $(NVCCFLAGS) -fatbin -o $@.part $< 2> build/kernels.ptxas || { cat build/kernels.ptxas; exit 1; }
+	@awk -v most=$(REGISTERS) -f $(CUDA)/ptxas.awk build/kernels.ptxas
+	@mv $@.part $@
+
+build/nvcc/bin/nvcc: $(CUDA)/requirements-nvcc.txt
+	rm -rf build/nvcc
+	python3 -m venv build/nvcc
+	build/nvcc/bin/pip install --quiet --no-deps --require-hashes --only-binary=:all: -r $<
+	printf '#!/bin/sh\nexec "%s" "$$@"\n' "$$(echo $(CURDIR)/build/nvcc/lib/python3*/site-packages/nvidia/cu13/bin/nvcc)" > $@
+	chmod +x $@

@@ -1,0 +1,44 @@
+// Package cuda holds the arithmetic of NVIDIA GPUs: kernels in CUDA C++, one
+// file for each family of operations. They are one translation unit, kernels.cu
+// at the root of the repository, which begins with the vocabulary and a table
+// of contents. Package ref is their specification, as it is for every device.
+//
+// # A kernel's header
+//
+// Above each kernel stands what its caller must know, in one order: the formula;
+// outputs and inputs with types and shapes, and what is asked of them; how the
+// work is divided into blocks and threads; shared memory and registers; the
+// bytes that go through memory; what bounds the time; and whether the results
+// equal those of package ref bit for bit, or else how they are rounded.
+//
+// # Same bits
+//
+// There are no atomics. A sum over threads goes through a fixed tree, and a sum
+// over blocks through partial sums in memory, which a second launch adds up.
+// Its order depends on shapes and on the launch, never on which thread was
+// first. Products and sums round apart, so a kernel that calls neither expf nor
+// logf gives on a GPU what the same source gives on the host.
+//
+// # Parameters
+//
+// Every parameter is one 8-byte word, a pointer or an i64. Work on many tensors
+// (the gate, the optimizer) is one launch all the same: its kernel takes the
+// arena and a table of offsets, which the plan knows before the first step.
+//
+// # Building
+//
+// build.mk, which the Makefile at the root includes, compiles kernels.cu to
+// build/kernels.fatbin: machine code for compute capabilities 8.0 and 9.0, and
+// PTX from which the driver makes code for others. Where no nvcc is installed it
+// fetches NVIDIA's wheels, pinned by hash in requirements-nvcc.txt. ptxas.awk
+// prints each kernel's registers and fails the build when some spill to memory.
+//
+// # Testing
+//
+// No GPU is needed: testdata/standin.cpp compiles the same kernels.cu for the
+// host, where the threads of a block take turns. The test runs every kernel
+// under the address and undefined-behaviour sanitizers, with the threads in one
+// order and in the reverse, and compares it with package ref. So it finds wrong
+// indices, accesses out of bounds, missing barriers, and barriers that only some
+// threads reach. It says nothing about speed or about how a GPU orders memory.
+package cuda

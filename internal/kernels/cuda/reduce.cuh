@@ -1,0 +1,35 @@
+// Reductions over the threads of a warp and of a block. All lanes of each warp
+// take part, so blocks are a multiple of 32 threads.
+
+static const unsigned all_lanes = 0xffffffffu;
+
+// warp_sum adds up v over the lanes and gives every lane the same bits: in each
+// round two partners add the same two numbers.
+static __device__ float warp_sum(float v) {
+  for (int distance = 16; distance > 0; distance /= 2) {
+    v += __shfl_xor_sync(all_lanes, v, distance);
+  }
+  return v;
+}
+
+// warp_max is the greatest v that is not NaN; -infinity if there is none.
+static __device__ float warp_max(float v) {
+  for (int distance = 16; distance > 0; distance /= 2) {
+    v = fmaxf(v, __shfl_xor_sync(all_lanes, v, distance));
+  }
+  return v;
+}
+
+// block_sum adds up v over the threads of a block, the lanes of each warp first
+// and then the warps from the first to the last. Every thread gets the sum.
+static __device__ float block_sum(float v) {
+  __shared__ float sums[32]; // one for each warp
+  const int warps = blockDim.x / 32;
+  v = warp_sum(v);
+  if (threadIdx.x % 32 == 0) sums[threadIdx.x / 32] = v;
+  __syncthreads();
+  float total = 0;
+  for (int w = 0; w < warps; w++) total += sums[w];
+  __syncthreads(); // a later call overwrites the sums
+  return total;
+}

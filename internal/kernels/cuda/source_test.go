@@ -1,0 +1,72 @@
+package cuda_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// A source is one kernel as it stands in a file.
+type source struct{ file, name, header string }
+
+var (
+	kernelPattern = regexp.MustCompile(`((?:(?://.*)?\n)*)extern "C" __global__ void\s+(?:__launch_bounds__\(\d+\)\s+)?(\w+)\(`)
+	entryPattern  = regexp.MustCompile(`__global__`)
+)
+
+// kernels returns all kernels of this folder.
+func kernels(t *testing.T) []source {
+	t.Helper()
+	files, err := filepath.Glob("*.cuh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []source
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		matches := kernelPattern.FindAllStringSubmatch(string(text), -1)
+		if all := len(entryPattern.FindAllString(string(text), -1)); all != len(matches) {
+			t.Errorf("%s: %d kernels, of which %d can be read", file, all, len(matches))
+		}
+		for _, m := range matches {
+			found = append(found, source{file, m[2], m[1]})
+		}
+	}
+	if len(found) == 0 {
+		t.Fatal("no kernels here")
+	}
+	return found
+}
+
+// TestHeaders checks that each kernel says above it what it must, in order, and
+// that the table of contents has it.
+func TestHeaders(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "kernels.cu"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	contents := string(text)
+	for _, k := range kernels(t) {
+		rest := k.header
+		for _, part := range []string{"// " + k.name + ": ", "// Work     ", "// Shared   ", "  Registers  ≤ ", "// Traffic  ", "// Bound    ", "// Exact    "} {
+			_, after, ok := strings.Cut(rest, part)
+			if !ok {
+				t.Errorf("%s: %s: header lacks %q, or has it elsewhere", k.file, k.name, part)
+				break
+			}
+			rest = after
+		}
+		line := regexp.MustCompile(`(?m)^//   ` + regexp.QuoteMeta(k.file) + ` .*\b` + k.name + `\b`)
+		if !line.MatchString(contents) {
+			t.Errorf("kernels.cu: the table of contents has no %s in %s", k.name, k.file)
+		}
+		if !strings.Contains(contents, `#include "internal/kernels/cuda/`+k.file+`"`) {
+			t.Errorf("kernels.cu: does not include %s", k.file)
+		}
+	}
+}

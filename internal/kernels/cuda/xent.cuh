@@ -1,0 +1,57 @@
+// Cross-entropy of softmax with the true classes: the loss, and its gradient.
+
+// xent_softmax_f32: for each row n the loss log Σ_c exp x[n,c] − x[n,t[n]], and
+// dx[n,c] = (softmax(x)[n,c] − [c = t[n]]) / N.
+//
+//   rows  f32 [N]
+//   dx    f32 [N,C]   may be null
+//   x     f32 [N,C]
+//   t     i32 [N]     values 0 … C−1
+//
+// Work     one warp per row; 128 threads; N/4 blocks, rounded up
+// Shared   none        Registers  ≤ 40, checked by the build
+// Traffic  x once in and twice more from cache, dx and rows once out
+// Bound    latency: a batch's scores are few; not yet run on a GPU
+// Exact    no: f32, and expf and logf, which are right to 2 units in the last
+//          place. Lanes add up every 32nd score, then the warp adds up its lanes
+extern "C" __global__ void __launch_bounds__(128)
+    xent_softmax_f32(float *rows, float *dx, const float *x, const i32 *t, i64 N, i64 C) {
+  const i32 lane = threadIdx.x % 32;
+  const i64 n = thread_index() / 32;
+  if (n >= N) return; // a whole warp does
+  const float *row = x + n * C;
+
+  // The greatest score goes out of all of them, so that no exponential
+  // overflows. It skips NaNs; the sum that follows does not.
+  float greatest = -INFINITY;
+  for (i64 c = lane; c < C; c += 32) greatest = fmaxf(greatest, row[c]);
+  greatest = warp_max(greatest);
+  float sum = 0;
+  for (i64 c = lane; c < C; c += 32) sum += expf(row[c] - greatest);
+  sum = warp_sum(sum);
+
+  const i32 truth = t[n];
+  if (lane == 0) rows[n] = logf(sum) + (greatest - row[truth]);
+  if (!dx) return;
+  for (i64 c = lane; c < C; c += 32) {
+    const float p = expf(row[c] - greatest) / sum;
+    dx[n * C + c] = (c == truth ? p - 1 : p) / N;
+  }
+}
+
+// xent_mean_f32: loss = mean of rows.
+//
+//   loss  f32 [1]
+//   rows  f32 [N]
+//
+// Work     one block; 256 threads, each of which adds up every 256th row
+// Shared   128 bytes   Registers  ≤ 40, checked by the build
+// Traffic  rows once in
+// Bound    latency: one block; not yet run on a GPU
+// Exact    no: f32, threads in ascending order, then block_sum's
+extern "C" __global__ void __launch_bounds__(256) xent_mean_f32(float *loss, const float *rows, i64 N) {
+  float sum = 0;
+  for (i64 n = threadIdx.x; n < N; n += blockDim.x) sum += rows[n];
+  sum = block_sum(sum);
+  if (threadIdx.x == 0) *loss = sum / N;
+}
