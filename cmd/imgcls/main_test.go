@@ -256,6 +256,22 @@ func TestChoiceOfProgress(t *testing.T) {
 	}
 }
 
+// A line takes the place of the bar, which its next update draws again.
+func TestLineOverBar(t *testing.T) {
+	var out bytes.Buffer
+	c := &console{err: &out, bar: &barProgress{to: &out}}
+	c.say("before")
+	c.bar.Start("train", 10)
+	c.bar.Update(3, "loss 1.5")
+	c.say("first")
+	c.say("second")
+	const wipe = "\x1b[2K\r"
+	got := out.String()
+	if !strings.HasPrefix(got, "before\n\r") || !strings.Contains(got, "loss 1.5") || !strings.HasSuffix(got, wipe+"first\nsecond\n") {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestVersion(t *testing.T) {
 	defer func() { release = "" }()
 	release = "1.2.3"

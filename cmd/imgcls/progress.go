@@ -37,9 +37,10 @@ func (noProgress) Finish()            {}
 
 // A barProgress draws one bar with the time left, and wipes it at the end.
 type barProgress struct {
-	to   io.Writer
-	bar  *progressbar.ProgressBar
-	what string
+	to    io.Writer
+	bar   *progressbar.ProgressBar
+	what  string
+	drawn bool
 }
 
 func (p *barProgress) Start(what string, total int) {
@@ -65,13 +66,15 @@ func (p *barProgress) Start(what string, total int) {
 func (p *barProgress) Update(done int, note string) {
 	p.bar.Describe(joined(p.what, note))
 	_ = p.bar.Set(done)
+	p.drawn = true
 }
 
 // Finish wipes the bar. An Update after it draws it again.
 func (p *barProgress) Finish() {
-	if p.bar != nil {
+	if p.drawn {
 		_ = p.bar.Clear()
 	}
+	p.drawn = false
 }
 
 // A plainProgress prints a line after every ten seconds, and after every 5 % of

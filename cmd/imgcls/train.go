@@ -137,8 +137,13 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 	bar := s.progress()
 	bar.Start("train", steps)
 	last, err := t.Into(ctx, folder, func(e run.Event) error {
-		if epoch, ok := e.(run.Epoch); ok {
-			s.say("%s", epochLine(epoch, cfg.Epochs))
+		switch e := e.(type) {
+		case run.Step:
+			if s.verbose > 0 {
+				s.say("step    [%d, %5d]  loss %.3f  %.0f images/s", e.Epoch, e.Step, float64(e.TrainLoss), float64(e.ImagesPerSecond))
+			}
+		case run.Epoch:
+			s.say("%s", epochLine(e, cfg.Epochs))
 		}
 		return s.emit(e)
 	}, func(step int, loss float64) { bar.Update(step, fmt.Sprintf("loss %.3f", loss)) })

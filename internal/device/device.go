@@ -27,13 +27,16 @@ type Device interface {
 // it is not safe for concurrent use.
 type Program interface {
 	// Run starts an entry n times over. It may return before the work is done.
+	// Where fewer than n slots of a ring have been fed, it is an error and
+	// nothing runs.
 	Run(entry, n int) error
 	// Write copies src, the tensor's elements in their own type and native byte
 	// order, to v. It returns after src has been read.
 	Write(v graph.Value, src []byte) error
 	// Feed returns the host memory of v's next slot, once the device has done
 	// with it. The caller fills it before the next Run, and the n-th step started
-	// after that reads the n-th slot fed.
+	// after that reads the n-th slot fed. With all slots waiting to be read it is
+	// an error; so are Write and Read of a ring.
 	Feed(v graph.Value) ([]byte, error)
 	// Read waits for all that was started before it, and copies v to dst.
 	Read(v graph.Value, dst []byte) error

@@ -77,7 +77,8 @@ var usual = limits{
 // there already with the right size and sums. Of several processes that call
 // it at once one downloads and the others wait. An error is of kind Download
 // where the network is at fault, Data for wrong sums, Room for the disk and
-// Usage for a bad mirror; when ctx ends it is ctx's, and what has come stays.
+// Usage for a bad mirror. Where ctx ended, errors.Is finds its error, and what
+// has come stays.
 func Get(ctx context.Context, f File, dir string, opt Options) (path string, err error) {
 	path = filepath.Join(dir, f.Name)
 	if bad, err := check(path, f); err == nil && bad == "" {

@@ -20,8 +20,9 @@ import (
 
 // Unpack unpacks a gzipped tar into the new folder dir. Members maps the names
 // that the archive has, with slashes, to their exact sizes; folders follow from
-// them. An archive with anything more, less or else is refused with kind Data
-// and leaves nothing. Where dir holds all members already, Unpack does nothing.
+// them. Other plain files are passed over, up to a mebibyte of them and under
+// names that clash with no member; an archive with anything less or else is
+// refused with kind Data and leaves nothing. Where dir holds all members already, Unpack does nothing.
 // Of several processes one unpacks and the others wait, until ctx ends.
 func Unpack(ctx context.Context, archive, dir string, members map[string]int64) error {
 	if complete(dir, members) {
@@ -160,14 +161,16 @@ func (u *unpacker) entry(entry *tar.Header, data io.Reader) error {
 	size, member := u.members[name]
 	quoted := fault.Quote(entry.Name)
 	switch {
-	case !fs.ValidPath(name) || !filepath.IsLocal(filepath.FromSlash(name)):
+	case !fs.ValidPath(name) || !filepath.IsLocal(filepath.FromSlash(name)) || strings.ContainsAny(name, `\:`):
 		return u.refuse("entry %s leads out of the archive", quoted)
 	case entry.Typeflag == tar.TypeDir && u.folders[name]:
 		return nil
 	case entry.Typeflag != tar.TypeReg && entry.Typeflag != tar.TypeDir:
 		return u.refuse("entry %s is a link or a device, not a plain file", quoted)
-	case !member || entry.Typeflag == tar.TypeDir:
+	case entry.Typeflag == tar.TypeDir || u.folders[name] || !member && u.clashes(name):
 		return u.refuse("entry %s does not belong to it", quoted)
+	case !member:
+		return nil // a readme; what is passed over is bounded by slack
 	case u.done[name]:
 		return u.refuse("entry %s occurs twice", quoted)
 	case entry.Size != size:
@@ -178,6 +181,17 @@ func (u *unpacker) entry(entry *tar.Header, data io.Reader) error {
 		_, err := io.CopyN(w, data, size)
 		return err
 	})
+}
+
+// clashes reports whether a file system that ignores case takes name for a
+// member.
+func (u *unpacker) clashes(name string) bool {
+	for member := range u.members {
+		if strings.EqualFold(member, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // ended checks that nothing but the zeros which end a tar follows its entries.

@@ -5,7 +5,7 @@ import "fmt"
 // An ActKind is an activation function.
 type ActKind uint8
 
-// ReLU is max(x, 0); its derivative at 0 is 0.
+// ReLU is max(x, 0); its derivative at 0 is 0, and a NaN stays NaN.
 const ReLU ActKind = iota
 
 // String returns the function's name in lower case.

@@ -33,7 +33,7 @@ func Add(g *graph.Graph, net models.Network, batch int) Entry {
 	g.Begin(e.Name)
 	p := net.Preprocess
 	e.Pictures = g.Lasting(graph.Tensor{
-		Name: "eval.pictures", Type: graph.U8, Shape: []int{batch, p.Height, p.Width, p.Channels}, Role: graph.Input, Slots: ring,
+		Name: e.Name + ".pictures", Type: graph.U8, Shape: []int{batch, p.Height, p.Width, p.Channels}, Role: graph.Input, Slots: ring,
 	})
 	e.Logits, _ = net.Forward(g, e.Pictures)
 	g.Return(e.Logits)

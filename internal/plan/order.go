@@ -74,8 +74,8 @@ func order(nodes []graph.Node, root []graph.Value) ([]graph.Node, error) {
 			}
 		}
 	}
-	const fresh, entered, done = 0, 1, 2
-	state := make([]int, len(nodes))
+	const entered, done = 1, 2
+	state := make([]int, len(nodes)) // 0 before the first visit
 	ordered := make([]graph.Node, 0, len(nodes))
 	var visit func(i int) error
 	visit = func(i int) error {

@@ -13,6 +13,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 
 	"imgcls/internal/graph"
 )
@@ -54,7 +55,11 @@ func Compile(g *graph.Graph, supports func(n graph.Node, t []graph.Tensor) bool)
 	}
 	m := &Module{Tensors: g.Tensors, Root: roots(g)}
 	for _, e := range g.Entries {
-		nodes, err := order(live(e), m.Root)
+		nodes := live(e)
+		if err := m.check(nodes); err != nil {
+			return nil, fmt.Errorf("%s: %w", e.Name, err)
+		}
+		nodes, err := order(nodes, m.Root)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", e.Name, err)
 		}
@@ -75,6 +80,28 @@ func Compile(g *graph.Graph, supports func(n graph.Node, t []graph.Tensor) bool)
 	}
 	m.place()
 	return m, nil
+}
+
+// check reports a node that reads a temporary of another entry, or that sets
+// what is no cell among its inputs: faults of the program that built the graph.
+func (m *Module) check(nodes []graph.Node) error {
+	made := map[graph.Value]bool{}
+	for _, n := range nodes {
+		for _, v := range n.In {
+			if t := m.Tensors[v]; t.Role == graph.Temp && !made[v] {
+				return fmt.Errorf("%s reads %s %s, which nothing before it in this entry makes", n.Name, t.Name, t)
+			}
+		}
+		for _, v := range n.Set {
+			if r := m.Tensors[v].Role; r != graph.Param && r != graph.State || !slices.Contains(n.In, v) {
+				return fmt.Errorf("%s sets %s, which is no cell among its inputs", n.Name, m.Tensors[v].Name)
+			}
+		}
+		for _, v := range n.Out {
+			made[v] = true
+		}
+	}
+	return nil
 }
 
 // Find returns the number of the entry of that name, or -1.

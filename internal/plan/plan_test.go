@@ -336,3 +336,32 @@ func simulate(t *testing.T, m *plan.Module) {
 		}
 	}
 }
+
+func TestCompileRefusesFaultyGraphs(t *testing.T) {
+	for _, c := range []struct {
+		want  string
+		build func(g *graph.Graph)
+	}{
+		{"second: other reads", func(g *graph.Graph) {
+			g.Begin("first")
+			y := g.Add("act", graph.Act{}, g.Input("x", graph.F32, 4))[0]
+			g.Return(y)
+			g.Begin("second")
+			g.Return(g.Add("other", graph.Act{}, y)[0])
+		}},
+		{"sets x, which is no cell", func(g *graph.Graph) {
+			x := g.Input("x", graph.F32, 4)
+			g.AddSet("act", graph.Act{}, []graph.Value{x}, x)
+		}},
+		{"sets s, which is no cell among its inputs", func(g *graph.Graph) {
+			g.AddSet("act", graph.Act{}, []graph.Value{g.State("s", graph.F32, 4)}, g.Input("x", graph.F32, 4))
+		}},
+	} {
+		g := graph.New()
+		c.build(g)
+		_, err := plan.Compile(g, everything)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("error %v, want %q", err, c.want)
+		}
+	}
+}

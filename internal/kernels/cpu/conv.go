@@ -86,7 +86,7 @@ func (c Conv) BackData(dx, w, dy, scratch []float32, lo, hi int) {
 // columns writes the rows for n places of y, counted over all images from at.
 func (c Conv) columns(scratch, x []float32, at, n int) {
 	row, span, step := c.Row(), c.S*c.I, c.Stride*c.I
-	col, padded := scratch[:Tile*row], scratch[Tile*row:]
+	col, padded := scratch[:Tile*row], scratch[Tile*row:c.Scratch()]
 	for i := range n {
 		for j := i*row + c.Taps(); j < (i+1)*row; j++ {
 			col[j] = 0
@@ -119,7 +119,7 @@ func (c Conv) columns(scratch, x []float32, at, n int) {
 // spread adds such rows to the places of dx that they were taken from.
 func (c Conv) spread(dx, scratch []float32, at, n int) {
 	row, span, step := c.Row(), c.S*c.I, c.Stride*c.I
-	col, padded := scratch[:Tile*row], scratch[Tile*row:]
+	col, padded := scratch[:Tile*row], scratch[Tile*row:c.Scratch()]
 	for i := 0; i < n; {
 		s := c.strip(at+i, n-i)
 		for r := range c.R {

@@ -29,7 +29,11 @@ func TestConv(t *testing.T) {
 			dw64[w64] += float64(dy[y]) * float64(x[x64])
 		})
 
-		scratch, packed := random(5, c.Scratch()), random(6, c.Filters())
+		// What another operation left in the scratch must not show.
+		scratch, packed := make([]float32, c.Scratch()+9), random(6, c.Filters())
+		for i := range scratch {
+			scratch[i] = nan
+		}
 		y, dx, dw := make([]float32, len(dy)), random(7, len(x)), make([]float32, len(w))
 		c.PackFilters(packed, w, 0, c.O)
 		c.Forward(y, x, packed, bias, scratch, 0, places)
