@@ -64,3 +64,5 @@ bench: build
 
 clean:
 	rm -rf build
+
+include internal/kernels/cuda/build.mk

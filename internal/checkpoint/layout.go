@@ -23,6 +23,10 @@ func layouts(g *graph.Graph) map[graph.Value]layout {
 				if from := g.Tensor(n.In[0]).Shape; len(from) == 4 && len(op.Shape) == 2 && op.Shape[0] == from[0] {
 					flat[n.Out[0]] = from
 				}
+			case graph.Act:
+				if from, ok := flat[n.In[0]]; ok {
+					flat[n.Out[0]] = from
+				}
 			case graph.Conv:
 				s := g.Tensor(n.In[1]).Shape
 				found[n.In[1]] = layout{s[0], s[1], s[2], s[3], []int{s[0], s[3], s[1], s[2]}}

@@ -11,7 +11,9 @@ package checkpoint
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -93,17 +95,25 @@ func Save(path string, info Info, g *graph.Graph, read func(v graph.Value, dst [
 	return file.SHA256, nil
 }
 
+// A part is a structured value of an Info and its metadata key.
+type part struct {
+	key   string
+	value any // a pointer
+}
+
+func (i *Info) parts() []part {
+	return []part{{"classes", &i.Classes}, {"preprocess", &i.Preprocess}, {"data", &i.Data}, {"figures", &i.Figures}}
+}
+
 // metadata spells the structured values as JSON text.
-func (i Info) metadata() (map[string]string, error) {
+func (i *Info) metadata() (map[string]string, error) {
 	m := map[string]string{"format": strconv.Itoa(i.Format), "model": i.Model}
-	for key, value := range map[string]any{
-		"classes": i.Classes, "preprocess": i.Preprocess, "data": i.Data, "figures": i.Figures,
-	} {
-		text, err := json.Marshal(value)
+	for _, part := range i.parts() {
+		text, err := json.Marshal(part.value)
 		if err != nil {
 			return nil, err
 		}
-		m[key] = string(text)
+		m[part.key] = string(text)
 	}
 	return m, nil
 }
@@ -111,41 +121,63 @@ func (i Info) metadata() (map[string]string, error) {
 // parseInfo is the inverse of metadata. It returns nil for a file without a
 // format of ours.
 func parseInfo(path string, m map[string]string) (*Info, error) {
-	format, ours := m["format"]
-	version, err := strconv.Atoi(format)
-	if !ours || err != nil {
+	version, err := strconv.Atoi(m["format"])
+	if errors.Is(err, strconv.ErrSyntax) {
 		return nil, nil // PyTorch's own files say "pt" here, or nothing
 	}
-	if version < 1 || version > Format {
-		return nil, bad(path, "take a newer imgcls", "has format %d, this reads 1 to %d", version, Format)
+	if err != nil || version < 1 || version > Format {
+		return nil, bad(path, "take a newer imgcls", "has format %s, this reads 1 to %d", fault.Quote(m["format"]), Format)
 	}
-	i := &Info{Format: version, Model: m["model"]}
-	for key, value := range map[string]any{
-		"classes": &i.Classes, "preprocess": &i.Preprocess, "data": &i.Data, "figures": &i.Figures,
-	} {
-		d := json.NewDecoder(strings.NewReader(m[key]))
-		if err := d.Decode(value); err != nil {
-			return nil, bad(path, "", "metadata key %q is not what imgcls writes: %v", key, err)
+	i := &Info{Format: version, Model: m["model"], Figures: Figures{metrics.Undefined(), metrics.Undefined()}}
+	for _, part := range i.parts() {
+		text, ok := m[part.key]
+		if !ok {
+			return nil, bad(path, anotherCopy, "lacks the metadata key %s", part.key)
+		}
+		if json.Unmarshal([]byte(text), part.value) != nil {
+			return nil, bad(path, anotherCopy, "says %s under the metadata key %s, which imgcls does not write",
+				fault.Quote(text), part.key)
 		}
 	}
 	return i, i.check(path)
 }
 
+// mostClasses bounds what is believed of a file before memory is taken for it.
+const mostClasses = 1 << 20
+
 // check refuses metadata from which no network can be built.
 func (i *Info) check(path string) error {
 	p := i.Preprocess
-	const mostSide, mostChannels, mostClasses = 1 << 14, 64, 1 << 20
+	const mostSide, mostChannels = 1 << 14, 64
 	switch {
 	case len(i.Classes) < 1 || len(i.Classes) > mostClasses:
-		return bad(path, "", "names %d classes", len(i.Classes))
+		return bad(path, anotherCopy, "names %d classes", len(i.Classes))
 	case p.Height < 1 || p.Width < 1 || p.Height > mostSide || p.Width > mostSide || p.Channels < 1 || p.Channels > mostChannels:
-		return bad(path, "", "wants pictures of %d×%d×%d", p.Height, p.Width, p.Channels)
+		return bad(path, anotherCopy, "wants pictures of %d×%d×%d", p.Height, p.Width, p.Channels)
 	case p.Resize != models.Squash:
-		return bad(path, "take a newer imgcls", "wants pictures resized by %q", p.Resize)
-	case len(p.Mean) != p.Channels || len(p.Std) != p.Channels || slices.Contains(p.Std, 0):
-		return bad(path, "", "normalises %d channels with means %v and deviations %v", p.Channels, p.Mean, p.Std)
+		return bad(path, "take a newer imgcls", "wants pictures resized by %s", fault.Quote(p.Resize))
+	case len(p.Mean) != p.Channels || len(p.Std) != p.Channels:
+		return bad(path, anotherCopy, "normalises %d channels with %d means and %d deviations", p.Channels, len(p.Mean), len(p.Std))
+	}
+	seen := make(map[string]bool, len(i.Classes))
+	for _, class := range i.Classes {
+		if seen[class] {
+			return bad(path, anotherCopy, "names two classes %s", fault.Quote(class))
+		}
+		seen[class] = true
+	}
+	for c := range p.Channels {
+		if !normal(p.Mean[c], p.Std[c]) {
+			return bad(path, anotherCopy, "normalises channel %d with mean %g and deviation %g", c, p.Mean[c], p.Std[c])
+		}
 	}
 	return nil
+}
+
+// normal reports whether the darkest and the brightest pixel become numbers
+// that single precision holds.
+func normal(mean, std float64) bool {
+	return std > 0 && math.Abs(mean/std) <= math.MaxFloat32 && math.Abs((1-mean)/std) <= math.MaxFloat32
 }
 
 // Open reads a model file and checks all that can be checked without knowing
@@ -198,7 +230,7 @@ func (m *Model) Load(g *graph.Graph, convert bool, write func(v graph.Value, src
 func (m *Model) floats(t safetensors.Tensor, convert bool) ([]float32, error) {
 	if t.DType != "F32" {
 		if !convert {
-			return nil, bad(m.Path, "use --convert to make it F32", "tensor %q is %s, want F32", t.Name, t.DType)
+			return nil, bad(m.Path, "use --convert to make it F32", "tensor %s is %s, want F32", fault.Quote(t.Name), t.DType)
 		}
 		var err error
 		if t, err = safetensors.ToF32(t); err != nil {
@@ -206,7 +238,7 @@ func (m *Model) floats(t safetensors.Tensor, convert bool) ([]float32, error) {
 		}
 	}
 	if n := safetensors.NonFinite(t); n > 0 {
-		return nil, bad(m.Path, "take weights from before the training diverged", "tensor %q holds %d values that are NaN or infinite", t.Name, n)
+		return nil, bad(m.Path, "take weights from before the training diverged", "tensor %s holds %d values that are NaN or infinite", fault.Quote(t.Name), n)
 	}
 	return t.Float32s()
 }
@@ -219,7 +251,7 @@ func (m *Model) match(g *graph.Graph, views map[graph.Value]layout) error {
 		have[t.Name] = true
 		v := g.Named(t.Name)
 		if v == 0 || g.Tensor(v).Role != graph.Param {
-			diffs = append(diffs, fmt.Sprintf("%s is not in the model", t.Name))
+			diffs = append(diffs, fault.Quote(t.Name)+" is not in the model")
 			continue
 		}
 		want := g.Tensor(v).Shape
@@ -245,6 +277,8 @@ func (m *Model) match(g *graph.Graph, views map[graph.Value]layout) error {
 	}
 	return bad(m.Path, "choose the --model that it was made for", "does not fit the network: %s", shown)
 }
+
+const anotherCopy = "take another copy of the file"
 
 func bad(path, do, why string, args ...any) error {
 	return fault.New(fault.Model, "model file", path, do, why, args...)

@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"slices"
 
+	"imgcls/internal/fault"
 	"imgcls/internal/models"
 )
 
@@ -16,16 +17,9 @@ type Overrides struct {
 	Mean, Std []float64
 }
 
-// Network returns the network that the file's weights belong to.
+// Network returns the network that the file's weights belong to and fit.
 func (m *Model) Network(o Overrides) (models.Network, error) {
-	name := o.Model
-	if name == "" && m.Info != nil {
-		name = m.Info.Model
-	}
-	if name == "" {
-		return models.Network{}, bad(m.Path, "name the network with --model", "holds weights and does not say of which network")
-	}
-	model, err := models.Lookup(name)
+	model, err := m.model(o.Model)
 	if err != nil {
 		return models.Network{}, err
 	}
@@ -52,13 +46,42 @@ func (m *Model) Network(o Overrides) (models.Network, error) {
 	if o.Std != nil {
 		p.Std = o.Std
 	}
-	return n, n.Check()
+	if err := n.Check(); err != nil {
+		return models.Network{}, m.blame(o, err)
+	}
+	g := n.Single()
+	return n, m.match(g, layouts(g))
+}
+
+// model returns the model of that name, or if it is empty the one that the file
+// names.
+func (m *Model) model(name string) (models.Model, error) {
+	if name != "" {
+		return models.Lookup(name)
+	}
+	if m.Info == nil || m.Info.Model == "" {
+		return models.Model{}, bad(m.Path, "name the network with --model", "holds weights and does not say of which network")
+	}
+	model, err := models.Lookup(m.Info.Model)
+	if err != nil {
+		return models.Model{}, bad(m.Path, "take a newer imgcls", "is of the network %s, which this imgcls does not know", fault.Quote(m.Info.Model))
+	}
+	return model, nil
+}
+
+// blame says that a network which cannot be built is the file's fault, unless
+// the user chose the network or its pictures.
+func (m *Model) blame(o Overrides, err error) error {
+	if m.Info == nil || o.Model != "" || o.Size > 0 || o.Mean != nil || o.Std != nil {
+		return err
+	}
+	return bad(m.Path, "", "describes a network that cannot be: %w", err)
 }
 
 // classCount compares the network's parameters for two and for three classes:
 // the extent in which they differ is the number of classes, and the file has it
-// right. Where the file lacks that tensor any number will do, since Load will
-// say what is missing.
+// right. Where no tensor of the file tells a number that can be, any will do,
+// since match will say what is wrong.
 func (m *Model) classCount(model models.Model) int {
 	shapes := func(classes int) map[string][]int {
 		g := model.Plain(classes).Single()
@@ -75,8 +98,8 @@ func (m *Model) classCount(model models.Model) int {
 			continue
 		}
 		for i := range a {
-			if a[i] != b[i] {
-				return t.Shape[i]
+			if n := t.Shape[i]; a[i] != b[i] && 0 < n && n <= mostClasses {
+				return n
 			}
 		}
 	}
@@ -89,13 +112,19 @@ func (m *Model) CheckClasses(want []string, data string) error {
 	if m.Info == nil {
 		return nil
 	}
-	have, do := m.Info.Classes, "take data of the classes that the model was made for"
+	return m.CompareClasses(m.Info.Classes, want, data)
+}
+
+// CompareClasses reports the first difference between the classes that the
+// file's network has and those of the data set of that name.
+func (m *Model) CompareClasses(have, want []string, data string) error {
+	const do = "take data of the classes that the model was made for"
 	if len(have) != len(want) {
 		return bad(m.Path, do, "has %d classes, %s has %d", len(have), data, len(want))
 	}
 	for i := range have {
 		if have[i] != want[i] {
-			return bad(m.Path, do, "calls class %d %q, %s calls it %q", i, have[i], data, want[i])
+			return bad(m.Path, do, "calls class %d %s, %s calls it %s", i, fault.Quote(have[i]), data, fault.Quote(want[i]))
 		}
 	}
 	return nil

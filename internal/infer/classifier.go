@@ -20,6 +20,7 @@ type Classifier struct {
 	Network models.Network
 	File    *checkpoint.Model
 	runner  Runner
+	named   bool // the classes have names, given by the file or by the user
 }
 
 // Options say how a model file is loaded.
@@ -53,7 +54,9 @@ func Open(dev device.Device, path string, o Options) (*Classifier, error) {
 		prog.Close()
 		return nil, err
 	}
-	return &Classifier{Network: network, File: file, runner: entry.Bind(prog, module)}, nil
+	return &Classifier{
+		Network: network, File: file, runner: entry.Bind(prog, module), named: file.Info != nil || o.Classes != nil,
+	}, nil
 }
 
 // Forward returns the logits [N,classes] of N pictures [N,H,W,C] of the network's
@@ -65,6 +68,10 @@ func (c *Classifier) Forward(ctx context.Context, pictures []byte, after func(do
 // Logits returns the logits of a picture, scaled to the network's size.
 func (c *Classifier) Logits(ctx context.Context, p *picture.RGB) ([]float32, error) {
 	size := c.Network.Preprocess
+	const rgb = 3
+	if size.Channels != rgb {
+		return nil, c.refuse("take a model of colour pictures", "wants pictures of %d channels, not %d", size.Channels, rgb)
+	}
 	return c.Forward(ctx, picture.Resize(p, size.Width, size.Height).Pix, nil)
 }
 
@@ -82,23 +89,27 @@ func (c *Classifier) Evaluate(ctx context.Context, set *data.Set, split data.Spl
 }
 
 // accepts reports the first difference between the model's classes and sizes
-// and the data's.
+// and the data's. Classes that are mere numbers match any names.
 func (c *Classifier) accepts(set *data.Set) error {
-	if err := c.File.CheckClasses(set.Classes, set.Name); err != nil {
-		return err
-	}
-	refuse := func(why string, args ...any) error {
-		return fault.New(fault.Model, "model file", c.File.Path, "evaluate it on the data that it was made for", why, args...)
+	const do = "evaluate it on the data that it was made for"
+	if c.named {
+		if err := c.File.CompareClasses(c.Network.Classes, set.Classes, set.Name); err != nil {
+			return err
+		}
 	}
 	if have, want := len(c.Network.Classes), len(set.Classes); have != want {
-		return refuse("has %d classes, %s has %d", have, set.Name, want)
+		return c.refuse(do, "has %d classes, %s has %d", have, set.Name, want)
 	}
 	p := c.Network.Preprocess
 	if p.Height != set.Height || p.Width != set.Width || p.Channels != set.Channels {
-		return refuse("wants pictures of %d×%d×%d, %s has %d×%d×%d",
+		return c.refuse(do, "wants pictures of %d×%d×%d, %s has %d×%d×%d",
 			p.Height, p.Width, p.Channels, set.Name, set.Height, set.Width, set.Channels)
 	}
 	return nil
+}
+
+func (c *Classifier) refuse(do, why string, args ...any) error {
+	return fault.New(fault.Model, "model file", c.File.Path, do, why, args...)
 }
 
 // Close frees the model's memory on the device.

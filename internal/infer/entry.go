@@ -57,6 +57,9 @@ func (e Entry) Bind(prog device.Program, m *plan.Module) Runner {
 // pictures done.
 func (r Runner) Forward(ctx context.Context, pictures []byte, after func(done int)) ([]float32, error) {
 	total := len(pictures) / r.pixels
+	if len(pictures) != total*r.pixels {
+		return nil, fmt.Errorf("%d bytes are no whole pictures of %d", len(pictures), r.pixels)
+	}
 	logits := make([]float32, total*r.classes)
 	batch := make([]float32, r.Batch*r.classes)
 	for done := 0; done < total; {

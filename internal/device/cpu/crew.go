@@ -39,9 +39,9 @@ type crew struct {
 }
 
 // A helper looks for work this many times before it sleeps, and offers its
-// processor to others every pause. That bridges a fifth of a millisecond, more than
-// the pieces of a step that one goroutine does alone; waking a sleeper takes
-// longer than many a phase.
+// processor to others every pause. That bridges a fifth of a millisecond, more
+// than the pieces of a step that one goroutine does alone; waking a sleeper
+// takes longer than many a phase.
 const (
 	patience = 1 << 16
 	pause    = 1 << 6

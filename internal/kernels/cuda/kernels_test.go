@@ -303,7 +303,7 @@ func checkUpdate(t *testing.T, s *standin, nesterov int, gate int32) {
 }
 
 func checkSoftmaxXent(t *testing.T, s *standin) {
-	for _, k := range []struct{ rows, classes int }{{1, 1}, {3, 10}, {37, 10}, {5, 33}, {6, 100}} {
+	for _, k := range []struct{ rows, classes int }{{1, 1}, {3, 10}, {13, 10}, {5, 33}, {6, 100}} {
 		t.Run(fmt.Sprint(k), func(t *testing.T) {
 			r := random(k.rows)
 			x := noise(r, k.rows*k.classes)

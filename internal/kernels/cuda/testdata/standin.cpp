@@ -19,6 +19,7 @@
 
 #include <ucontext.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
@@ -188,7 +189,7 @@ private:
 
 struct Request {
   std::string kernel;
-  std::vector<i64> words;            // numbers; 0 for pointers
+  std::vector<i64> words;                      // numbers; 0 for pointers
   std::map<size_t, std::vector<char>> buffers; // by argument
 };
 

@@ -1,0 +1,57 @@
+// The kernels of imgcls for NVIDIA GPUs: this one translation unit, which
+// includes one file for each family of operations.
+//
+// Vocabulary, that of internal/graph:
+//
+//   N H W C       images: number, height, width, channels, in this memory order
+//   P Q           height and width of an output
+//   M             rows of a matrix
+//   x y           input, output
+//   dx dy         their gradients
+//   n             a number of elements, or the picture at hand
+//   T             tensors that one launch goes through, a row of a table for each
+//
+// Table of contents:
+//
+//   reduce.cuh    sums over the threads of a warp and of a block
+//   act.cuh       act_relu_f32  act_relu_back_f32
+//   add.cuh       add_f32  channel_sum_f32
+//   gather.cuh    gather_u8  normalize_f32
+//   pool.cuh      pool_max_f32  pool_max_back_f32
+//   step.cuh      gate_part_f32  gate_all_i32  record_f32  tick_f32  sgd_f32
+//   xent.cuh      xent_softmax_f32  xent_mean_f32
+//
+// What holds for all of them:
+//
+// A parameter is a pointer to device memory or an i64, so each is one 8-byte
+// word. Outputs come first; they share no memory with inputs. Kernels trust
+// their caller: what they need is in the header above each.
+//
+// A product and the sum that it goes into round separately (-fmad=false), as
+// they do in kernels/ref and kernels/cpu; a kernel that wants one rounding says
+// fmaf. There are no atomics. A sum has one order, which follows from shapes
+// and launch alone: the same bits on every run.
+//
+// "Bound" in a header names the resource that should limit the kernel, judged by
+// its traffic and arithmetic.
+
+#include <math.h>
+#include <stdint.h>
+
+typedef int64_t i64; // sizes, counters, and places in memory
+typedef int32_t i32; // coordinates inside one picture; may be negative in padding
+typedef uint8_t u8;
+
+// A grid-stride loop runs from thread_index() by thread_count(), so that it is
+// right for any number of blocks.
+static __device__ i64 thread_index() { return (i64)blockIdx.x * blockDim.x + threadIdx.x; }
+static __device__ i64 thread_count() { return (i64)gridDim.x * blockDim.x; }
+
+#include "internal/kernels/cuda/reduce.cuh"
+
+#include "internal/kernels/cuda/act.cuh"
+#include "internal/kernels/cuda/add.cuh"
+#include "internal/kernels/cuda/gather.cuh"
+#include "internal/kernels/cuda/pool.cuh"
+#include "internal/kernels/cuda/step.cuh"
+#include "internal/kernels/cuda/xent.cuh"
