@@ -6,7 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FLAGS   := -trimpath -ldflags "-s -w -X main.release=$(VERSION)"
 TARGETS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: all build test check lint race cross fuzz learn bits bench clean
+.PHONY: all build test check lint noasm race cross fuzz learn bits bench clean
 
 all: build
 
@@ -19,7 +19,11 @@ test:
 	$(GO) test ./...
 
 ## check: what must hold before a change is taken
-check: lint test
+check: lint test noasm
+
+## noasm: the CPU's kernels and device without assembly, as other processors have them
+noasm:
+	$(GO) test -tags noasm ./internal/kernels/cpu ./internal/device/cpu
 
 ## lint: format, vet, modules, static analysis, and the build for each system
 lint: cross

@@ -201,19 +201,21 @@ func (n *network) checkValues(t *testing.T, results [][]byte) {
 }
 
 // reference returns the cells and logits in full precision, for real numbers
-// that are changed before the first step.
+// that are changed before each step, as a device rounds them after each.
 func (n *network) reference(t *testing.T, change func(float64) float64) [][]float64 {
 	t.Helper()
 	p := n.load(t, ref.New()).(*ref.Program)
-	for v := range n.m.Tensors[:n.view] { // in the order of values, to repeat exactly
-		if tensor := n.m.Tensors[v]; v > 0 && tensor.Role != graph.Temp && tensor.Type == graph.F32 {
-			x := p.Float64(graph.Value(v))
-			for i := range x {
-				x[i] = change(x[i])
+	for range steps {
+		for v := range n.m.Tensors[:n.view] { // in the order of values, to repeat exactly
+			if tensor := n.m.Tensors[v]; v > 0 && tensor.Role != graph.Temp && tensor.Type == graph.F32 {
+				x := p.Float64(graph.Value(v))
+				for i := range x {
+					x[i] = change(x[i])
+				}
 			}
 		}
+		run(t, p, trainEntry, 1)
 	}
-	run(t, p, trainEntry, steps)
 	run(t, p, evalEntry, 1)
 	var results [][]float64
 	for _, v := range append(slices.Clone(n.cells), n.logits) {
