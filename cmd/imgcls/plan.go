@@ -6,6 +6,7 @@ import (
 
 	"imgcls/internal/data"
 	"imgcls/internal/device"
+	"imgcls/internal/models"
 	"imgcls/internal/train"
 )
 
@@ -14,7 +15,11 @@ import (
 const planSamples = 50_000
 
 func runPlan(_ context.Context, s *settings, _ []string) error {
-	size := s.imgSize.settle(32)
+	model, err := models.Lookup(s.model.settle(models.All[0].Name))
+	if err != nil {
+		return err
+	}
+	size := s.imgSize.settle(model.Recipe.Size)
 	set := &data.Set{
 		Name: "plan", Height: size, Width: size, Channels: 3,
 		Train: data.Split{Labels: make([]int32, planSamples)},
@@ -22,7 +27,7 @@ func runPlan(_ context.Context, s *settings, _ []string) error {
 	for i := range s.classes.settle(10) {
 		set.Classes = append(set.Classes, strconv.Itoa(i))
 	}
-	cfg, err := s.training(set)
+	cfg, err := s.training(model, set)
 	if err != nil {
 		return err
 	}

@@ -18,11 +18,7 @@ import (
 const evalBatch = 250
 
 func runTrain(ctx context.Context, s *settings, _ []string) error {
-	set, err := s.openData(ctx, s.data.settle("cifar10"))
-	if err != nil {
-		return err
-	}
-	cfg, err := s.training(set)
+	model, err := models.Lookup(s.model.settle(models.All[0].Name))
 	if err != nil {
 		return err
 	}
@@ -31,6 +27,14 @@ func runTrain(ctx context.Context, s *settings, _ []string) error {
 		return err
 	}
 	defer dev.Close()
+	set, err := s.openData(ctx, s.data.settle("cifar10"))
+	if err != nil {
+		return err
+	}
+	cfg, err := s.training(model, set)
+	if err != nil {
+		return err
+	}
 	trainer, err := train.New(dev, set, cfg)
 	if err != nil {
 		return err
@@ -49,11 +53,7 @@ func runTrain(ctx context.Context, s *settings, _ []string) error {
 }
 
 // training settles what the flags leave open by the model's recipe.
-func (s *settings) training(set *data.Set) (cfg train.Config, err error) {
-	model, err := models.Lookup(s.model.settle(models.All[0].Name))
-	if err != nil {
-		return cfg, err
-	}
+func (s *settings) training(model models.Model, set *data.Set) (cfg train.Config, err error) {
 	recipe := model.RecipeFor(set.Name)
 	batch := min(recipe.Batch, set.Train.Len())
 	if s.batchSize.known && s.batchSize.value > set.Train.Len() {

@@ -32,8 +32,7 @@ func Open(ctx context.Context, name string, o Options) (*Set, error) {
 	if err != nil || o.Size == 0 {
 		return set, err
 	}
-	set.resize(o.Size)
-	return set, nil
+	return set, set.resize(o.Size)
 }
 
 func open(ctx context.Context, name string, o Options) (*Set, error) {
@@ -122,10 +121,18 @@ func split(p cifar.Part) Split {
 	return s
 }
 
+// mostScaled bounds the bytes of a set that is scaled, all of which is held in
+// memory.
+const mostScaled = 4 << 30
+
 // resize scales every picture to size×size.
-func (s *Set) resize(size int) {
+func (s *Set) resize(size int) error {
 	if s.Height == size && s.Width == size {
-		return
+		return nil
+	}
+	if pictures, each := s.Train.Len()+s.Test.Len(), size*size*s.Channels; pictures > mostScaled/each {
+		return fault.New(fault.Usage, "--img-size", "", "use a smaller size",
+			"%d pictures of %d×%d×%d take %d bytes; at most %d are held", pictures, size, size, s.Channels, pictures*each, mostScaled)
 	}
 	bytes := s.Height * s.Width * s.Channels
 	for _, split := range []*Split{&s.Train, &s.Test} {
@@ -137,4 +144,5 @@ func (s *Set) resize(size int) {
 		split.Images = scaled
 	}
 	s.Height, s.Width = size, size
+	return nil
 }

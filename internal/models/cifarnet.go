@@ -38,6 +38,6 @@ var CifarNet = Model{
 	Recipe: tutorial,
 	On: map[string]Recipe{
 		"digits": tutorial.with(12, 32, 0.01),
-		"shapes": tutorial.with(8, 32, 0.02),
+		"shapes": tutorial.with(8, 32, 0.01),
 	},
 }

@@ -16,7 +16,7 @@ import (
 // gives more memory than there is and ends the process when it is used, so what
 // counts is what it says is free, where it says so.
 func allocate(size, beside int) ([]byte, error) {
-	const do = "use a smaller --batch or --img-size, or a machine with more memory"
+	const do = "use a smaller --batch-size or --img-size, or a machine with more memory"
 	if free, known := available(); known && size+beside > free {
 		return nil, fault.New(fault.Room, "memory", "", do, "network and data need %d bytes, %d are free", size+beside, free)
 	}
