@@ -33,6 +33,9 @@ func runEval(ctx context.Context, s *settings, args []string) error {
 	if err != nil {
 		return err
 	}
+	if record, err := run.Read(dir); err == nil && name == "shapes" && record.Data.Name == name {
+		s.samples.settle(record.Data.Train) // the set that the run drew
+	}
 	if !s.imgSize.known {
 		s.imgSize.settle(c.Network.Preprocess.Height)
 	}
@@ -41,7 +44,7 @@ func runEval(ctx context.Context, s *settings, args []string) error {
 		return err
 	}
 	if info := c.File.Info; info != nil && info.Data.Name == set.Name && info.Data.Fingerprint != set.Fingerprint() {
-		s.warn("%s: is not as it was when the model was trained: its fingerprint differs", set.Name)
+		s.warn("%s: is not as it was when the model was trained: its fingerprint differs; figures may differ too", set.Name)
 	}
 	part := map[string]data.Split{"test": set.Test, "train": set.Train}[s.split]
 	if part.Len() == 0 {

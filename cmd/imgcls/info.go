@@ -75,7 +75,7 @@ func (d description) text() string {
 	}
 	if o := d.Origin; o != nil {
 		fmt.Fprintf(&b, "origin      %s  %s  seed %d  %d epochs, %d steps  %.1f s  %s\n",
-			o.Status, o.Started.Format(time.RFC3339), o.Seed, o.Epochs, o.Step, o.Seconds, run.Plain(o.Device))
+			run.Plain(string(o.Status)), o.Started.Format(time.RFC3339), o.Seed, o.Epochs, o.Step, o.Seconds, run.Plain(o.Device))
 		fmt.Fprintf(&b, "command     %s\nversion     %s\n", run.Plain(strings.Join(o.Command, " ")), run.Plain(o.Version))
 	}
 	tw := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)

@@ -98,9 +98,7 @@ func TestExitCode(t *testing.T) {
 
 func TestPanicIsABug(t *testing.T) {
 	code, _, stderr := withTrain(t, []string{"train"}, nil, func(*settings) error {
-		var none map[string]int
-		none["x"] = 1
-		return nil
+		panic("on purpose")
 	})
 	if code != 1 || !strings.Contains(stderr, "please report") || !strings.Contains(stderr, "TestPanicIsABug") {
 		t.Errorf("exit code %d, stderr without request or stack:\n%s", code, stderr)

@@ -69,13 +69,16 @@ func runPredict(ctx context.Context, s *settings, args []string) error {
 		}
 	}
 	if failed > 0 {
-		return fault.New(fault.Data, "predict", "", "see the warnings above", "%d of %d inputs could not be read", failed, len(inputs))
+		return fault.New(fault.Data, "predict", "", "give PNG or JPEG files; the warnings above name those that are not", "%d of %d inputs could not be read", failed, len(inputs))
 	}
 	return nil
 }
 
 // predict answers one input, with a prediction or an unread.
 func (s *settings) predict(ctx context.Context, c *infer.Classifier, input string) (any, error) {
+	if info, err := os.Stat(input); err == nil && info.IsDir() {
+		return unread{input, "holds no PNG or JPEG files"}, nil
+	}
 	p, err := picture.Open(input, picture.Default)
 	if err != nil {
 		return unread{input, err.Error()}, nil
@@ -124,7 +127,7 @@ func (s *settings) printAnswer(answer any) error {
 var pictureNames = []string{".png", ".jpg", ".jpeg"}
 
 // expand puts in the place of each folder the pictures in it and below, in byte
-// order of their paths. A folder without any stays, to be reported as unread.
+// order of their paths. A folder without any stays, and cannot be read.
 func expand(inputs []string) []string {
 	var files []string
 	for _, input := range inputs {
@@ -141,10 +144,10 @@ func expand(inputs []string) []string {
 			}
 			return nil
 		})
+		slices.Sort(found)
 		if len(found) == 0 {
 			found = []string{input}
 		}
-		slices.Sort(found)
 		files = append(files, found...)
 	}
 	return files

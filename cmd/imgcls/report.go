@@ -25,22 +25,18 @@ func decimal(f metrics.Figure) string {
 	return strconv.FormatFloat(float64(f), 'f', 4, 64)
 }
 
-// sayReport says the overall figures and those of each class.
-func (c *console) sayReport(r *metrics.Report) {
-	for line := range strings.Lines(reportText(r)) {
-		c.say("%s", strings.TrimSuffix(line, "\n"))
-	}
-}
-
 // reportText lays out a report. The accuracy of a class is its recall: the share
 // of its pictures that were recognised.
 func reportText(r *metrics.Report) string {
 	var b strings.Builder
-	interval := ""
+	fmt.Fprintf(&b, "accuracy %s", percent(r.Top1))
 	if i, ok := r.Intervals["top1"]; ok && i[0].Defined() {
-		interval = fmt.Sprintf(" [%s, %s]", percent(i[0]), percent(i[1]))
+		fmt.Fprintf(&b, " (95 %% interval %s to %s)", percent(i[0]), percent(i[1]))
 	}
-	fmt.Fprintf(&b, "accuracy %s%s  top5 %s  loss %s  on %d pictures\n", percent(r.Top1), interval, percent(r.Top5), decimal(r.Loss), r.Samples)
+	if len(r.Classes) > 5 {
+		fmt.Fprintf(&b, "  top5 %s", percent(r.Top5))
+	}
+	fmt.Fprintf(&b, "  loss %s  on %d pictures\n", decimal(r.Loss), r.Samples)
 	fmt.Fprintf(&b, "macro precision %s  recall %s  f1 %s  calibration error %s\n",
 		percent(r.Macro.Precision), percent(r.Macro.Recall), percent(r.Macro.F1), percent(r.ECE))
 	tw := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"imgcls/internal/checkpoint"
 	"imgcls/internal/data"
@@ -60,15 +62,15 @@ func (s *settings) training(model models.Model, set *data.Set) (cfg train.Config
 		return cfg, fault.New(fault.Data, "--batch-size", "", "use a smaller batch",
 			"a batch of %d does not fit the %d training pictures", s.batchSize.value, set.Train.Len())
 	}
+	preprocess, err := models.Preprocess{
+		Height: set.Height, Width: set.Width, Channels: set.Channels, Resize: models.Squash,
+	}.Normalized(s.mean.settle(recipe.Mean), s.std.settle(recipe.Std))
+	if err != nil {
+		return cfg, err
+	}
 	cfg = train.Config{
-		Network: models.Network{
-			Model: model, Classes: set.Classes,
-			Preprocess: models.Preprocess{
-				Height: set.Height, Width: set.Width, Channels: set.Channels, Resize: models.Squash,
-				Mean: s.mean.settle(recipe.Mean), Std: s.std.settle(recipe.Std),
-			},
-		},
-		Epochs: s.epochs.settle(recipe.Epochs), Batch: s.batchSize.settle(batch),
+		Network: models.Network{Model: model, Classes: set.Classes, Preprocess: preprocess},
+		Epochs:  s.epochs.settle(recipe.Epochs), Batch: s.batchSize.settle(batch),
 		Optimizer: recipe.Optimizer, Seed: uint64(s.seed), EvalBatch: evalBatch,
 	}
 	cfg.Optimizer.LR = s.lr.settle(recipe.Optimizer.LR)
@@ -148,22 +150,34 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 		return s.emit(e)
 	}, func(step int, loss float64) { bar.Update(step, fmt.Sprintf("loss %.3f", loss)) })
 	bar.Finish()
-	if err != nil {
-		if folder.Record().ModelSHA256 != "" {
-			s.say("saved   %s at step %d", fault.Quote(folder.Model()), folder.Record().Step)
-		}
+	if folder.Record().ModelSHA256 != "" {
+		s.say("saved   %s at step %d of %d", fault.Quote(folder.Model()), folder.Record().Step, steps)
+		s.say("next    imgcls eval %s", quoteArg(folder.Dir()))
+		s.say("        imgcls predict %s PICTURE", quoteArg(folder.Dir()))
+	}
+	if err != nil || last == nil {
 		return err
 	}
-	if last != nil {
-		s.sayReport(last)
+	return s.result(last)
+}
+
+// result prints the last evaluation: to standard output, unless that is for
+// events, and to train.log.
+func (s *settings) result(r *metrics.Report) error {
+	text := reportText(r)
+	for line := range strings.Lines(text) {
+		s.folder.Say(strings.TrimSuffix(line, "\n"))
 	}
-	s.say("model   %s", fault.Quote(folder.Model()))
-	s.say("next    imgcls eval %[1]s · imgcls predict %[1]s PICTURE · imgcls info %[1]s", quoteArg(folder.Dir()))
-	return nil
+	if s.logFormat == "json" {
+		return nil
+	}
+	_, err := fmt.Fprint(s.out, text)
+	return err
 }
 
 func epochLine(e run.Epoch, epochs int) string {
-	line := fmt.Sprintf("epoch   %d/%d  train loss %.4f", e.Epoch, epochs, float64(e.TrainLoss))
+	width := len(strconv.Itoa(epochs))
+	line := fmt.Sprintf("epoch   %*d/%d  train loss %.4f", width, e.Epoch, epochs, float64(e.TrainLoss))
 	if e.TestTop1.Defined() {
 		line += fmt.Sprintf("  test loss %s  test top1 %s", decimal(e.TestLoss), percent(e.TestTop1))
 	}

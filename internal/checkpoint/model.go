@@ -13,7 +13,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -166,18 +165,10 @@ func (i *Info) check(path string) error {
 		}
 		seen[class] = true
 	}
-	for c := range p.Channels {
-		if !normal(p.Mean[c], p.Std[c]) {
-			return bad(path, anotherCopy, "normalises channel %d with mean %g and deviation %g", c, p.Mean[c], p.Std[c])
-		}
+	if _, err := p.Normalized(p.Mean, p.Std); err != nil {
+		return bad(path, anotherCopy, "%w", err)
 	}
 	return nil
-}
-
-// normal reports whether the darkest and the brightest pixel become numbers
-// that single precision holds.
-func normal(mean, std float64) bool {
-	return std > 0 && math.Abs(mean/std) <= math.MaxFloat32 && math.Abs((1-mean)/std) <= math.MaxFloat32
 }
 
 // Open reads a model file and checks all that can be checked without knowing
@@ -187,6 +178,11 @@ func Open(path string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	return accept(path, file)
+}
+
+// accept checks what a file says of itself; the path is for messages.
+func accept(path string, file *safetensors.File) (*Model, error) {
 	info, err := parseInfo(path, file.Metadata)
 	if err != nil {
 		return nil, err
@@ -275,7 +271,29 @@ func (m *Model) match(g *graph.Graph, views map[graph.Value]layout) error {
 	if len(diffs) > most {
 		shown += fmt.Sprintf("; and %d more", len(diffs)-most)
 	}
-	return bad(m.Path, "choose the --model that it was made for", "does not fit the network: %s", shown)
+	do := "give the --model and --img-size that it was made for, and data of as many classes"
+	if prefix := m.prefix(g); prefix != "" {
+		do = "save it with names that do not begin with " + fault.Quote(prefix)
+	}
+	return bad(m.Path, do, "does not fit the network: %s", shown)
+}
+
+// prefix returns what stands before the network's own names in every name of the
+// file, as wrappers of modules put it there.
+func (m *Model) prefix(g *graph.Graph) string {
+	common := ""
+	for i, t := range m.Tensors {
+		name := t.Name
+		for name != "" && g.Named(name) == 0 {
+			_, name, _ = strings.Cut(name, ".")
+		}
+		before := strings.TrimSuffix(t.Name, name)
+		if name == "" || i > 0 && before != common {
+			return ""
+		}
+		common = before
+	}
+	return common
 }
 
 const anotherCopy = "take another copy of the file"

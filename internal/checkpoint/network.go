@@ -40,11 +40,8 @@ func (m *Model) Network(o Overrides) (models.Network, error) {
 	if o.Size > 0 {
 		p.Height, p.Width = o.Size, o.Size
 	}
-	if o.Mean != nil {
-		p.Mean = o.Mean
-	}
-	if o.Std != nil {
-		p.Std = o.Std
+	if *p, err = p.Normalized(o.Mean, o.Std); err != nil {
+		return models.Network{}, err
 	}
 	if err := n.Check(); err != nil {
 		return models.Network{}, m.blame(o, err)

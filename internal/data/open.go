@@ -28,6 +28,9 @@ var Names = []string{"cifar10", "digits", "shapes"}
 // Open returns the data set that name stands for: one of Names, or the path of
 // CIFAR-10 as a folder, the folder around it, or the official archive.
 func Open(ctx context.Context, name string, o Options) (*Set, error) {
+	if o.Samples > 0 && name != "shapes" {
+		return nil, fault.New(fault.Usage, "--samples", "", "leave it out", "%s is not drawn and has a size of its own", fault.Quote(name))
+	}
 	set, err := open(ctx, name, o)
 	if err != nil || o.Size == 0 {
 		return set, err
@@ -105,6 +108,9 @@ func fromCifar(path string) (*Set, error) {
 	c, err := cifar.Read(path)
 	if err != nil {
 		return nil, err
+	}
+	if absolute, err := filepath.Abs(path); err == nil { // a run folder keeps it
+		path = absolute
 	}
 	return &Set{
 		Name: "cifar10", Path: path, Classes: c.Classes,

@@ -43,9 +43,8 @@ func Open(spec string, kinds ...Kind) (dev Device, why string, err error) {
 			return dev, "--device " + spec, err
 		}
 	}
-	return nil, "", fault.New(fault.Device, "--device "+spec, "",
-		"build with `go build -tags cuda ./cmd/imgcls` for it, or use --device cpu",
-		"this binary was built without the %q tag and has no NVIDIA GPU support", name)
+	return nil, "", fault.New(fault.Device, "--device "+spec, "", "use --device cpu, or a build with the Go tag "+name,
+		"this build has no %s device", name)
 }
 
 // parse splits "cuda:1" into kind and index.

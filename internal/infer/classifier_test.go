@@ -95,7 +95,7 @@ func TestEvaluate(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, report, cmp.Comparer(func(a, b metrics.Figure) bool {
 		return a == b || !a.Defined() && !b.Defined()
-	}), cmp.AllowUnexported(metrics.Report{})); diff != "" {
+	})); diff != "" {
 		t.Error(diff)
 	}
 	if report.Samples != 5 || !slices.Equal(heard, []int{2, 4, 5}) {

@@ -63,6 +63,8 @@ func TestErrorNamesTheLayer(t *testing.T) {
 		{Seq{{"a", Conv{Out: 1, Kernel: 3}}, {"b", Seq{{"c", Conv{Out: 1, Kernel: 9}}}}}, "b.c: input 6×6 is smaller than the 9×9 filter"},
 		{Seq{{"fc", Linear{Out: 2}}}, "fc: input 0 is f32 1×8×8×3"},
 		{Seq{{"a", Conv{Out: 0, Kernel: 3}}}, "a.weight: shape 0×3×3×3"},
+		{Seq{{"f", Flatten{}}, {"a", Linear{Out: 9}}, {"a", Linear{Out: 9}}}, "a.weight: is param"},
+		{Seq{{"f", Flatten{}}, {"a", Linear{Out: 192}}, {"a", Linear{Out: 192}}}, "two layers of the network have this name"},
 		{Seq{{"p", MaxPool{Kernel: 2, Stride: 1, Pad: 5}}}, "p: window"},
 	} {
 		g, _, _ := apply(c.net, 2, 1, 8, 8, 3)

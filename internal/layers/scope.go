@@ -9,6 +9,8 @@
 package layers
 
 import (
+	"fmt"
+
 	"imgcls/internal/graph"
 	"imgcls/internal/rng"
 )
@@ -73,6 +75,9 @@ func (s *Scope) Add(op graph.Op, in ...graph.Value) graph.Value {
 func (s *Scope) Param(name string, init Init, shape ...int) graph.Value {
 	path := s.join(name)
 	v := s.graph.Lasting(graph.Tensor{Name: path, Type: graph.F32, Shape: shape, Role: graph.Param})
+	if _, twice := s.inits[v]; twice {
+		s.graph.Fail(fmt.Errorf("%s: two layers of the network have this name", path))
+	}
 	s.inits[v] = initial{rng.Stream(path), init}
 	return v
 }

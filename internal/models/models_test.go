@@ -69,3 +69,28 @@ func TestLookup(t *testing.T) {
 		}
 	}
 }
+
+func TestNormalized(t *testing.T) {
+	three := Preprocess{Channels: 3, Mean: []float64{1, 2, 3}, Std: []float64{4, 5, 6}}
+	for _, c := range []struct {
+		mean, std []float64
+		want      string // of the error
+	}{
+		{nil, nil, ""},
+		{[]float64{0.5}, []float64{0.2}, ""},
+		{[]float64{0.1, 0.2, 0.3}, nil, ""},
+		{[]float64{0.1, 0.2}, nil, "--mean: 2 values for 3 channels"},
+		{nil, []float64{1, 1, 1, 1}, "--std: 4 values for 3 channels"},
+		{nil, []float64{1e-300}, "no usable numbers"},
+		{nil, []float64{1, 0, 1}, "channel 1"},
+	} {
+		p, err := three.Normalized(c.mean, c.std)
+		if c.want == "" {
+			if err != nil || len(p.Mean) != 3 || len(p.Std) != 3 {
+				t.Errorf("%v, %v: %v, %v", c.mean, c.std, p, err)
+			}
+		} else if fault.KindOf(err) != fault.Usage || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v, %v: error %v, want %q", c.mean, c.std, err, c.want)
+		}
+	}
+}

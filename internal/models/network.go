@@ -3,6 +3,8 @@ package models
 import (
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strconv"
 
 	"imgcls/internal/fault"
@@ -26,6 +28,35 @@ const Squash = "squash"
 
 // Pixels returns the bytes of one picture.
 func (p Preprocess) Pixels() int { return p.Height * p.Width * p.Channels }
+
+// Normalized returns p with other means and deviations, where they are given:
+// one for each channel, or one for all. The darkest and the brightest pixel must
+// become numbers that single precision holds.
+func (p Preprocess) Normalized(mean, std []float64) (Preprocess, error) {
+	for _, change := range []struct {
+		flag     string
+		from, to *[]float64
+	}{{"--mean", &mean, &p.Mean}, {"--std", &std, &p.Std}} {
+		switch len(*change.from) {
+		case 0:
+		case 1:
+			*change.to = slices.Repeat(*change.from, p.Channels)
+		case p.Channels:
+			*change.to = *change.from
+		default:
+			return p, fault.New(fault.Usage, change.flag, "", "give one for each channel, or one for all",
+				"%d values for %d channels", len(*change.from), p.Channels)
+		}
+	}
+	for c, std := range p.Std {
+		mean := p.Mean[c]
+		if !(std > 0) || math.Abs(mean/std) > math.MaxFloat32 || math.Abs((1-mean)/std) > math.MaxFloat32 {
+			return p, fault.New(fault.Usage, "--mean and --std", "", "",
+				"channel %d is normalised with mean %g and deviation %g, which gives no usable numbers", c, mean, std)
+		}
+	}
+	return p, nil
+}
 
 // A Network is a model made for certain data: everything from which its graph
 // follows.

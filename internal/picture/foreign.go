@@ -36,7 +36,7 @@ func foreign(data []byte) error {
 	text := strings.ToLower(string(bytes.TrimLeft(bytes.TrimPrefix(start, []byte("\ufeff")), " \t\r\n")))
 	switch {
 	case strings.HasPrefix(text, "version https://git-lfs."):
-		return errors.New("Git LFS pointer: run git lfs pull")
+		return errors.New("a Git LFS pointer: run git lfs pull")
 	case strings.HasPrefix(text, "<!doctype html"), strings.HasPrefix(text, "<html"):
 		return errors.New("looks like HTML")
 	case isText(start):

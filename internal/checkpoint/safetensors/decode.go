@@ -147,7 +147,7 @@ func place(path string, entries []entry, header, size uint64) error {
 func unreadable(path string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return bad(path, "check the name", "does not exist: %w", fs.ErrNotExist)
+		return bad(path, "check the name", "%w", fs.ErrNotExist)
 	case errors.Is(err, fs.ErrPermission):
 		return fault.New(fault.Room, "model file", path, "check its owner and mode", "%w", fs.ErrPermission)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):

@@ -17,6 +17,8 @@ var foreignKinds = []struct{ start, why, do string }{
 	{"version https://git-lfs.", "is a Git LFS pointer, not the file itself", "run git lfs pull"},
 	{"<!doctype html", "is an HTML page", "download the file itself"},
 	{"<html", "is an HTML page", "download the file itself"},
+	{"\x89PNG", "is a picture", "put the model before the pictures"},
+	{"\xff\xd8\xff", "is a picture", "put the model before the pictures"},
 	{"GGUF", "is a GGUF file", "take the safetensors file of the model"},
 	{"\x89HDF\r\n", "is an HDF5 file", "take the safetensors file of the model"},
 	{"\x1f\x8b", "is a gzip archive", "unpack it"},

@@ -122,7 +122,7 @@ func newFunctional(t *testing.T, c gradCase, r *rand.Rand) *functional {
 	}
 	f.y = c.build(func(op graph.Op, in ...graph.Value) graph.Value { return g.Add("", op, in...)[0] }, f.leaves)
 	var labels graph.Value
-	grads := map[graph.Value]graph.Value{}
+	var grads map[graph.Value]graph.Value
 	if shape := g.Tensor(f.y).Shape; c.scores {
 		labels = g.Input("labels", graph.I32, shape[0])
 		loss := g.Add("", graph.SoftmaxXent{}, f.y, labels)
