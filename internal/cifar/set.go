@@ -55,7 +55,7 @@ func IsData(path string) bool {
 	}
 	base := filepath.Base(path)
 	if info.Mode().IsRegular() {
-		return known(base) || strings.HasSuffix(base, ".tar.gz") || strings.HasSuffix(base, ".tgz")
+		return known(base) || otherEdition("file", path, base) != nil || strings.HasSuffix(base, ".tar.gz") || strings.HasSuffix(base, ".tgz")
 	}
 	names := namesIn(path)
 	return info.IsDir() && (slices.ContainsFunc(names, known) || slices.Contains(names, Folder) ||

@@ -135,7 +135,7 @@ func (g *getter) judge(ctx context.Context, s *source, patient bool, err error) 
 func unreachable(err error) bool {
 	var op *net.OpError
 	var name *net.DNSError
-	return errors.As(err, &name) || errors.As(err, &op) && op.Op == "dial"
+	return errors.As(err, &name) || errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect")
 }
 
 // attempt asks the source once and takes in what it sends, until the part is

@@ -535,7 +535,7 @@ func TestHttpMirrorMayNotLeadAway(t *testing.T) {
 	opt := options(t)
 	opt.Mirror = mirror.URL
 	_, err := Get(t.Context(), theFile(), t.TempDir(), opt)
-	failed(t, err, fault.Download, "foreign host")
+	failed(t, err, fault.Download, "not https")
 }
 
 func TestPlainHttpInTheListIsABug(t *testing.T) {

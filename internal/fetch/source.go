@@ -93,8 +93,8 @@ func (r refusal) Error() string { return string(r) }
 // mostRedirects is how many hops an answer may take.
 const mostRedirects = 5
 
-// redirects allows hops within a host and among the hosts of the sources, and
-// none from https to http.
+// redirects allows hops by https within a host and among the hosts of the
+// sources; a mirror of plain http may send on within itself.
 func redirects(sources []*source) func(*http.Request, []*http.Request) error {
 	return func(next *http.Request, past []*http.Request) error {
 		first := past[0].URL
@@ -102,7 +102,7 @@ func redirects(sources []*source) func(*http.Request, []*http.Request) error {
 			return strings.EqualFold(s.url.Host, next.URL.Host)
 		})
 		switch to := fault.Quote(next.URL.Redacted()); {
-		case next.URL.Scheme != "https" && (first.Scheme == "https" || next.URL.Scheme != "http"):
+		case next.URL.Scheme != "https" && (next.URL.Scheme != first.Scheme || !strings.EqualFold(next.URL.Host, first.Host)):
 			return refusal("redirects to " + to + ", which is not https: not followed")
 		case !known:
 			return refusal("redirects to " + to + ", a foreign host: not followed")
