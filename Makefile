@@ -35,7 +35,7 @@ lint: cross
 
 ## race: the tests of all that runs on several goroutines, under the race detector
 race:
-	$(GO) test -race ./internal/device/... ./internal/kernels/... ./internal/fetch/... ./internal/train/
+	$(GO) test -race ./internal/device/... ./internal/kernels/... ./internal/fetch ./internal/fsys ./internal/infer ./internal/run ./internal/train
 
 ## cross: the default build for each system, without cgo
 cross:
@@ -54,16 +54,16 @@ fuzz:
 	done
 
 ## learn: the tutorial's recipe on the whole of CIFAR-10, five seeds (DATA=folder or archive)
-DATA ?= cifar10
 learn: build
-	bench/learn.sh $(DATA)
+	bench/learn.sh $(or $(DATA),cifar10)
 
 ## bits: the same seed gives the same model file for GOMAXPROCS 1, 2 and 8
 bits: build
 	bench/bits.sh
 
-## bench: one epoch of the tutorial beside PyTorch (DATA=folder; needs bench/requirements.txt)
+## bench: one epoch of the tutorial beside PyTorch (DATA=folder of CIFAR-10; needs bench/requirements.txt)
 bench: build
+	@test -n "$(DATA)" || { echo "use: make bench DATA=folder of cifar-10-batches-bin"; exit 2; }
 	bench/epoch.sh $(DATA)
 
 clean:

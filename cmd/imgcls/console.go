@@ -21,6 +21,7 @@ type console struct {
 	out, err io.Writer
 	env      func(string) string
 	folder   *run.Folder // of the run in progress, which logs what is said
+	early    []string    // what was said before there was a folder
 
 	silent bool // --quiet
 	events bool // --log-format json, until out fails
@@ -44,12 +45,28 @@ func isTerminal(w io.Writer) bool {
 // say prints one line for the user, and keeps it in the run's train.log.
 func (c *console) say(format string, args ...any) {
 	line := run.Plain(fmt.Sprintf(format, args...))
-	if c.folder != nil {
-		c.folder.Say(line)
-	}
+	c.log(line)
 	if !c.silent {
 		c.line(line)
 	}
+}
+
+// log keeps a line for train.log.
+func (c *console) log(line string) {
+	if c.folder == nil {
+		c.early = append(c.early, line)
+		return
+	}
+	c.folder.Say(line)
+}
+
+// keepIn makes the folder the one that logs what is said, and was said before.
+func (c *console) keepIn(folder *run.Folder) {
+	c.folder = folder
+	for _, line := range c.early {
+		folder.Say(line)
+	}
+	c.early = nil
 }
 
 // line prints a line on err, in the place of the bar if one is drawn.
@@ -63,9 +80,7 @@ func (c *console) line(text string) {
 // warn prints one line that --quiet does not hold back.
 func (c *console) warn(format string, args ...any) {
 	why := run.Plain(fmt.Sprintf(format, args...))
-	if c.folder != nil {
-		c.folder.Say("warning: " + why)
-	}
+	c.log("warning: " + why)
 	c.line(c.mark("33", "imgcls: warning:") + " " + why)
 	c.event(run.Warning{Why: why})
 }

@@ -33,8 +33,10 @@ func runEval(ctx context.Context, s *settings, args []string) error {
 	if err != nil {
 		return err
 	}
-	if record, err := run.Read(dir); err == nil && name == "shapes" && record.Data.Name == name {
-		s.samples.settle(record.Data.Train) // the set that the run drew
+	if dir != "" && name == "shapes" {
+		if record, err := run.Read(dir); err == nil && record.Data.Name == name {
+			s.samples.settle(record.Data.Train) // the set that the run drew
+		}
 	}
 	if !s.imgSize.known {
 		s.imgSize.settle(c.Network.Preprocess.Height)

@@ -90,7 +90,7 @@ func newSettings(c *console) *settings {
 	}
 	const (
 		learns = "train"
-		reads  = "train eval predict info" // commands that read a model file
+		reads  = "train eval predict"      // commands that read a model file
 		shapes = "train eval predict plan" // commands that build a network
 		stores = "train eval get"          // commands that read data sets
 		most   = 1e6
@@ -103,7 +103,7 @@ func newSettings(c *console) *settings {
 		{"quiet", "q", everywhere, never, bind(&s.quiet, truth()), "say nothing but results, warnings and errors"},
 		{"progress", "", everywhere, never, bind(&s.progressAs, oneOf("auto", "bar", "plain", "none")),
 			"show progress as auto, bar, plain or none"},
-		{"log-format", "", everywhere, never, bind(&s.logFormat, oneOf("text", "json")),
+		{"log-format", "", learns, never, bind(&s.logFormat, oneOf("text", "json")),
 			"text, or json for one event a line on stdout"},
 		{"color", "", everywhere, never, bind(&s.color, oneOf("auto", "always", "never")), "auto, always or never"},
 		{"config", "", everywhere, never, bind(&s.config, text()), "read settings from a YAML `file` of flag names"},
@@ -117,11 +117,11 @@ func newSettings(c *console) *settings {
 		{"samples", "", "train eval", always, bind(&s.samples, orAuto(intIn(10, 10_000_000))), "size of the set shapes"},
 		{"split", "", "eval", never, bind(&s.split, oneOf("test", "train")), "evaluate test or train"},
 
-		{"model", "", "train eval predict info plan", always, bind(&s.model, orAuto(text())),
+		{"model", "", "train eval predict plan", always, bind(&s.model, orAuto(text())),
 			"network `name` (auto: cifar-net, or what the model file says)"},
 		{"weights", "", learns, always, bind(&s.weights, orAuto(text())), "start from the weights in this `file`"},
 		{"convert", "", reads, always, bind(&s.convert, truth()), "accept half-precision weights"},
-		{"class-map", "", "eval predict info", never, bind(&s.classMap, orAuto(text())),
+		{"class-map", "", "eval predict", never, bind(&s.classMap, orAuto(text())),
 			"`file` of class names, one a line, for a model without them"},
 		{"num-classes", "", "plan", never, bind(&s.classes, orAuto(intIn(2, 1<<20))), "number of classes"},
 		{"img-size", "", shapes, always, bind(&s.imgSize, orAuto(intIn(1, 4096))), "height and width of pictures"},

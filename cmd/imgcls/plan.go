@@ -11,18 +11,19 @@ import (
 )
 
 // planSamples stands for the size of the training set, which decides the room
-// that its pictures take and nothing else of a plan. It is CIFAR-10's.
-const planSamples = 50_000
+// that its pictures take and nothing else of a plan. It is CIFAR-10's, or as many
+// pictures as planBytes holds.
+const planSamples, planBytes = 50_000, 4 << 30
 
 func runPlan(_ context.Context, s *settings, _ []string) error {
-	model, err := models.Lookup(s.model.settle(models.All[0].Name))
+	model, err := models.Lookup(s.model.fallBack(models.All[0].Name))
 	if err != nil {
 		return err
 	}
 	size := s.imgSize.settle(model.Recipe.Size)
 	set := &data.Set{
 		Name: "plan", Height: size, Width: size, Channels: 3,
-		Train: data.Split{Labels: make([]int32, planSamples)},
+		Train: data.Split{Labels: make([]int32, min(planSamples, planBytes/(3*size*size)))},
 	}
 	for i := range s.classes.settle(10) {
 		set.Classes = append(set.Classes, strconv.Itoa(i))

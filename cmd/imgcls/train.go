@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -20,8 +22,11 @@ import (
 const evalBatch = 250
 
 func runTrain(ctx context.Context, s *settings, _ []string) error {
-	model, err := models.Lookup(s.model.settle(models.All[0].Name))
+	model, err := models.Lookup(s.model.fallBack(models.All[0].Name))
 	if err != nil {
+		return err
+	}
+	if err := run.Vacant(s.output, s.name.value, s.overwrite); err != nil {
 		return err
 	}
 	dev, err := s.openDevice()
@@ -29,9 +34,12 @@ func runTrain(ctx context.Context, s *settings, _ []string) error {
 		return err
 	}
 	defer dev.Close()
-	set, err := s.openData(ctx, s.data.settle("cifar10"))
+	set, err := s.openData(ctx, s.data.fallBack("cifar10"))
 	if err != nil {
 		return err
+	}
+	if set.Path != "" {
+		s.data.value = set.Path // for config.yaml: it holds wherever it is read
 	}
 	cfg, err := s.training(model, set)
 	if err != nil {
@@ -83,6 +91,9 @@ func (s *settings) training(model models.Model, set *data.Set) (cfg train.Config
 // startFrom loads the weights of --weights over the first parameters.
 func (s *settings) startFrom(path string, t *train.Trainer, set *data.Set) error {
 	path, _ = run.Locate(path)
+	if absolute, err := filepath.Abs(path); err == nil {
+		s.weights.value = absolute // for config.yaml
+	}
 	file, err := checkpoint.Open(path)
 	if err != nil {
 		return err
@@ -98,7 +109,7 @@ func (s *settings) startFrom(path string, t *train.Trainer, set *data.Set) error
 func (s *settings) createRun(set *data.Set, cfg train.Config, dev device.Device) (*run.Folder, error) {
 	record := run.Record{
 		Command: commandLine(), Version: version(), Seed: cfg.Seed, Device: dev.String(),
-		Model: cfg.Network.Model.Name, Epochs: cfg.Epochs,
+		Model: cfg.Network.Model.Name, Epochs: cfg.Epochs, Weights: "last",
 		Data: run.Data{
 			Name: set.Name, Path: set.Path, Fingerprint: set.Fingerprint(),
 			Train: set.Train.Len(), Test: set.Test.Len(),
@@ -113,19 +124,13 @@ func (s *settings) createRun(set *data.Set, cfg train.Config, dev device.Device)
 		Classes: set.Classes, Warn: func(text string) { s.warn("%s", text) },
 	}, record)
 	if err == nil {
-		s.folder = folder
+		s.keepIn(folder)
 	}
 	return folder, err
 }
 
-// trainInto trains, shows how it goes, and closes the run whatever happens.
-func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.Trainer, cfg train.Config) (err error) {
-	defer func() {
-		if unwritten := folder.End(exitCode(err)); err == nil {
-			err = unwritten
-		}
-		s.event(done(folder.Record(), folder.Dir()))
-	}()
+// trainInto trains, shows how it goes, and closes the run however it ends.
+func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.Trainer, cfg train.Config) error {
 	record, steps := folder.Record(), cfg.Epochs*t.Steps()
 	o := cfg.Optimizer
 	s.say("model   %s  %d parameters", record.Model, t.Parameters())
@@ -155,24 +160,30 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 		s.say("next    imgcls eval %s", quoteArg(folder.Dir()))
 		s.say("        imgcls predict %s PICTURE", quoteArg(folder.Dir()))
 	}
-	if err != nil || last == nil {
-		return err
+	if unwritten := folder.End(exitCode(err)); err == nil {
+		err = unwritten
 	}
-	return s.result(last)
+	s.event(done(folder.Record(), folder.Dir()))
+	if err == nil && last != nil {
+		s.result(last)
+	}
+	return err
 }
 
 // result prints the last evaluation: to standard output, unless that is for
-// events, and to train.log.
-func (s *settings) result(r *metrics.Report) error {
+// events, and to train.log. A run whose model is saved does not fail for a
+// standard output that does not take it.
+func (s *settings) result(r *metrics.Report) {
 	text := reportText(r)
 	for line := range strings.Lines(text) {
 		s.folder.Say(strings.TrimSuffix(line, "\n"))
 	}
 	if s.logFormat == "json" {
-		return nil
+		return
 	}
-	_, err := fmt.Fprint(s.out, text)
-	return err
+	if _, err := fmt.Fprint(s.out, text); err != nil && !errors.Is(err, errReaderGone) {
+		s.warn("%v", err)
+	}
 }
 
 func epochLine(e run.Epoch, epochs int) string {

@@ -156,6 +156,15 @@ func (a *auto[T]) settle(value T) T {
 	return a.value
 }
 
+// fallBack returns the value given by the user, or else value, which config.yaml
+// then shows as the default that it is.
+func (a *auto[T]) fallBack(value T) T {
+	if !a.known {
+		*a = auto[T]{value: value, known: true}
+	}
+	return a.value
+}
+
 // orAuto turns a reader of T into one that accepts "auto" as well.
 func orAuto[T any](of reader[T]) reader[auto[T]] {
 	return reader[auto[T]]{

@@ -165,7 +165,10 @@ func sameTensors(t *testing.T, have, want string) {
 // A tensor that no flattened picture is multiplied with keeps its columns.
 func TestOnlyTheFirstLinearLayerIsPermuted(t *testing.T) {
 	g := models.CifarNet.Plain(10).Single()
-	found := layouts(g)
+	found, err := layouts(g)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var names []string
 	for _, v := range g.Params() {
 		if _, ok := found[v]; ok {
@@ -174,5 +177,33 @@ func TestOnlyTheFirstLinearLayerIsPermuted(t *testing.T) {
 	}
 	if want := []string{"conv1.weight", "conv2.weight", "fc1.weight"}; !slices.Equal(names, want) {
 		t.Errorf("other layouts for %v, want %v", names, want)
+	}
+}
+
+// Behind an operation that moves features about, no layout is known: saving must
+// fail rather than write columns in a wrong order.
+func TestLayoutUnknown(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		known bool
+		join  func(g *graph.Graph, x graph.Value) graph.Value
+	}{
+		{"nothing", true, func(_ *graph.Graph, x graph.Value) graph.Value { return x }},
+		{"a sum", true, func(g *graph.Graph, x graph.Value) graph.Value { return g.Add("add", graph.Add{}, x, x)[0] }},
+		{"a softmax", false, func(g *graph.Graph, x graph.Value) graph.Value {
+			return g.Add("xent", graph.SoftmaxXent{}, x, g.Input("t", graph.I32, 2))[1]
+		}},
+	} {
+		g := graph.New()
+		x := g.Add("flatten", graph.Reshape{Shape: []int{2, 24}}, g.Input("x", graph.F32, 2, 2, 4, 3))[0]
+		w := g.Lasting(graph.Tensor{Name: "fc.weight", Shape: []int{5, 24}, Role: graph.Param})
+		g.Add("fc", graph.MatMul{TransB: true}, c.join(g, x), w)
+		if g.Err() != nil {
+			t.Fatal(g.Err())
+		}
+		views, err := layouts(g)
+		if _, ok := views[w]; ok != c.known || (err == nil) != c.known {
+			t.Errorf("%s: layout %v, error %v", c.name, ok, err)
+		}
 	}
 }

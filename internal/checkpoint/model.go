@@ -70,7 +70,10 @@ func Save(path string, info Info, g *graph.Graph, read func(v graph.Value, dst [
 	if file.Metadata, err = info.metadata(); err != nil {
 		return "", err
 	}
-	views := layouts(g)
+	views, err := layouts(g)
+	if err != nil {
+		return "", err
+	}
 	for _, v := range g.Params() {
 		t := g.Tensor(v)
 		values := make([]float32, t.Len())
@@ -200,7 +203,10 @@ func accept(path string, file *safetensors.File) (*Model, error) {
 // shapes must be those of g, and every number finite; with convert, half and
 // double precision become single.
 func (m *Model) Load(g *graph.Graph, convert bool, write func(v graph.Value, src []byte) error) error {
-	views := layouts(g)
+	views, err := layouts(g)
+	if err != nil {
+		return err
+	}
 	if err := m.match(g, views); err != nil {
 		return err
 	}

@@ -47,7 +47,11 @@ func (m *Model) Network(o Overrides) (models.Network, error) {
 		return models.Network{}, m.blame(o, err)
 	}
 	g := n.Single()
-	return n, m.match(g, layouts(g))
+	views, err := layouts(g)
+	if err != nil {
+		return models.Network{}, err
+	}
+	return n, m.match(g, views)
 }
 
 // model returns the model of that name, or if it is empty the one that the file

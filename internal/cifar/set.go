@@ -2,6 +2,8 @@ package cifar
 
 import (
 	"bytes"
+	"crypto/md5"
+	"encoding/hex"
 	"errors"
 	"io"
 	"io/fs"
@@ -147,10 +149,11 @@ func known(name string) bool {
 type collection struct {
 	parts map[string]Part   // by file name
 	paths map[string]string // of the parts, for messages
+	sums  map[string]string // MD5 of the files
 }
 
 func newCollection() *collection {
-	return &collection{map[string]Part{}, map[string]string{}}
+	return &collection{map[string]Part{}, map[string]string{}, map[string]string{}}
 }
 
 func (c *collection) addFile(path string) error {
@@ -179,11 +182,12 @@ func (c *collection) add(name string, r io.Reader, size int64, at string) error 
 	if name == metaName {
 		return checkClasses(r, at)
 	}
-	p, err := decode(r, size, at)
+	sum := md5.New()
+	p, err := decode(io.TeeReader(r, sum), size, at)
 	if err != nil {
 		return err
 	}
-	c.parts[name], c.paths[name] = p, at
+	c.parts[name], c.paths[name], c.sums[name] = p, at, hex.EncodeToString(sum.Sum(nil))
 	return nil
 }
 
@@ -204,9 +208,11 @@ func (c *collection) set(at string) (*Set, error) {
 			s.Train.add(c.parts[m.Name])
 		}
 		delete(c.parts, m.Name)
-		if n != officialRecords {
-			s.Warnings = append(s.Warnings, fault.Quote(c.paths[m.Name])+": "+
-				group(int64(n))+" records, official has "+group(officialRecords))
+		switch at := fault.Quote(c.paths[m.Name]); {
+		case n != officialRecords:
+			s.Warnings = append(s.Warnings, at+": "+group(int64(n))+" records, official has "+group(officialRecords))
+		case c.sums[m.Name] != m.MD5:
+			s.Warnings = append(s.Warnings, at+": MD5 is "+c.sums[m.Name]+", that of the official file is "+m.MD5)
 		}
 	}
 	return s, nil

@@ -41,15 +41,6 @@ type Split struct {
 // Len returns the number of pictures.
 func (s Split) Len() int { return len(s.Labels) }
 
-// Counts returns the number of pictures of each class.
-func (s Split) Counts(classes int) []int {
-	counts := make([]int, classes)
-	for _, l := range s.Labels {
-		counts[l]++
-	}
-	return counts
-}
-
 // Fingerprint returns a SHA-256, in hexadecimal, of all that can change what
 // is learnt: the sizes, the classes in order, and the pictures and labels of
 // both splits in order. It depends neither on the set's name and place nor on

@@ -54,3 +54,12 @@ func TestFingerprint(t *testing.T) {
 		t.Error("the fingerprint depends on name, path or warnings")
 	}
 }
+
+// counts returns the number of pictures of each class.
+func counts(s Split, classes int) []int {
+	n := make([]int, classes)
+	for _, l := range s.Labels {
+		n[l]++
+	}
+	return n
+}

@@ -8,7 +8,7 @@ func TestDigits(t *testing.T) {
 	if all != 1797 {
 		t.Errorf("%d digits", all)
 	}
-	train, test := s.Train.Counts(10), s.Test.Counts(10)
+	train, test := counts(s.Train, 10), counts(s.Test, 10)
 	// The counts of optdigits.tes in UCI's description.
 	for c, want := range []int{178, 182, 177, 183, 181, 182, 181, 179, 174, 180} {
 		if train[c]+test[c] != want || test[c] != want/5 {

@@ -22,11 +22,8 @@ type Options struct {
 	Warn     func(text string)
 }
 
-// Names lists the sets that need no path.
-var Names = []string{"cifar10", "digits", "shapes"}
-
-// Open returns the data set that name stands for: one of Names, or the path of
-// CIFAR-10 as a folder, the folder around it, or the official archive.
+// Open returns the data set that name stands for: cifar10, digits, shapes, or the
+// path of CIFAR-10 as a folder, the folder around it, or the official archive.
 func Open(ctx context.Context, name string, o Options) (*Set, error) {
 	if o.Samples > 0 && name != "shapes" {
 		return nil, fault.New(fault.Usage, "--samples", "", "leave it out", "%s is not drawn and has a size of its own", fault.Quote(name))
@@ -75,6 +72,14 @@ func drawn(o Options) (*Set, error) {
 // be: the archive is fetched, checked and unpacked.
 func downloaded(ctx context.Context, o Options) (*Set, error) {
 	unpacked := filepath.Join(o.Dir, "cifar-10")
+	members := map[string]int64{}
+	for _, m := range cifar.Archive.Members {
+		members[cifar.Folder+"/"+m.Name] = m.Size
+	}
+	if _, err := os.Stat(unpacked); err == nil && !fetch.Complete(unpacked, members) {
+		return nil, fault.New(fault.Data, "data", unpacked, "remove this folder, and it will be made again",
+			"lacks files of CIFAR-10 or holds cut ones")
+	}
 	for _, folder := range []string{unpacked, filepath.Join(o.Dir, cifar.Folder)} {
 		if _, err := os.Stat(folder); err == nil {
 			return fromCifar(folder)
@@ -93,10 +98,6 @@ func downloaded(ctx context.Context, o Options) (*Set, error) {
 	}, o.Dir, fetch.Options{Mirror: o.Mirror, Progress: o.Progress, Warn: o.Warn})
 	if err != nil {
 		return nil, err
-	}
-	members := map[string]int64{}
-	for _, m := range source.Members {
-		members[cifar.Folder+"/"+m.Name] = m.Size
 	}
 	if err := fetch.Unpack(ctx, archive, unpacked, members); err != nil {
 		return nil, err

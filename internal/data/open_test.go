@@ -86,7 +86,6 @@ func TestOpenCifar(t *testing.T) {
 	at := func(parts ...string) string { return filepath.Join(append([]string{root}, parts...)...) }
 	writeFolder(t, at("around", cifar.Folder))
 	writeFolder(t, at("renamed"))
-	writeFolder(t, at("unpacked", "cifar-10"))
 	if err := os.Mkdir(at("archived"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +99,6 @@ func TestOpenCifar(t *testing.T) {
 		"the folder around it":    {data: at("around"), path: at("around")},
 		"under another name":      {data: at("renamed"), path: at("renamed")},
 		"the archive":             {data: at("archived", cifar.Archive.Name), path: at("archived", cifar.Archive.Name)},
-		"cached by download":      {data: "cifar10", dir: at("unpacked"), path: at("unpacked", "cifar-10")},
 		"unpacked into the cache": {data: "cifar10", dir: at("around"), path: at("around", cifar.Folder)},
 		"archive in the cache":    {data: "cifar10", dir: at("archived"), path: at("archived", cifar.Archive.Name)},
 	} {
@@ -128,6 +126,16 @@ func TestOpenCifar(t *testing.T) {
 				t.Errorf("warnings %q", s.Warnings)
 			}
 		})
+	}
+}
+
+// What a download unpacked is used only while it is whole.
+func TestOpenCutCache(t *testing.T) {
+	dir := t.TempDir()
+	writeFolder(t, filepath.Join(dir, "cifar-10"))
+	_, err := Open(t.Context(), "cifar10", Options{Dir: dir, Offline: true})
+	if fault.KindOf(err) != fault.Data || !strings.Contains(err.Error(), "remove this folder") {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -28,7 +28,7 @@ func TestShapes(t *testing.T) {
 	checkSizes(t, s)
 	// Each class has a third of the pictures, give or take five deviations
 	// of a binomial: √(4000·1/3·2/3) = 30.
-	for c, n := range s.Train.Counts(3) {
+	for c, n := range counts(s.Train, 3) {
 		if n < 4000/3-150 || n > 4000/3+150 {
 			t.Errorf("%d of %s", n, s.Classes[c])
 		}

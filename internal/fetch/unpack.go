@@ -25,7 +25,7 @@ import (
 // refused with kind Data and leaves nothing. Where dir holds all members already, Unpack does nothing.
 // Of several processes one unpacks and the others wait, until ctx ends.
 func Unpack(ctx context.Context, archive, dir string, members map[string]int64) error {
-	if complete(dir, members) {
+	if Complete(dir, members) {
 		return nil
 	}
 	parent, base := filepath.Dir(dir), filepath.Base(dir)
@@ -37,7 +37,7 @@ func Unpack(ctx context.Context, archive, dir string, members map[string]int64) 
 		return err
 	}
 	defer unlock()
-	if complete(dir, members) { // another process did it
+	if Complete(dir, members) { // another process did it
 		return nil
 	}
 	if _, err := os.Lstat(dir); err == nil {
@@ -57,8 +57,8 @@ func Unpack(ctx context.Context, archive, dir string, members map[string]int64) 
 	return err
 }
 
-// complete tells whether dir holds every member at its size.
-func complete(dir string, members map[string]int64) bool {
+// Complete tells whether dir holds every member at its size.
+func Complete(dir string, members map[string]int64) bool {
 	for name, size := range members {
 		info, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(name)))
 		if err != nil || !info.Mode().IsRegular() || info.Size() != size {

@@ -289,7 +289,7 @@ func TestUnpackDiskFailures(t *testing.T) {
 		if !errors.Is(err, syscall.EDQUOT) {
 			t.Errorf("%s: %v", hit, err)
 		}
-		if !complete(dir, members) { // else the last sync failed, all was in place
+		if !Complete(dir, members) { // else the last sync failed, all was in place
 			if diff := cmp.Diff(was, listing(t, top)); diff != "" {
 				t.Errorf("call %d, %s: %s", n, hit, diff)
 			}
@@ -312,7 +312,7 @@ func FuzzUnpack(f *testing.F) {
 			os.WriteFile(archive, data, 0o644)
 			was := listing(t, top)
 			err := Unpack(t.Context(), archive, dir, members)
-			if err == nil && complete(dir, members) {
+			if err == nil && Complete(dir, members) {
 				os.RemoveAll(dir)
 			} else if fault.KindOf(err) != fault.Data {
 				t.Fatal(err)

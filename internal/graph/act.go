@@ -32,6 +32,9 @@ func (a Act) Grad(g *Graph, n Node, dout []Value) []Value {
 	return g.Add(n.Name, ActBack{a}, n.Out[0], dout[0])
 }
 
+// Elementwise says that places keep their meaning.
+func (Act) Elementwise() {}
+
 // Flops counts one operation an element.
 func (a Act) Flops(_, out []Tensor) int { return out[0].Len() }
 

@@ -19,6 +19,9 @@ func (Add) Infer(in []Tensor) ([]Tensor, error) {
 // Grad hands dy to both.
 func (Add) Grad(_ *Graph, _ Node, dout []Value) []Value { return []Value{dout[0], dout[0]} }
 
+// Elementwise says that places keep their meaning.
+func (Add) Elementwise() {}
+
 // Flops counts one addition an element.
 func (Add) Flops(_, out []Tensor) int { return out[0].Len() }
 

@@ -19,6 +19,10 @@ type Coster interface {
 	Flops(in, out []Tensor) int
 }
 
+// An Elementwise operation computes each element of its output from the elements
+// at the same place of its inputs, so that what the places mean stays the same.
+type Elementwise interface{ Elementwise() }
+
 // terminal is embedded in operations that no gradient passes through.
 type terminal struct{}
 

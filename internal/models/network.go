@@ -123,11 +123,10 @@ func (m Model) Cost(classes int) (parameters, macs int, err error) {
 		parameters += g.Tensor(p).Len()
 	}
 	for _, node := range g.Entries[0].Nodes {
-		switch op := node.Op.(type) {
-		case graph.Conv:
-			macs += op.Flops(g.Describe(node.In), g.Describe(node.Out)) / 2
-		case graph.MatMul:
-			macs += op.Flops(g.Describe(node.In), g.Describe(node.Out)) / 2
+		in := g.Describe(node.In)
+		learnt := slices.ContainsFunc(in, func(t graph.Tensor) bool { return t.Role == graph.Param })
+		if op, ok := node.Op.(graph.Coster); ok && learnt {
+			macs += op.Flops(in, g.Describe(node.Out)) / 2
 		}
 	}
 	return parameters, macs, nil

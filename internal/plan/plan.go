@@ -25,7 +25,7 @@ type Module struct {
 	// for the result of a Reshape, else itself.
 	Root []graph.Value
 	// Offset holds for each Value the offset of its first byte in the arena, a
-	// multiple of Align, or -1 for one that no entry uses. The slots of a ring
+	// multiple of Align, or -1 for a temporary that no entry uses. The slots of a ring
 	// follow one another at Stride bytes.
 	Offset  []int
 	Arena   int // bytes

@@ -40,6 +40,21 @@ type Options struct {
 	Warn      func(text string) // told of what does not stop the run
 }
 
+// Vacant reports, before any work is done, what Create would say of the name.
+func Vacant(output, name string, overwrite bool) error {
+	if name == "" {
+		if overwrite {
+			return fault.New(fault.Usage, "--overwrite", "", "give the --name of the run to replace", "does not say which run")
+		}
+		return nil
+	}
+	dir := filepath.Join(output, name)
+	if _, err := os.Lstat(dir); err != nil {
+		return nil
+	}
+	return replaceable(dir, overwrite)
+}
+
 // Create makes the folder of a run and writes everything that is known before
 // the first step: record is run.json, with Status and Started filled in. A name
 // that is taken is a usage error; a folder that cannot be written is an error of
@@ -97,9 +112,9 @@ func claim(o Options, r Record) (dir string, made bool, err error) {
 	return dir, err == nil, err
 }
 
-// vacate makes the existing dir ready for a new run. It removes only files that
-// a run has, and only where run.json shows that the folder is one.
-func vacate(dir string, overwrite bool) error {
+// replaceable reports why the existing dir may not be used for a new run: only
+// an empty folder may, and a run if the user says so.
+func replaceable(dir string, overwrite bool) error {
 	info, err := os.Lstat(dir)
 	if err != nil || !info.IsDir() {
 		return fault.New(fault.Usage, "--name", dir, "choose another --name", "exists and is not a folder")
@@ -113,6 +128,15 @@ func vacate(dir string, overwrite bool) error {
 	if !overwrite {
 		return fault.New(fault.Usage, "--name", dir, "add --overwrite to replace it, or choose another --name",
 			"holds another run")
+	}
+	return nil
+}
+
+// vacate makes the existing dir ready for a new run. It removes only files that
+// a run has, and only where run.json shows that the folder is one.
+func vacate(dir string, overwrite bool) error {
+	if err := replaceable(dir, overwrite); err != nil {
+		return err
 	}
 	if err := fsys.Trial(dir); err != nil {
 		return err

@@ -176,7 +176,8 @@ func (f *Folder) lament(err error) {
 	f.warn(err.Error() + "; the run goes on, its logs have gaps")
 }
 
-// resultsHead are the columns of results.csv. New ones are added at the end.
+// resultsHead are the columns of results.csv; time is the epoch's own seconds of
+// training. New ones are added at the end.
 var resultsHead = []string{
 	"epoch", "time", "lr", "train_loss", "val_loss", "val_top1", "img_s", "data_wait", "test_loss", "test_top1",
 }

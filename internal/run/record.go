@@ -52,7 +52,7 @@ type Record struct {
 	Step        int            `json:"step"`
 	TestTop1    metrics.Figure `json:"test_top1"` // of the weights in model.safetensors
 	TestLoss    metrics.Figure `json:"test_loss"`
-	Weights     string         `json:"weights"` // which were saved: last
+	Weights     string         `json:"weights"` // which the model file holds, once it is there: last
 	ModelSHA256 string         `json:"model_sha256"`
 	Seconds     float64        `json:"seconds"`
 	Started     time.Time      `json:"started"`

@@ -61,7 +61,7 @@ func (t *Trainer) save(folder *run.Folder, test *metrics.Report) error {
 		return err
 	}
 	return folder.Update(func(r *run.Record) {
-		r.Step, r.TestLoss, r.TestTop1, r.ModelSHA256, r.Weights = t.begun, loss, top1, sum, "last"
+		r.Step, r.TestLoss, r.TestTop1, r.ModelSHA256 = t.begun, loss, top1, sum
 	})
 }
 

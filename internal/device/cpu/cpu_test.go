@@ -313,3 +313,28 @@ func TestStretches(t *testing.T) {
 		}
 	}
 }
+
+// A panic in a helper reaches the caller, who can recover from it, and the crew
+// works on.
+func TestPanicReachesTheCaller(t *testing.T) {
+	c := newCrew(2)
+	defer c.end()
+	scratch := make([][]float32, 2)
+	func() {
+		defer func() {
+			if p := recover(); p != "chunk 3" {
+				t.Errorf("recovered %v", p)
+			}
+		}()
+		c.do([]phase{{chunks: 8, run: func(i int, _ []float32) {
+			if i == 3 {
+				panic("chunk 3")
+			}
+		}}}, scratch)
+	}()
+	ran := [8]bool{}
+	c.do([]phase{{chunks: 8, run: func(i int, _ []float32) { ran[i] = true }}}, scratch)
+	if ran != [8]bool{true, true, true, true, true, true, true, true} {
+		t.Errorf("chunks that ran: %v", ran)
+	}
+}

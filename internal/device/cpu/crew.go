@@ -33,9 +33,12 @@ type crew struct {
 	phase   phase
 	scratch [][]float32 // for each member, the caller first
 
+	panicked atomic.Pointer[any] // what a chunk of the phase panicked with
+
 	asleep atomic.Int32
 	wake   chan struct{}
 	gone   sync.WaitGroup
+	ended  sync.Once
 }
 
 // A helper looks for work this many times before it sleeps, and offers its
@@ -86,6 +89,9 @@ func (c *crew) share(p phase) {
 			runtime.Gosched()
 		}
 	}
+	if p := c.panicked.Swap(nil); p != nil {
+		panic(*p)
+	}
 }
 
 // work runs chunks until none is free.
@@ -97,10 +103,21 @@ func (c *crew) work(member int) {
 			return
 		}
 		if c.ticket.CompareAndSwap(t, t-1) {
-			c.phase.run(int(free)-1, c.scratch[member])
-			c.pending.Add(-1)
+			c.chunk(int(free)-1, member)
 		}
 	}
+}
+
+// chunk runs one chunk. A panic is kept for the caller, which alone can be
+// expected to recover from it.
+func (c *crew) chunk(i, member int) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.panicked.Store(&p)
+		}
+		c.pending.Add(-1)
+	}()
+	c.phase.run(i, c.scratch[member])
 }
 
 // help works, waits for more, and sleeps when none comes, until wake is closed.
@@ -123,8 +140,8 @@ func (c *crew) help(member int) {
 	}
 }
 
-// end lets the helpers go.
+// end lets the helpers go; ending twice is ending once.
 func (c *crew) end() {
-	close(c.wake)
+	c.ended.Do(func() { close(c.wake) })
 	c.gone.Wait()
 }
