@@ -18,7 +18,7 @@
 //   add.cuh       add_f32  channel_sum_f32
 //   gather.cuh    gather_u8  normalize_f32
 //   pool.cuh      pool_max_f32  pool_max_back_f32
-//   step.cuh      gate_part_f32  gate_all_i32  record_f32  tick_f32  sgd_f32
+//   step.cuh      gate_part_f32  gate_all_i32  record_f32  tick_f32  sgd_part_f32  sgd_f32
 //   xent.cuh      xent_softmax_f32  xent_mean_f32
 //
 // What holds for all of them:

@@ -26,6 +26,6 @@
 //
 // A parameter or state tensor is a cell: the nodes of an entry first read it,
 // and at most one node, named in Node.Set, overwrites it at the end of the
-// step. All setting nodes stand behind one Gate, so a step whose loss or
-// gradients are not finite changes nothing.
+// step. All setting nodes stand behind one Gate, so a step whose loss, gradients
+// or new parameters are not finite changes nothing.
 package graph

@@ -55,7 +55,7 @@ func TestInfer(t *testing.T) {
 		{"gate", graph.Gate{}, with(f32(1), f16(7)), with(i32(1))},
 		{"record", graph.Record{}, with(i32(1), i64(1), f32(1), f32(64)), nil},
 		{"tick", graph.Tick{Batch: 4}, with(i32(1), i64(1), i64(1), f32(3), f32(9, 3)), nil},
-		{"sgd", sgd, with(i32(1), f32(3), f32(5, 2), f32(5, 2), f32(5, 2), f32(5), f32(5), f32(5)), nil},
+		{"sgd", sgd, with(i32(1), f32(3), f32(5, 2), f32(5, 2), f32(5, 2), f32(5), f32(5), f32(5)), with(i32(1))},
 	} {
 		got, err := c.op.Infer(c.in)
 		same := slices.EqualFunc(got, c.want, func(a, b graph.Tensor) bool { return a.String() == b.String() })

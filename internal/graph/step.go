@@ -67,15 +67,18 @@ func (t Tick) Infer(in []Tensor) ([]Tensor, error) {
 //	v = momentum·v + d
 //	p = p − lr·(Nesterov: d + momentum·v, else v)
 //
-// Inputs are gate, scalars, and then p, dp, v for each parameter; it sets every
-// p and v. LR, Momentum and Decay are columns of the scalars.
+// Inputs are gate, scalars, and then p, dp, v for each parameter. LR, Momentum
+// and Decay are columns of the scalars. Its output, applied, is 1 when the gate
+// is open and every new p and v is finite: then it sets them all. Otherwise it
+// is 0 and SGD sets none, as finite gradients times a large rate may overflow.
+// What follows in the step takes applied as its gate.
 type SGD struct {
 	terminal
 	LR, Momentum, Decay int
 	Nesterov            bool
 }
 
-// Infer returns nothing.
+// Infer returns applied, i32 [1].
 func (s SGD) Infer(in []Tensor) ([]Tensor, error) {
 	if len(in) < 2 || len(in)%3 != 2 {
 		return nil, fmt.Errorf("has %d inputs, wants gate, scalars and three for each parameter", len(in))
@@ -91,7 +94,7 @@ func (s SGD) Infer(in []Tensor) ([]Tensor, error) {
 			return nil, fmt.Errorf("parameter is %s, its gradient %s, its momentum %s", p, in[i+1], in[i+2])
 		}
 	}
-	return nil, nil
+	return []Tensor{{Shape: []int{1}, Type: I32}}, nil
 }
 
 // Flops counts six operations a parameter.

@@ -31,8 +31,10 @@ func (o SGD) Schedule() (table []float32, rows int) {
 func (o SGD) Columns() int { return columns }
 
 // Update adds the node that changes every parameter that has a gradient, while
-// the gate is open. Momentum lives in the states "momentum.<parameter>".
-func (o SGD) Update(g *graph.Graph, gate, scalars graph.Value, grads map[graph.Value]graph.Value) {
+// the gate is open and all of them stay finite. It returns whether it did so,
+// the gate of what ends the step. Momentum lives in the states
+// "momentum.<parameter>".
+func (o SGD) Update(g *graph.Graph, gate, scalars graph.Value, grads map[graph.Value]graph.Value) (applied graph.Value) {
 	in := []graph.Value{gate, scalars}
 	var set []graph.Value
 	for _, p := range g.Params() {
@@ -44,5 +46,6 @@ func (o SGD) Update(g *graph.Graph, gate, scalars graph.Value, grads map[graph.V
 		in = append(in, p, grads[p], v)
 		set = append(set, p, v)
 	}
-	g.AddSet("sgd", graph.SGD{LR: colLR, Momentum: colMomentum, Decay: colDecay, Nesterov: o.Nesterov}, set, in...)
+	op := graph.SGD{LR: colLR, Momentum: colMomentum, Decay: colDecay, Nesterov: o.Nesterov}
+	return g.AddSet("sgd", op, set, in...)[0]
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -52,7 +53,7 @@ func (m *Module) List() []Listing {
 func (m *Module) row(n graph.Node) Row {
 	r := Row{Op: OpName(n.Op), Name: n.Name}
 	shown := graph.Value(0)
-	for _, v := range append(append([]graph.Value{}, n.Out...), n.Set...) {
+	for _, v := range slices.Concat(n.Set, n.Out) {
 		if v == 0 {
 			continue
 		}

@@ -44,11 +44,10 @@ func TestPrint(t *testing.T) {
 		sgd = append(sgd, p, grads[p], v)
 		set = append(set, p, v)
 	}
-	gate := g.Add("gate", graph.Gate{}, finite...)[0]
-	sgd[0] = gate
-	g.AddSet("sgd", graph.SGD{Momentum: 1, Decay: 2}, set, sgd...)
-	g.AddSet("record", graph.Record{}, []graph.Value{losses}, gate, step, loss[0], losses)
-	g.AddSet("tick", graph.Tick{Batch: 4}, []graph.Value{step, cursor, scalars}, gate, step, cursor, scalars, table)
+	sgd[0] = g.Add("gate", graph.Gate{}, finite...)[0]
+	applied := g.AddSet("sgd", graph.SGD{Momentum: 1, Decay: 2}, set, sgd...)[0]
+	g.AddSet("record", graph.Record{}, []graph.Value{losses}, applied, step, loss[0], losses)
+	g.AddSet("tick", graph.Tick{Batch: 4}, []graph.Value{step, cursor, scalars}, applied, step, cursor, scalars, table)
 	g.Begin("eval@4")
 	g.Return(forward(g.Lasting(graph.Tensor{Name: "pictures", Type: graph.U8, Shape: []int{4, 8, 8, 1}, Role: graph.Input, Slots: 2})))
 

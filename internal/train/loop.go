@@ -149,7 +149,7 @@ func (t *Trainer) steps(e entry, n int) ([]float32, error) {
 	t.begun += taken
 	if taken < n {
 		return losses, fault.New(fault.Diverged, "training", "", "lower --lr",
-			"the loss or a gradient is not finite at step %d (learning rate %g)", t.begun+1, t.cfg.Optimizer.LR)
+			"the loss, a gradient or an update is not finite at step %d (learning rate %g)", t.begun+1, t.cfg.Optimizer.LR)
 	}
 	return losses, nil
 }

@@ -132,19 +132,45 @@ func TestSameBits(t *testing.T) {
 }
 
 // The gate keeps the last finite parameters, however many steps are started
-// after the one that diverged.
+// after the one that diverged: where loss or gradients left the finite numbers,
+// and where only the update would.
 func TestDivergence(t *testing.T) {
-	tr := newTrainer(t, cpu.New(1), few(400), 5, 4, 1e18)
-	err := tr.Run(context.Background(), Hooks{})
-	if fault.KindOf(err) != fault.Diverged || !strings.Contains(err.Error(), "step ") {
-		t.Fatalf("error %v, want divergence", err)
+	for _, c := range []struct {
+		name    string
+		std, lr float64 // of the pixels, and the learning rate
+		step    string
+	}{
+		{"loss or gradients", 0.5, 1e18, "step "},
+		{"update", 1e-4, 3e38, "step 1 "}, // gradients of large pixels are finite
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			set := few(400)
+			n := tutorialNet(len(set.Classes))
+			n.Preprocess.Std = []float64{c.std, c.std, c.std}
+			tr, err := New(cpu.New(1), set, Config{
+				Network: n, Epochs: 5, Batch: 4, Seed: 7, EvalBatch: 16, Optimizer: optim.SGD{LR: c.lr, Momentum: 0.9},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer tr.Close()
+			checkDivergence(t, tr, c.step)
+		})
 	}
-	for _, b := range parameters(t, tr) {
+}
+
+func checkDivergence(t *testing.T, tr *Trainer, step string) {
+	t.Helper()
+	err := tr.Run(context.Background(), Hooks{})
+	if fault.KindOf(err) != fault.Diverged || !strings.Contains(err.Error(), step) {
+		t.Fatalf("error %v, want divergence at %s", err, step)
+	}
+	before := parameters(t, tr)
+	for _, b := range before {
 		if v := float64(math.Float32frombits(b)); math.IsNaN(v) || math.IsInf(v, 0) {
 			t.Fatal("a parameter is not finite")
 		}
 	}
-	before := parameters(t, tr)
 	if losses, err := tr.steps(tr.full, 20); len(losses) > 0 || err == nil {
 		t.Errorf("went on after the divergence: %v", err)
 	}

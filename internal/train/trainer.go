@@ -126,7 +126,8 @@ func (t *Trainer) build() {
 }
 
 // step adds the entry that trains on one batch: gather, forward, backward, and
-// behind one gate everything that changes a cell.
+// behind one gate everything that changes a cell. An update that would leave the
+// finite numbers shuts the gate too, so such a step does not count.
 func (t *Trainer) step(batch int) entry {
 	g, c := t.graph, t.cells
 	name := fmt.Sprintf("train@%d", batch)
@@ -144,10 +145,10 @@ func (t *Trainer) step(batch int) entry {
 		}
 	}
 	gate := g.Add("gate", graph.Gate{}, watched...)[0]
-	t.cfg.Optimizer.Update(g, gate, c.scalars, grads)
-	g.AddSet("record", graph.Record{}, []graph.Value{c.losses}, gate, c.step, loss[0], c.losses)
+	applied := t.cfg.Optimizer.Update(g, gate, c.scalars, grads)
+	g.AddSet("record", graph.Record{}, []graph.Value{c.losses}, applied, c.step, loss[0], c.losses)
 	g.AddSet("tick", graph.Tick{Batch: batch}, []graph.Value{c.step, c.cursor, c.scalars},
-		gate, c.step, c.cursor, c.scalars, c.table)
+		applied, c.step, c.cursor, c.scalars, c.table)
 	return entry{name: name, batch: batch}
 }
 

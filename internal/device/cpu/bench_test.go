@@ -54,13 +54,12 @@ func tutorial(batch int) (g *graph.Graph, loss, logits graph.Value) {
 		update = append(update, p, grads[p], v)
 		cells = append(cells, p, v)
 	}
-	gate := g.Add("gate", graph.Gate{}, watched...)[0]
-	update[0] = gate
-	g.AddSet("sgd", graph.SGD{LR: 0, Momentum: 1, Decay: 2}, cells, update...)
+	update[0] = g.Add("gate", graph.Gate{}, watched...)[0]
+	applied := g.AddSet("sgd", graph.SGD{LR: 0, Momentum: 1, Decay: 2}, cells, update...)[0]
 	step, losses := g.State("step", graph.I64, 1), g.State("losses", graph.F32, 64)
-	g.AddSet("record", graph.Record{}, []graph.Value{losses}, gate, step, xent[0], losses)
+	g.AddSet("record", graph.Record{}, []graph.Value{losses}, applied, step, xent[0], losses)
 	// Steps stay on the same batch: the cursor's place is not what is looked at.
-	g.AddSet("tick", graph.Tick{Batch: 0}, []graph.Value{step, cursor, scalars}, gate, step, cursor, scalars, table)
+	g.AddSet("tick", graph.Tick{Batch: 0}, []graph.Value{step, cursor, scalars}, applied, step, cursor, scalars, table)
 	g.Return(xent[0], x)
 	return g, xent[0], x
 }

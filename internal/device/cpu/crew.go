@@ -113,7 +113,8 @@ func (c *crew) work(member int) {
 func (c *crew) chunk(i, member int) {
 	defer func() {
 		if p := recover(); p != nil {
-			c.panicked.Store(&p)
+			kept := p // p itself would be on the heap, panic or not
+			c.panicked.Store(&kept)
 		}
 		c.pending.Add(-1)
 	}()

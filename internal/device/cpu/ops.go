@@ -266,20 +266,33 @@ func (b *builder) gate(_ graph.Gate, n graph.Node) {
 	})
 }
 
+// sgd looks at every parameter before it sets one: any chunk that would leave
+// the finite numbers keeps all from being set.
 func (b *builder) sgd(op graph.SGD, n graph.Node) {
-	gate, scalars := &b.i32(n.In[0])[0], b.f32(n.In[1])
+	gate, scalars, applied := &b.i32(n.In[0])[0], b.f32(n.In[1]), new(int32)
+	if y := n.Out[0]; y != 0 {
+		applied = &b.i32(y)[0]
+	}
 	var p, dp, v [][]float32
 	var lengths []int
 	for i := 2; i < len(n.In); i += 3 {
 		p, dp, v = append(p, b.f32(n.In[i])), append(dp, b.f32(n.In[i+1])), append(v, b.f32(n.In[i+2]))
 		lengths = append(lengths, len(b.f32(n.In[i])))
 	}
-	b.groups(stretches(lengths, chunkTime/perUpdated), func(s stretch) {
-		if *gate == 0 {
-			return
+	step := func() kernel.SGD {
+		return kernel.SGD{LR: scalars[op.LR], Momentum: scalars[op.Momentum], Decay: scalars[op.Decay], Nesterov: op.Nesterov}
+	}
+	groups := stretches(lengths, chunkTime/perUpdated)
+	b.whole(func() { *applied = *gate })
+	b.groups(groups, func(s stretch) {
+		if *gate != 0 && !step().Finite(p[s.tensor][s.lo:s.hi], dp[s.tensor][s.lo:s.hi], v[s.tensor][s.lo:s.hi]) {
+			atomic.StoreInt32(applied, 0)
 		}
-		step := kernel.SGD{LR: scalars[op.LR], Momentum: scalars[op.Momentum], Decay: scalars[op.Decay], Nesterov: op.Nesterov}
-		step.Update(p[s.tensor][s.lo:s.hi], dp[s.tensor][s.lo:s.hi], v[s.tensor][s.lo:s.hi])
+	})
+	b.groups(groups, func(s stretch) {
+		if *applied != 0 {
+			step().Update(p[s.tensor][s.lo:s.hi], dp[s.tensor][s.lo:s.hi], v[s.tensor][s.lo:s.hi])
+		}
 	})
 }
 

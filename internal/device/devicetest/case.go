@@ -58,7 +58,7 @@ type trial struct {
 	m    *plan.Module
 	prog device.Program
 	in   []graph.Value
-	out  []graph.Value // the outputs that are read, or else the cells set
+	out  []graph.Value // the cells set, and the outputs that are read
 	view graph.Value   // the whole arena
 }
 
@@ -85,9 +85,7 @@ func (c testCase) compile(t *testing.T, dev device.Device, read ...int) *trial {
 		}
 	}
 	g.Return(x.out...)
-	if len(set) > 0 {
-		x.out = set
-	}
+	x.out = append(set, x.out...)
 	m, err := plan.Compile(g, dev.Supports)
 	if err != nil {
 		t.Fatal(err)
@@ -198,11 +196,14 @@ func (c testCase) checkShut(t *testing.T, x *trial, inputs [][]float64) {
 	}
 	inputs = slices.Clone(inputs)
 	inputs[0] = []float64{0}
-	var before [][]byte
+	var want [][]byte
 	for _, i := range c.set {
-		before = append(before, encode(c.in[i].typ, inputs[i]))
+		want = append(want, encode(c.in[i].typ, inputs[i]))
 	}
-	expectSame(t, "a cell behind a shut gate", x.run(t, inputs), before)
+	for _, v := range x.out[len(c.set):] {
+		want = append(want, make([]byte, x.m.Tensors[v].Bytes()))
+	}
+	expectSame(t, "a cell or output behind a shut gate", x.run(t, inputs), want)
 }
 
 // checkSpecials puts a NaN and infinities in each input of real numbers. Where

@@ -14,7 +14,8 @@
 //   - an output that nobody reads may be left out without changing the others;
 //   - a NaN or an infinity in an input shows where the reference shows it, and
 //     nowhere else;
-//   - a shut gate leaves every cell as it was, bit for bit;
+//   - a shut gate leaves every cell as it was, bit for bit, and an output of what
+//     it shuts is 0;
 //   - a sample's row of a forward operation has the same bits in a batch of any
 //     size.
 //

@@ -32,7 +32,9 @@ type network struct {
 	pictures    graph.Value // the ring
 	logits, fed graph.Value // results of evaluation, resident and fed
 	weight      graph.Value // one of the parameters
+	momentum    graph.Value // of the last parameter
 	cursor      graph.Value
+	scalars     graph.Value
 	cells       []graph.Value
 }
 
@@ -77,12 +79,13 @@ func newNetwork(t testing.TB, supports func(n graph.Node, t []graph.Tensor) bool
 		n.cells = append(n.cells, p, v)
 	}
 	sgd[0] = g.Add("gate", graph.Gate{}, finite...)[0]
-	g.AddSet("sgd", graph.SGD{LR: 0, Momentum: 1, Decay: 2}, slices.Clone(n.cells), sgd...)
+	applied := g.AddSet("sgd", graph.SGD{LR: 0, Momentum: 1, Decay: 2}, slices.Clone(n.cells), sgd...)[0]
 	log, table := g.State("losses", graph.F32, 2), g.Input("table", graph.F32, 2, 3)
-	g.AddSet("record", graph.Record{}, []graph.Value{log}, sgd[0], step, loss[0], log)
-	g.AddSet("tick", graph.Tick{Batch: batch}, []graph.Value{step, cursor, scalars}, sgd[0], step, cursor, scalars, table)
+	g.AddSet("record", graph.Record{}, []graph.Value{log}, applied, step, loss[0], log)
+	g.AddSet("tick", graph.Tick{Batch: batch}, []graph.Value{step, cursor, scalars}, applied, step, cursor, scalars, table)
+	n.momentum = n.cells[len(n.cells)-1]
 	n.cells = append(n.cells, log, step, cursor, scalars)
-	n.weight, n.cursor = g.Named("conv2.weight"), cursor
+	n.weight, n.cursor, n.scalars = g.Named("conv2.weight"), cursor, scalars
 
 	g.Begin("eval")
 	n.logits = forward(g, g.Add("gather", graph.Gather{Batch: batch}, order, cursor, data)[0])
@@ -162,6 +165,7 @@ func checkNetwork(t *testing.T, dev device.Device, twins []device.Device) {
 
 	n.checkValues(t, append(slices.Clone(trained), logits...))
 	n.checkGate(t, prog, trained)
+	n.checkOverflow(t, prog, trained)
 	for _, d := range append([]device.Device{dev}, twins...) {
 		n.checkTwin(t, d, trained, logits)
 	}
@@ -239,21 +243,55 @@ func (n *network) checkGate(t *testing.T, prog device.Program, trained [][]byte)
 		write(t, prog, n.weight, bad)
 		want := slices.Clone(trained)
 		want[slices.Index(n.cells, n.weight)] = bad
-		before := read(t, prog, n.m, n.view)
-		run(t, prog, trainEntry, 2)
-		after := read(t, prog, n.m, n.view)
-		expectSame(t, fmt.Sprintf("a cell after steps with %v in a parameter", special), n.read(t, prog, n.cells...), want)
-		lasting := guard
-		for v, tensor := range n.m.Tensors[:n.view] {
-			if v > 0 && tensor.Role != graph.Temp {
-				lasting = max(lasting, n.m.Offset[v]+plan.Stride(tensor)*max(tensor.Slots, 1))
-			}
-		}
-		expectUntouched(t, n.m, before[:lasting], after[:lasting], nil)
-		end := n.m.Arena - guard
-		expectSame(t, "the guard behind the arena", [][]byte{after[end:]}, [][]byte{before[end:]})
+		n.expectNothing(t, prog, fmt.Sprintf("with %v in a parameter", special), want)
 	}
 	write(t, prog, n.weight, good)
+}
+
+// checkOverflow sets the last element of the last momentum so that loss and
+// gradients stay finite and one new parameter, or besides its momentum, does
+// not: no such step changes a cell, of no parameter, nor counts.
+func (n *network) checkOverflow(t *testing.T, prog device.Program, trained [][]byte) {
+	t.Helper()
+	for _, c := range []struct {
+		what    string
+		scalars []float64
+	}{
+		{"whose p overflows", []float64{4, 1, 0}},
+		{"whose v overflows", []float64{0.05, 4, 0}},
+	} {
+		want := slices.Clone(trained)
+		m := slices.Index(n.cells, n.momentum)
+		want[m] = slices.Clone(want[m])
+		copy(want[m][len(want[m])-4:], encode(graph.F32, []float64{0x1p127}))
+		want[slices.Index(n.cells, n.scalars)] = encode(graph.F32, c.scalars)
+		for i, v := range n.cells {
+			write(t, prog, v, want[i])
+		}
+		n.expectNothing(t, prog, c.what, want)
+	}
+	for i, v := range n.cells {
+		write(t, prog, v, trained[i])
+	}
+}
+
+// expectNothing runs training steps that may change no cell, of which want is
+// what they hold, and no byte of the tensors that live on.
+func (n *network) expectNothing(t *testing.T, prog device.Program, what string, want [][]byte) {
+	t.Helper()
+	before := read(t, prog, n.m, n.view)
+	run(t, prog, trainEntry, 2)
+	after := read(t, prog, n.m, n.view)
+	expectSame(t, "a cell after steps "+what, n.read(t, prog, n.cells...), want)
+	lasting := guard
+	for v, tensor := range n.m.Tensors[:n.view] {
+		if v > 0 && tensor.Role != graph.Temp {
+			lasting = max(lasting, n.m.Offset[v]+plan.Stride(tensor)*max(tensor.Slots, 1))
+		}
+	}
+	expectUntouched(t, n.m, before[:lasting], after[:lasting], nil)
+	end := n.m.Arena - guard
+	expectSame(t, "the guard behind the arena", [][]byte{after[end:]}, [][]byte{before[end:]})
 }
 
 // checkTwin trains step by step, with evaluations in between, on a device that

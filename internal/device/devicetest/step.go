@@ -1,6 +1,10 @@
 package devicetest
 
-import "imgcls/internal/graph"
+import (
+	"math/rand/v2"
+
+	"imgcls/internal/graph"
+)
 
 var (
 	learning = arg{graph.F32, given(0.01, 0.9, 5e-4), []int{3}} // rate, momentum, decay
@@ -40,4 +44,35 @@ var stepCases = []testCase{
 	{name: "Nesterov, other columns", op: graph.SGD{LR: 2, Momentum: 0, Decay: 1, Nesterov: true}, set: []int{2, 4}, near: composed, in: []arg{
 		open(), {graph.F32, given(0.9, 5e-4, 0.01, 7), []int{4}}, float(7, 3), float(7, 3), float(7, 3),
 	}},
+
+	// The special momentum is doubled, and its p moves 4 times as far; f32 ends
+	// below 2¹²⁸.
+	overflow("no element overflows", 0, 0x1p120),
+	overflow("first p overflows", 0, 0x1p126),
+	overflow("last p overflows", largeParameter-1, -0x1p126),
+	overflow("a p in the middle overflows", largeParameter/2, 0x1p126),
+	overflow("first v overflows", 0, -0x1p127),
+	overflow("last v overflows", largeParameter-1, 0x1p127),
+	{name: "v alone overflows at rate 0", op: graph.SGD{Momentum: 1, Decay: 2}, set: []int{2, 4}, near: composed, in: []arg{
+		open(), {graph.F32, given(0, 2, 5e-4), []int{3}}, float(3), float(3), {graph.F32, given(1, 1, 0x1p127), []int{3}},
+	}},
+}
+
+// largeParameter is an extent that devices divide.
+const largeParameter = 9_011
+
+// overflow is a case of two parameters. Of the momenta of the last one element
+// is special.
+func overflow(name string, at int, special float64) testCase {
+	momentum := func(r *rand.Rand, i int) float64 {
+		if i == at {
+			return special
+		}
+		return signed(r, i)
+	}
+	return testCase{name: name, op: graph.SGD{Momentum: 1, Decay: 2}, set: []int{2, 4, 5, 7}, near: composed, in: []arg{
+		open(), {graph.F32, given(4, 2, 5e-4), []int{3}},
+		float(7), float(7), float(7),
+		float(largeParameter), float(largeParameter), {graph.F32, momentum, []int{largeParameter}},
+	}}
 }

@@ -62,12 +62,7 @@ func kernelFor(n graph.Node, t []graph.Tensor) func(p *Program) {
 			kernel.Tick(p.i64(in(1)), p.i64(in(2)), p.real(in(3)), p.real(in(4)), op.Batch)
 		})
 	case graph.SGD:
-		return gated(n, func(p *Program) {
-			s := p.real(in(1))
-			for i := 2; i < len(n.In); i += 3 {
-				kernel.SGD(p.real(in(i)), p.real(in(i+2)), p.real(in(i+1)), s[op.LR], s[op.Momentum], s[op.Decay], op.Nesterov)
-			}
-		})
+		return func(p *Program) { p.sgd(op, n) }
 	}
 	return nil
 }
@@ -78,6 +73,23 @@ func gated(n graph.Node, run func(p *Program)) func(p *Program) {
 		if p.i32(n.In[0])[0] != 0 {
 			run(p)
 		}
+	}
+}
+
+// sgd runs an SGD; nobody may read whether it was applied.
+func (p *Program) sgd(op graph.SGD, n graph.Node) {
+	applied := p.i32(n.In[0])[0]
+	if applied != 0 {
+		s := p.real(n.In[1])
+		var parameters []kernel.Parameter
+		for i := 2; i < len(n.In); i += 3 {
+			parameters = append(parameters, kernel.Parameter{P: p.real(n.In[i]), DP: p.real(n.In[i+1]), V: p.real(n.In[i+2])})
+		}
+		step := kernel.SGD{LR: s[op.LR], Momentum: s[op.Momentum], Decay: s[op.Decay], Nesterov: op.Nesterov}
+		applied = step.Update(parameters)
+	}
+	if y := n.Out[0]; y != 0 {
+		p.i32(y)[0] = applied
 	}
 }
 

@@ -167,6 +167,34 @@ func TestSGD(t *testing.T) {
 	}
 }
 
+// What SGD.Finite says of numbers at the edge of their range is what Update then
+// leaves there.
+func TestSGDFinite(t *testing.T) {
+	edge := []float32{0, 1, -0x1p64, math.MaxFloat32, -math.MaxFloat32, inf, nan}
+	for _, step := range []SGD{{}, {LR: 1}, {LR: 2, Momentum: 0.5}, {LR: 1, Momentum: 2}, {LR: 0x1p-100, Momentum: 4, Nesterov: true},
+		{Momentum: 2}, {Momentum: 2, Nesterov: true}, {LR: inf}, {LR: 1, Decay: 0x1p100}} {
+		seen := map[bool]int{}
+		for i := range len(edge) * len(edge) * len(edge) {
+			p, dp, v := []float32{1, 1, 1}, []float32{1, 1, 1}, []float32{0, 0, 0}
+			at := i % len(p)
+			p[at], dp[at], v[at] = edge[i%7], edge[i/7%7], edge[i/49]
+			old := slices.Concat(p, v)
+			got := step.Finite(p, dp, v)
+			if after := slices.Concat(p, v); !slices.Equal(bits(after), bits(old)) {
+				t.Fatalf("%+v: looking changed %v to %v", step, old, after)
+			}
+			step.Update(p, dp, v)
+			if want := Finite(p) && Finite(v); got != want {
+				t.Errorf("%+v of %v with gradient %v: finite is %t, left %v and %v", step, old, dp, got, p, v)
+			}
+			seen[got]++
+		}
+		if seen[false] == 0 || seen[true] == 0 && step.LR != inf {
+			t.Errorf("%+v: %v", step, seen)
+		}
+	}
+}
+
 func TestTick(t *testing.T) {
 	step, cursor := int64(0), int64(5)
 	scalars, table := make([]float32, 2), []float32{1, 2, 3, 4}

@@ -22,21 +22,34 @@ type SGD struct {
 	Nesterov            bool
 }
 
+// next returns what an element of a parameter and its momentum become.
+func (s SGD) next(p, dp, v float32) (float32, float32) {
+	d := dp + float32(s.Decay*p)
+	v = float32(s.Momentum*v) + d
+	step := v
+	if s.Nesterov {
+		step = d + float32(s.Momentum*v)
+	}
+	return p - float32(s.LR*step), v
+}
+
+// Finite reports whether Update would leave p and v finite. It looks at the new
+// p alone, which a v that is NaN or infinite spoils at any rate, even 0.
+func (s SGD) Finite(p, dp, v []float32) bool {
+	dp, v = dp[:len(p)], v[:len(p)]
+	for i := range p {
+		if next, _ := s.next(p[i], dp[i], v[i]); next*0 != 0 { // NaN
+			return false
+		}
+	}
+	return true
+}
+
 // Update changes the parameter p and its momentum v by the gradient dp.
 func (s SGD) Update(p, dp, v []float32) {
 	dp, v = dp[:len(p)], v[:len(p)]
-	if s.Nesterov {
-		for i := range p {
-			d := dp[i] + float32(s.Decay*p[i])
-			v[i] = float32(s.Momentum*v[i]) + d
-			p[i] -= float32(s.LR * (d + float32(s.Momentum*v[i])))
-		}
-		return
-	}
 	for i := range p {
-		d := dp[i] + float32(s.Decay*p[i])
-		v[i] = float32(s.Momentum*v[i]) + d
-		p[i] -= float32(s.LR * v[i])
+		p[i], v[i] = s.next(p[i], dp[i], v[i])
 	}
 }
 

@@ -263,42 +263,107 @@ func checkSGD(t *testing.T, s *standin) {
 				checkUpdate(t, s, nesterov, gate)
 			})
 		}
+		t.Run(fmt.Sprintf("nesterov %d, overflow", nesterov), func(t *testing.T) { checkOverflow(t, s, nesterov) })
 	}
 }
 
-func checkUpdate(t *testing.T, s *standin, nesterov int, gate int32) {
-	const lr, momentum, decay = 2, 0, 3 // columns
-	scalars := []float32{0.9, nan, 0.05, 5e-4}
-	type parameter struct{ p, dp, v span }
-	parameters := []parameter{
-		{span{1, 1}, span{3, 1}, span{5, 1}},
-		{span{2000, 777}, span{10, 777}, span{1000, 777}},
+// The columns of the scalars, and the parameters of the arena below. Numbers at
+// no place of theirs are NaN, which no kernel may mind.
+const rateColumn, momentumColumn, decayColumn = 2, 0, 3
+
+var parameters = []struct{ p, dp, v span }{
+	{span{1, 1}, span{3, 1}, span{5, 1}},
+	{span{2000, 777}, span{10, 777}, span{1000, 777}},
+}
+
+// checkOverflow sets one element, mostly so that its update overflows: then
+// nothing may change, in any parameter.
+func checkOverflow(t *testing.T, s *standin, nesterov int) {
+	for _, c := range []struct {
+		name  string
+		at    int // place in the arena
+		value float32
+	}{
+		{"none", 1000, 1e30},
+		{"a single p", 5, 0x1p125},
+		{"first p", 1000, 0x1p126},
+		{"last p", 1776, 0x1p126},
+		{"v of a single", 5, 0x1p127},
+		{"first v", 1000, 0x1p127},
+		{"last v", 1776, -0x1p127},
+		{"gap", 1777, inf},
+	} {
+		scalars := []float32{2, nan, 4, 5e-4} // v doubles and p moves 4 times as far
+		arena, table := updateArena()
+		arena[c.at] = c.value
+		before := slices.Clone(arena)
+		var reference []ref.Parameter
+		for _, x := range parameters {
+			cut := func(part span) []float64 { return wide(arena[part.at : part.at+part.n]) }
+			reference = append(reference, ref.Parameter{P: cut(x.p), DP: cut(x.dp), V: cut(x.v)})
+		}
+		want := ref.SGD{LR: 4, Momentum: 2, Decay: 5e-4, Nesterov: nesterov == 1}.Update(reference)
+		if finite := c.name == "none" || c.name == "gap"; (want == 1) != finite {
+			t.Fatalf("%s: the reference says %d", c.name, want)
+		}
+		if got := launchUpdate(t, s, arena, table, 1, scalars, nesterov); got != want {
+			t.Errorf("%s: applied is %d, want %d", c.name, got, want)
+		}
+		if want == 0 {
+			same(t, c.name, arena, wide(before))
+		}
 	}
-	arena := repeat(nan, 3000)
-	want := wide(arena)
-	bound := make([]float64, len(arena)) // 0 where nothing may change
-	var table []int64
+}
+
+// updateArena returns an arena with the parameters in it, and their table.
+func updateArena() (arena []float32, table []int64) {
+	arena = repeat(nan, 3000)
 	for _, x := range parameters {
 		for _, part := range []span{x.p, x.dp, x.v} {
 			copy(arena[part.at:], noise(random(part.at), part.n))
-			copy(want[part.at:], wide(arena[part.at:part.at+part.n]))
 		}
 		table = append(table, x.p.offset(), x.dp.offset(), x.v.offset(), int64(x.p.n))
-		if gate == 0 {
-			continue
-		}
+	}
+	return arena, table
+}
+
+// launchUpdate looks, combines and updates, and returns whether it was applied.
+func launchUpdate(t *testing.T, s *standin, arena []float32, table []int64, gate int32, scalars []float32, nesterov int) int32 {
+	t.Helper()
+	g := grid{3, int64(len(parameters)), 64}
+	part, applied := garbage[int32](3*len(parameters)), garbage[int32](1)
+	s.launch(t, "sgd_part_f32", g, result{part}, arena, table, []int32{gate}, scalars, rateColumn, momentumColumn, decayColumn, nesterov)
+	s.launch(t, "gate_all_i32", grid{1, 1, 64}, result{applied}, part, len(part))
+	s.launch(t, "sgd_f32", g, result{arena}, table, applied, scalars, rateColumn, momentumColumn, decayColumn, nesterov)
+	return applied[0]
+}
+
+func checkUpdate(t *testing.T, s *standin, nesterov int, gate int32) {
+	scalars := []float32{0.9, nan, 0.05, 5e-4}
+	lr, momentum, decay := float64(scalars[rateColumn]), float64(scalars[momentumColumn]), float64(scalars[decayColumn])
+	arena, table := updateArena()
+	want := wide(arena)
+	bound := make([]float64, len(arena)) // 0 where nothing may change
+	var reference []ref.Parameter
+	for _, x := range parameters {
+		reference = append(reference, ref.Parameter{P: want[x.p.at:][:x.p.n], DP: want[x.dp.at:][:x.p.n], V: want[x.v.at:][:x.p.n]})
 		// v takes 4 roundings of terms no greater than size, and p another 6
 		// times lr, and its own.
 		for i := range x.p.n {
 			p, dp, v := want[x.p.at+i], want[x.dp.at+i], want[x.v.at+i]
-			size := math.Abs(dp) + math.Abs(float64(scalars[decay])*p) + math.Abs(float64(scalars[momentum])*v)
+			size := math.Abs(dp) + math.Abs(decay*p) + math.Abs(momentum*v)
 			bound[x.v.at+i] = 4 * ulp * size
-			bound[x.p.at+i] = ulp*math.Abs(p) + 10*ulp*float64(scalars[lr])*size
+			bound[x.p.at+i] = ulp*math.Abs(p) + 10*ulp*lr*size
 		}
-		ref.SGD(want[x.p.at:][:x.p.n], want[x.v.at:][:x.p.n], want[x.dp.at:][:x.p.n],
-			float64(scalars[lr]), float64(scalars[momentum]), float64(scalars[decay]), nesterov == 1)
 	}
-	s.launch(t, "sgd_f32", grid{3, int64(len(parameters)), 64}, result{arena}, table, []int32{gate}, scalars, lr, momentum, decay, nesterov)
+	if gate == 1 {
+		ref.SGD{LR: lr, Momentum: momentum, Decay: decay, Nesterov: nesterov == 1}.Update(reference)
+	} else {
+		clear(bound)
+	}
+	if applied := launchUpdate(t, s, arena, table, gate, scalars, nesterov); applied != gate {
+		t.Errorf("applied is %d", applied)
+	}
 	near(t, "arena", arena, want, func(i int) float64 { return bound[i] })
 }
 

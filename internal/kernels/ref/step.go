@@ -29,19 +29,59 @@ func Tick(step, cursor []int64, scalars, table []float64, batch int) {
 	copy(scalars, table[row*len(scalars):])
 }
 
-// SGD updates one parameter tensor p and its momentum v with the gradient dp:
+// SGD holds the factors of stochastic gradient descent.
+type SGD struct {
+	LR, Momentum, Decay float64
+	Nesterov            bool
+}
+
+// A Parameter is a tensor that is learnt, with its gradient and momentum.
+type Parameter struct{ P, DP, V []float64 }
+
+// Update computes every new p and v,
 //
 //	d = dp + decay·p
 //	v = momentum·v + d
 //	p = p − lr·(nesterov: d + momentum·v, else v)
-func SGD(p, v, dp []float64, lr, momentum, decay float64, nesterov bool) {
-	for i := range p {
-		d := dp[i] + float64(decay*p[i])
-		v[i] = float64(momentum*v[i]) + d
-		step := v[i]
-		if nesterov {
-			step = d + float64(momentum*v[i])
+//
+// and sets them if all are finite as float32, the type that devices keep them
+// in. It returns 1 if it did, and otherwise 0.
+func (s SGD) Update(parameters []Parameter) int32 {
+	next := make([]Parameter, len(parameters))
+	for i, x := range parameters {
+		next[i] = s.next(x)
+		if !finite(next[i].P) || !finite(next[i].V) {
+			return 0
 		}
-		p[i] -= float64(lr * step)
 	}
+	for i, x := range parameters {
+		copy(x.P, next[i].P)
+		copy(x.V, next[i].V)
+	}
+	return 1
+}
+
+// next returns what p and v become.
+func (s SGD) next(x Parameter) Parameter {
+	y := Parameter{P: make([]float64, len(x.P)), V: make([]float64, len(x.V))}
+	for i, p := range x.P {
+		d := x.DP[i] + float64(s.Decay*p)
+		v := float64(s.Momentum*x.V[i]) + d
+		step := v
+		if s.Nesterov {
+			step = d + float64(s.Momentum*v)
+		}
+		y.P[i], y.V[i] = p-float64(s.LR*step), v
+	}
+	return y
+}
+
+// finite reports whether every number of x, rounded to float32, is finite.
+func finite(x []float64) bool {
+	for _, v := range x {
+		if r := float64(float32(v)); math.IsNaN(r) || math.IsInf(r, 0) {
+			return false
+		}
+	}
+	return true
 }
