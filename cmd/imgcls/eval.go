@@ -46,6 +46,9 @@ func runEval(ctx context.Context, s *settings, args []string) error {
 		return err
 	}
 	if info := c.File.Info; info != nil && info.Data.Name == set.Name && info.Data.Fingerprint != set.Fingerprint() {
+		if name == "shapes" && !s.samples.known {
+			return fault.New(fault.Data, "data", name, "give the --samples of its training", "are not the pictures that go with the model")
+		}
 		s.warn("%s: is not as it was when the model was trained: its fingerprint differs; figures may differ too", set.Name)
 	}
 	part := map[string]data.Split{"test": set.Test, "train": set.Train}[s.split]

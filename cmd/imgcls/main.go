@@ -30,7 +30,8 @@ func main() {
 
 // call runs one command line and returns the exit code.
 func call(ctx context.Context, argv, env []string, stdout, stderr io.Writer) (code int) {
-	c := &console{out: output{stdout}, err: stderr, env: lookup(env), events: asksForEvents(argv)}
+	c := &console{out: output{stdout}, err: stderr, env: lookup(env)}
+	c.events = asksForEvents(argv) || slices.Contains(argv, "train") && c.env("IMGCLS_LOG_FORMAT") == "json"
 	defer func() {
 		if p := recover(); p != nil {
 			code = c.fail(fmt.Errorf("%v", p))
