@@ -21,6 +21,7 @@ type command struct {
 	data    int    // place of the argument DATA, which is --data, or none
 	short   string
 	example string
+	settle  func(s *settings) error // what --print-config can know beyond flags; or nil
 	run     func(ctx context.Context, s *settings, args []string) error
 	subs    []command
 }
@@ -32,7 +33,7 @@ const (
 
 // commands is the table of commands. The frame adds help and cobra's completion.
 var commands = []command{
-	{name: "train", args: "[DATA]", most: 1, data: 0, run: runTrain,
+	{name: "train", args: "[DATA]", most: 1, data: 0, run: runTrain, settle: settleTrain,
 		short:   "Train a network; DATA is cifar10 (the default), digits, shapes or a folder",
 		example: "  imgcls train digits\n  imgcls -device cpu train cifar10 -epochs 5"},
 	{name: "eval", alias: "val", args: "MODEL [DATA]", least: 1, most: 2, data: 1, run: runEval,
@@ -176,6 +177,11 @@ func (f *frame) run(cmd *cobra.Command, c command, args []string) error {
 	}
 	f.s.configure(f.s)
 	if f.s.printConfig {
+		if c.settle != nil {
+			if err := c.settle(f.s); err != nil {
+				return err
+			}
+		}
 		text, err := f.s.resolved(c.name)
 		if err == nil {
 			_, err = f.s.out.Write(text)

@@ -18,6 +18,9 @@ import (
 	"imgcls/internal/train"
 )
 
+// defaultData is what `imgcls train` alone trains on.
+const defaultData = "cifar10"
+
 // evalBatch is the number of pictures in a forward run of an evaluation.
 const evalBatch = 250
 
@@ -34,7 +37,7 @@ func runTrain(ctx context.Context, s *settings, _ []string) error {
 		return err
 	}
 	defer dev.Close()
-	set, err := s.openData(ctx, s.data.fallBack("cifar10"))
+	set, err := s.openData(ctx, s.data.fallBack(defaultData))
 	if err != nil {
 		return err
 	}
@@ -62,29 +65,46 @@ func runTrain(ctx context.Context, s *settings, _ []string) error {
 	return s.trainInto(ctx, folder, trainer, cfg)
 }
 
-// training settles what the flags leave open by the model's recipe.
-func (s *settings) training(model models.Model, set *data.Set) (cfg train.Config, err error) {
-	recipe := model.RecipeFor(set.Name)
-	batch := min(recipe.Batch, set.Train.Len())
+// settleTrain settles what is known before data are read, for --print-config.
+func settleTrain(s *settings) error {
+	model, err := models.Lookup(s.model.fallBack(models.All[0].Name))
+	if err == nil {
+		s.settleRecipe(model.RecipeFor(s.data.fallBack(defaultData)))
+	}
+	return err
+}
+
+// settleRecipe returns the recipe with what the user gave in its place, and
+// settles what the user left open.
+func (s *settings) settleRecipe(r models.Recipe) models.Recipe {
+	r.Epochs, r.Batch = s.epochs.settle(r.Epochs), s.batchSize.settle(r.Batch)
+	r.Mean, r.Std = s.mean.settle(r.Mean), s.std.settle(r.Std)
+	o := &r.Optimizer
+	o.LR, o.Momentum = s.lr.settle(o.LR), s.momentum.settle(o.Momentum)
+	o.WeightDecay, o.Nesterov = s.weightDecay.settle(o.WeightDecay), s.nesterov.settle(o.Nesterov)
+	return r
+}
+
+// training returns how the model is trained on set.
+func (s *settings) training(model models.Model, set *data.Set) (train.Config, error) {
 	if s.batchSize.known && s.batchSize.value > set.Train.Len() {
-		return cfg, fault.New(fault.Data, "--batch-size", "", "use a smaller batch",
+		return train.Config{}, fault.New(fault.Data, "--batch-size", "", "use a smaller batch",
 			"a batch of %d does not fit the %d training pictures", s.batchSize.value, set.Train.Len())
 	}
+	recipe := model.RecipeFor(set.Name)
+	recipe.Batch = min(recipe.Batch, set.Train.Len())
+	recipe = s.settleRecipe(recipe)
 	preprocess, err := models.Preprocess{
 		Height: set.Height, Width: set.Width, Channels: set.Channels, Resize: models.Squash,
-	}.Normalized(s.mean.settle(recipe.Mean), s.std.settle(recipe.Std))
+	}.Normalized(recipe.Mean, recipe.Std)
 	if err != nil {
-		return cfg, err
+		return train.Config{}, err
 	}
-	cfg = train.Config{
+	cfg := train.Config{
 		Network: models.Network{Model: model, Classes: set.Classes, Preprocess: preprocess},
-		Epochs:  s.epochs.settle(recipe.Epochs), Batch: s.batchSize.settle(batch),
-		Optimizer: recipe.Optimizer, Seed: uint64(s.seed), EvalBatch: evalBatch,
+		Epochs:  recipe.Epochs, Batch: recipe.Batch, Optimizer: recipe.Optimizer,
+		Seed: uint64(s.seed), EvalBatch: evalBatch,
 	}
-	cfg.Optimizer.LR = s.lr.settle(recipe.Optimizer.LR)
-	cfg.Optimizer.Momentum = s.momentum.settle(recipe.Optimizer.Momentum)
-	cfg.Optimizer.WeightDecay = s.weightDecay.settle(recipe.Optimizer.WeightDecay)
-	cfg.Optimizer.Nesterov = s.nesterov.settle(recipe.Optimizer.Nesterov)
 	return cfg, cfg.Network.Check()
 }
 
