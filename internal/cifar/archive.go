@@ -1,17 +1,12 @@
 package cifar
 
 import (
-	"archive/tar"
-	"bufio"
-	"bytes"
-	"cmp"
-	"compress/gzip"
 	"errors"
 	"io"
-	"io/fs"
 	"path"
 	"strings"
 
+	"imgcls/internal/archive"
 	"imgcls/internal/fault"
 )
 
@@ -60,133 +55,37 @@ const archiveSlack = 1 << 20
 
 // readArchive reads the set from a gzipped tar; at is its path, for messages.
 func readArchive(r io.Reader, at string) (*Set, error) {
-	file := bufio.NewReader(r)
-	zipped, err := gzip.NewReader(file)
-	if err != nil {
-		return nil, fault.New(fault.Data, "archive", at, wanted, "not a gzipped tar: %w", err)
-	}
-	zipped.Multistream(false) // what follows the first stream is found below
-	bounded := &bound{from: zipped, left: int64(len(Archive.Members))*officialSize + archiveSlack}
 	c := newCollection()
-	if err := c.readTar(tar.NewReader(bounded), at); err != nil {
-		return nil, archiveFault(err, at)
+	most := int64(len(Archive.Members))*officialSize + archiveSlack
+	err := archive.Walk(r, most, func(e archive.Entry, data io.Reader) error { return c.addEntry(e, data, at) })
+	var said *fault.Error
+	if err != nil && !errors.As(err, &said) {
+		return nil, fault.New(fault.Data, "archive", at, wanted, "%w", err)
 	}
-	if err := onlyZeros(bounded); err != nil {
-		return nil, archiveFault(err, at)
-	}
-	if _, err := file.ReadByte(); err != io.EOF {
-		return nil, archiveFault(cmp.Or(err, errTrailing), at)
+	if err != nil {
+		return nil, err
 	}
 	return c.set(at)
 }
 
-func (c *collection) readTar(t *tar.Reader, at string) error {
-	seen := map[string]bool{}
-	for {
-		entry, err := t.Next()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		base, err := vet(entry, at)
-		if err != nil {
-			return err
-		}
-		if !known(base) {
-			continue
-		}
-		if seen[base] {
-			return refuse(entry, at, "occurs twice")
-		}
-		seen[base] = true
-		if entry.Size > officialSize {
-			return refuse(entry, at, "has "+group(entry.Size)+" bytes, official has "+group(officialSize))
-		}
-		if err := c.add(base, t, entry.Size, at+"/"+entry.Name); err != nil {
-			return err
-		}
-	}
-}
-
-// vet refuses the entries that no honest archive of the set has, and returns
-// the last element of the name of the others, "" for folders.
-func vet(entry *tar.Header, at string) (base string, err error) {
-	name := strings.TrimPrefix(strings.TrimSuffix(entry.Name, "/"), "./")
-	switch {
-	case !fs.ValidPath(name):
-		return "", refuse(entry, at, "leads out of the archive")
-	case entry.Typeflag != tar.TypeReg && entry.Typeflag != tar.TypeDir:
-		return "", refuse(entry, at, "is not a plain file")
-	}
-	if err := otherEdition("archive", at, strings.Split(name, "/")...); err != nil {
-		return "", err
-	}
-	if entry.Typeflag == tar.TypeDir {
-		return "", nil
-	}
-	base = path.Base(name)
-	if lower := strings.ToLower(base); base != lower && known(lower) {
-		return "", refuse(entry, at, "differs from "+lower+" only in case")
-	}
-	return base, nil
-}
-
-func refuse(entry *tar.Header, at, why string) error {
-	return fault.New(fault.Data, "archive", at, wanted, "entry %s %s", fault.Quote(entry.Name), why)
-}
-
-// archiveFault names the archive in the errors of the tar and gzip readers.
-func archiveFault(err error, at string) error {
-	var said *fault.Error
-	switch {
-	case errors.As(err, &said):
+// addEntry takes a file of the set from an archive, and passes over all others.
+func (c *collection) addEntry(e archive.Entry, data io.Reader, at string) error {
+	if err := otherEdition("archive", at, strings.Split(e.Name, "/")...); err != nil || e.Folder {
 		return err
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return fault.New(fault.Data, "archive", at, wanted, "cut short: %w", err)
 	}
-	return fault.New(fault.Data, "archive", at, wanted, "damaged: %w", err)
-}
-
-var (
-	errTooLong  = errors.New("unpacks to more than CIFAR-10 holds")
-	errTrailing = errors.New("trailing bytes after the end")
-)
-
-// A bound passes on so many bytes and then fails, unlike io.LimitReader, which
-// would make a bomb look like a short file.
-type bound struct {
-	from io.Reader
-	left int64
-}
-
-func (b *bound) Read(p []byte) (int, error) {
-	if b.left <= 0 {
-		return 0, errTooLong
+	refuse := func(why string) error {
+		return fault.New(fault.Data, "archive", at, wanted, "entry %s %s", e.Quoted, why)
 	}
-	if int64(len(p)) > b.left {
-		p = p[:b.left]
+	base := path.Base(e.Name)
+	switch lower := strings.ToLower(base); {
+	case base != lower && known(lower):
+		return refuse("differs from " + lower + " only in case")
+	case !known(base):
+		return nil
+	case c.paths[base] != "":
+		return refuse("occurs twice")
+	case e.Size > officialSize:
+		return refuse("has " + group(e.Size) + " bytes, official has " + group(officialSize))
 	}
-	n, err := b.from.Read(p)
-	b.left -= int64(n)
-	return n, err
-}
-
-// onlyZeros reads r to its end. A tar ends in zeros, and nothing else may
-// follow its last entry.
-func onlyZeros(r io.Reader) error {
-	var page, zeros [4096]byte
-	for {
-		n, err := r.Read(page[:])
-		if !bytes.Equal(page[:n], zeros[:n]) {
-			return errTrailing
-		}
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
+	return c.add(base, data, e.Size, at+"/"+e.Name)
 }

@@ -1,19 +1,15 @@
 package fetch
 
 import (
-	"archive/tar"
-	"bufio"
-	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"strings"
 
+	"imgcls/internal/archive"
 	"imgcls/internal/fault"
 	"imgcls/internal/fsys"
 )
@@ -24,7 +20,7 @@ import (
 // names that clash with no member; an archive with anything less or else is
 // refused with kind Data and leaves nothing. Where dir holds all members already, Unpack does nothing.
 // Of several processes one unpacks and the others wait, until ctx ends.
-func Unpack(ctx context.Context, archive, dir string, members map[string]int64) error {
+func Unpack(ctx context.Context, path, dir string, members map[string]int64) error {
 	if Complete(dir, members) {
 		return nil
 	}
@@ -47,7 +43,7 @@ func Unpack(ctx context.Context, archive, dir string, members map[string]int64) 
 	if err := fsys.RemoveAll(staging); err != nil { // of a run that died
 		return err
 	}
-	err = unpackInto(archive, staging, members)
+	err = unpackInto(path, staging, members)
 	if err == nil {
 		err = fsys.Rename(staging, dir)
 	}
@@ -68,10 +64,10 @@ func Complete(dir string, members map[string]int64) bool {
 	return true
 }
 
-func unpackInto(archive, staging string, members map[string]int64) error {
-	file, err := os.Open(archive)
+func unpackInto(path, staging string, members map[string]int64) error {
+	file, err := os.Open(path)
 	if err != nil {
-		return fault.New(fault.Data, "archive", archive, "check the path", "%w", err)
+		return fault.New(fault.Data, "archive", path, "check the path", "%w", err)
 	}
 	defer file.Close()
 	if err := fsys.Mkdir(staging); err != nil {
@@ -83,16 +79,13 @@ func unpackInto(archive, staging string, members map[string]int64) error {
 	}
 	defer root.Close()
 
-	u := unpacker{archive, root, members, parents(members), map[string]bool{}}
-	err = u.run(bufio.NewReader(file))
+	u := unpacker{path, root, members, parents(members), map[string]bool{}}
+	err = u.run(file)
 	var said *fault.Error
 	if err == nil || errors.As(err, &said) {
 		return err
 	}
-	if errors.Is(err, io.ErrUnexpectedEOF) || err == io.EOF {
-		return u.refuse("cut short: %w", err)
-	}
-	return u.refuse("damaged: %w", err)
+	return u.refuse("%w", err)
 }
 
 // parents returns the folders that the members lie in.
@@ -107,7 +100,7 @@ func parents(members map[string]int64) map[string]bool {
 }
 
 type unpacker struct {
-	archive string
+	path    string // of the archive
 	root    *os.Root
 	members map[string]int64
 	folders map[string]bool
@@ -118,33 +111,12 @@ type unpacker struct {
 // padding.
 const slack = 1 << 20
 
-var errBomb = errors.New("unpacks to more than its members hold")
-
-func (u *unpacker) run(file *bufio.Reader) error {
-	zipped, err := gzip.NewReader(file)
-	if err != nil {
-		return u.refuse("not a gzipped tar: %w", err)
-	}
-	zipped.Multistream(false) // what follows the first stream is found below
-	total := int64(slack)
+func (u *unpacker) run(file io.Reader) error {
+	most := int64(slack)
 	for _, size := range u.members {
-		total += size
+		most += size
 	}
-	plain := &bound{zipped, total}
-	entries := tar.NewReader(plain)
-	for {
-		entry, err := entries.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		if err := u.entry(entry, entries); err != nil {
-			return err
-		}
-	}
-	if err := u.ended(plain, file); err != nil {
+	if err := archive.Walk(file, most, u.entry); err != nil {
 		return err
 	}
 	for name := range u.members {
@@ -155,29 +127,22 @@ func (u *unpacker) run(file *bufio.Reader) error {
 	return nil
 }
 
-// entry writes one entry, or refuses it.
-func (u *unpacker) entry(entry *tar.Header, data io.Reader) error {
-	name := strings.TrimPrefix(strings.TrimSuffix(entry.Name, "/"), "./")
-	size, member := u.members[name]
-	quoted := fault.Quote(entry.Name)
+// entry writes one entry, passes over a file that is no member, or refuses what
+// could be taken for another.
+func (u *unpacker) entry(e archive.Entry, data io.Reader) error {
+	size, member := u.members[e.Name]
 	switch {
-	case !fs.ValidPath(name) || !filepath.IsLocal(filepath.FromSlash(name)) || strings.ContainsAny(name, `\:`):
-		return u.refuse("entry %s leads out of the archive", quoted)
-	case entry.Typeflag == tar.TypeDir && u.folders[name]:
+	case e.Folder && u.folders[e.Name]:
 		return nil
-	case entry.Typeflag != tar.TypeReg && entry.Typeflag != tar.TypeDir:
-		return u.refuse("entry %s is a link or a device, not a plain file", quoted)
-	case entry.Typeflag == tar.TypeDir || u.folders[name] || !member && u.clashes(name):
-		return u.refuse("entry %s does not belong to it", quoted)
+	case e.Folder || u.folders[e.Name] || !member && u.clashes(e.Name):
+		return u.refuse("entry %s does not belong to it", e.Quoted)
 	case !member:
 		return nil // a readme; what is passed over is bounded by slack
-	case u.done[name]:
-		return u.refuse("entry %s occurs twice", quoted)
-	case entry.Size != size:
-		return u.refuse("entry %s has %d bytes, wanted %d", quoted, entry.Size, size)
+	case e.Size != size:
+		return u.refuse("entry %s has %d bytes, wanted %d", e.Quoted, e.Size, size)
 	}
-	u.done[name] = true
-	return fsys.WriteIn(u.root, name, func(w io.Writer) error {
+	u.done[e.Name] = true
+	return fsys.WriteIn(u.root, e.Name, func(w io.Writer) error {
 		_, err := io.CopyN(w, data, size)
 		return err
 	})
@@ -194,46 +159,6 @@ func (u *unpacker) clashes(name string) bool {
 	return false
 }
 
-// ended checks that nothing but the zeros which end a tar follows its entries.
-func (u *unpacker) ended(plain io.Reader, file *bufio.Reader) error {
-	var page, zeros [4096]byte
-	for {
-		n, err := plain.Read(page[:])
-		if !bytes.Equal(page[:n], zeros[:n]) {
-			return u.refuse("trailing bytes after the last entry")
-		}
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if _, err := file.ReadByte(); err != io.EOF {
-		return u.refuse("trailing bytes after the end")
-	}
-	return nil
-}
-
 func (u *unpacker) refuse(why string, args ...any) error {
-	return fault.New(fault.Data, "archive", u.archive, "bring it again from its publisher", why, args...)
-}
-
-// A bound passes on so many bytes and then fails, unlike io.LimitReader, which
-// would make a bomb look like a short file.
-type bound struct {
-	from io.Reader
-	left int64
-}
-
-func (b *bound) Read(p []byte) (int, error) {
-	if b.left <= 0 {
-		return 0, errBomb
-	}
-	if int64(len(p)) > b.left {
-		p = p[:b.left]
-	}
-	n, err := b.from.Read(p)
-	b.left -= int64(n)
-	return n, err
+	return fault.New(fault.Data, "archive", u.path, "bring it again from its publisher", why, args...)
 }
