@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"imgcls/internal/device"
@@ -148,10 +149,30 @@ func (t *Trainer) steps(e entry, n int) ([]float32, error) {
 	}
 	t.begun += taken
 	if taken < n {
+		culprit, err := t.culprit(e)
+		if err != nil {
+			return losses, err
+		}
 		return losses, fault.New(fault.Diverged, "training", "", "lower --lr",
-			"the loss, a gradient or an update is not finite at step %d (learning rate %g)", t.begun+1, t.cfg.Optimizer.LR)
+			"%s is not finite at step %d (learning rate %g)", culprit, t.begun+1, t.cfg.Optimizer.LR)
 	}
 	return losses, nil
+}
+
+// culprit names the first tensor that is not finite. A shut gate lets the step
+// that shut it be repeated by every step started after it, so what the gate
+// watched still holds the numbers of that very step.
+func (t *Trainer) culprit(e entry) (string, error) {
+	for i, v := range e.watched {
+		values := make([]float32, t.graph.Tensor(v).Len())
+		if err := t.prog.Read(v, device.Bytes(values)); err != nil {
+			return "", err
+		}
+		if slices.ContainsFunc(values, func(x float32) bool { return x-x != 0 }) {
+			return e.names[i], nil
+		}
+	}
+	return "the update of a parameter", nil
 }
 
 // A mean is summed in float64 over samples.

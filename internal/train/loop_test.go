@@ -14,6 +14,7 @@ import (
 	"imgcls/internal/data"
 	"imgcls/internal/device"
 	"imgcls/internal/device/cpu"
+	"imgcls/internal/device/ref"
 	"imgcls/internal/fault"
 	"imgcls/internal/infer"
 	"imgcls/internal/models"
@@ -140,8 +141,8 @@ func TestDivergence(t *testing.T) {
 		std, lr float64 // of the pixels, and the learning rate
 		step    string
 	}{
-		{"loss or gradients", 0.5, 1e18, "step "},
-		{"update", 1e-4, 3e38, "step 1 "}, // gradients of large pixels are finite
+		{"loss", 0.5, 1e18, "the loss is not finite at step "},
+		{"update", 1e-4, 3e38, "the update of a parameter is not finite at step 1 "}, // gradients of large pixels are finite
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			set := few(400)
@@ -273,5 +274,31 @@ func TestPlanNeedsNoPictures(t *testing.T) {
 	}
 	if want := []string{"train@4", "train@2", "eval@8"}; !slices.Equal(names, want) {
 		t.Errorf("entries %v, want %v", names, want)
+	}
+}
+
+// A gradient may overflow where the loss does not; it is named.
+func TestCulprit(t *testing.T) {
+	for _, dev := range []device.Device{cpu.New(1), ref.New()} {
+		tr := newTrainer(t, dev, few(12), 1, 4, 0.001)
+		if err := tr.shuffle(1); err != nil {
+			t.Fatal(err)
+		}
+		bias := tr.graph.Named("conv2.bias")
+		values := make([]float32, 16)
+		values[3] = float32(math.NaN())
+		if err := tr.prog.Write(bias, device.Bytes(values)); err != nil {
+			t.Fatal(err)
+		}
+		_, err := tr.steps(tr.full, 3)
+		if err == nil || !strings.Contains(err.Error(), "the loss is not finite at step 1 ") {
+			t.Errorf("%s: error %v", dev, err)
+		}
+		// As if the loss were finite, the gradients are looked at from the last layer on.
+		e := tr.full
+		e.watched, e.names = e.watched[1:], e.names[1:]
+		if name, err := tr.culprit(e); err != nil || name != "the gradient of fc3.bias" {
+			t.Errorf("%s: %s, %v", dev, name, err)
+		}
 	}
 }

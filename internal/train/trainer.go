@@ -7,6 +7,7 @@ package train
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"imgcls/internal/data"
 	"imgcls/internal/device"
@@ -58,10 +59,13 @@ type cells struct {
 	samples                       []graph.Value
 }
 
-// An entry is a training entry and the number of samples that it takes.
+// An entry is a training entry, the number of samples that it takes, and what
+// its gate watches.
 type entry struct {
 	name         string
 	index, batch int
+	watched      []graph.Value
+	names        []string // of what is watched, for people
 }
 
 // New builds and compiles the training of cfg.Network on set.Train, and writes
@@ -138,18 +142,20 @@ func (t *Trainer) step(batch int) entry {
 	loss := g.Add("loss", graph.SoftmaxXent{}, logits, samples[1])
 	grads := g.Backward([]graph.Value{logits}, []graph.Value{loss[1]})
 
-	watched := []graph.Value{loss[0]}
-	for _, p := range g.Params() {
+	e := entry{name: name, batch: batch, watched: []graph.Value{loss[0]}, names: []string{"the loss"}}
+	for _, p := range slices.Backward(g.Params()) { // as the backward pass meets them
 		if grads[p] != 0 {
-			watched = append(watched, grads[p])
+			e.watched = append(e.watched, grads[p])
+			e.names = append(e.names, "the gradient of "+g.Tensor(p).Name)
 		}
 	}
-	gate := g.Add("gate", graph.Gate{}, watched...)[0]
+	g.Return(e.watched...)
+	gate := g.Add("gate", graph.Gate{}, e.watched...)[0]
 	applied := t.cfg.Optimizer.Update(g, gate, c.scalars, grads)
 	g.AddSet("record", graph.Record{}, []graph.Value{c.losses}, applied, c.step, loss[0], c.losses)
 	g.AddSet("tick", graph.Tick{Batch: batch}, []graph.Value{c.step, c.cursor, c.scalars},
 		applied, c.step, c.cursor, c.scalars, c.table)
-	return entry{name: name, batch: batch}
+	return e
 }
 
 func (t *Trainer) schedule() (rows, columns int) {
