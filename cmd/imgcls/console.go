@@ -151,7 +151,7 @@ func (o output) Write(p []byte) (int, error) {
 		err = errReaderGone
 	case err != nil:
 		err = fault.New(fault.Room, "standard output", "", "results are lost; make room or write elsewhere",
-			"%w", reason(err))
+			"%w", fault.Cause(err))
 	}
 	return n, err
 }

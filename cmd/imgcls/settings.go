@@ -149,24 +149,14 @@ func readSmall(path string) ([]byte, error) {
 	const most = 1 << 20
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, reason(err)
+		return nil, fault.Cause(err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err == nil && len(data) > most {
 		err = fmt.Errorf("is larger than %d bytes", most)
 	}
-	return data, reason(err)
-}
-
-// reason takes off what the error of a file operation says of the operation and
-// the path, which the message around it names already.
-func reason(err error) error {
-	var p *os.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
+	return data, fault.Cause(err)
 }
 
 // scalars returns the text of a value, or of a list of values with commas

@@ -85,7 +85,7 @@ func (c *collection) addEntry(e archive.Entry, data io.Reader, at string) error 
 	case c.paths[base] != "":
 		return refuse("occurs twice")
 	case e.Size > officialSize:
-		return refuse("has " + group(e.Size) + " bytes, official has " + group(officialSize))
+		return refuse("has " + fault.Grouped(e.Size) + " bytes, official has " + fault.Grouped(officialSize))
 	}
 	return c.add(base, data, e.Size, at+"/"+e.Name)
 }

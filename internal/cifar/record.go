@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"slices"
-	"strconv"
 
 	"imgcls/internal/fault"
 )
@@ -76,7 +75,7 @@ func decode(r io.Reader, size int64, at string) (Part, error) {
 func (p *Part) addRecord(record *[recordBytes]byte, index int, at string) error {
 	if label := record[0]; int(label) >= len(classes) {
 		return fault.New(fault.Data, "CIFAR-10 batch", at, wanted, "record %s at offset %s has label %d, the classes are 0 to %d",
-			group(int64(index)), group(int64(index)*recordBytes), label, len(classes)-1)
+			fault.Grouped(int64(index)), fault.Grouped(int64(index)*recordBytes), label, len(classes)-1)
 	}
 	p.Labels = append(p.Labels, record[0])
 	n := len(p.Images)
@@ -100,30 +99,21 @@ const mostRecords = 10 * officialRecords
 func checkSize(size int64, at string) error {
 	switch {
 	case size <= 0:
-		return fault.New(fault.Data, "CIFAR-10 batch", at, wanted, "empty file, official has %s bytes", group(officialSize))
+		return fault.New(fault.Data, "CIFAR-10 batch", at, wanted, "empty file, official has %s bytes", fault.Grouped(officialSize))
 	case size%recordBytes != 0:
 		return fault.New(fault.Data, "CIFAR-10 batch", at, wanted,
 			"%s bytes are %s records of %s bytes and %s over: truncated or not CIFAR-10 binary",
-			group(size), group(size/recordBytes), group(recordBytes), group(size%recordBytes))
+			fault.Grouped(size), fault.Grouped(size/recordBytes), fault.Grouped(recordBytes), fault.Grouped(size%recordBytes))
 	case size > mostRecords*recordBytes:
 		return fault.New(fault.Data, "CIFAR-10 batch", at, wanted, "%s records, at most %s are read from one file",
-			group(size/recordBytes), group(mostRecords))
+			fault.Grouped(size/recordBytes), fault.Grouped(mostRecords))
 	}
 	return nil
 }
 
 func readFault(err error, got, size int64, at string) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return fault.New(fault.Data, "CIFAR-10 batch", at, wanted, "cut short: %s of %s bytes: %w", group(got), group(size), err)
+		return fault.New(fault.Data, "CIFAR-10 batch", at, wanted, "cut short: %s of %s bytes: %w", fault.Grouped(got), fault.Grouped(size), err)
 	}
 	return err
-}
-
-// group writes a number with a comma between thousands.
-func group(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }

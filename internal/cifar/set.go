@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -70,7 +69,7 @@ func Read(path string) (*Set, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return nil, fault.New(fault.Data, "CIFAR-10", path, wanted, "%w", cause(err))
+		return nil, fault.New(fault.Data, "CIFAR-10", path, wanted, "%w", fault.Cause(err))
 	case info.IsDir():
 		return readFolder(path)
 	case !info.Mode().IsRegular():
@@ -89,7 +88,7 @@ func readFile(path string) (*Set, error) {
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fault.New(fault.Data, "archive", path, "", "%w", cause(err))
+		return nil, fault.New(fault.Data, "archive", path, "", "%w", fault.Cause(err))
 	}
 	defer f.Close()
 	return readArchive(f, path)
@@ -159,20 +158,20 @@ func newCollection() *collection {
 func (c *collection) addFile(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
-		return fault.New(fault.Data, "CIFAR-10 batch", path, wanted, "%w", cause(err))
+		return fault.New(fault.Data, "CIFAR-10 batch", path, wanted, "%w", fault.Cause(err))
 	}
 	if !info.Mode().IsRegular() { // opening a pipe would wait for its writer
 		return fault.New(fault.Data, "CIFAR-10 batch", path, wanted, "not a plain file")
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return fault.New(fault.Data, "CIFAR-10 batch", path, "", "%w", cause(err))
+		return fault.New(fault.Data, "CIFAR-10 batch", path, "", "%w", fault.Cause(err))
 	}
 	defer f.Close()
 	err = c.add(filepath.Base(path), f, info.Size(), path)
 	var said *fault.Error
 	if err != nil && !errors.As(err, &said) {
-		return fault.New(fault.Data, "CIFAR-10 batch", path, "", "%w", cause(err))
+		return fault.New(fault.Data, "CIFAR-10 batch", path, "", "%w", fault.Cause(err))
 	}
 	return err
 }
@@ -210,7 +209,7 @@ func (c *collection) set(at string) (*Set, error) {
 		delete(c.parts, m.Name)
 		switch at := fault.Quote(c.paths[m.Name]); {
 		case n != officialRecords:
-			s.Warnings = append(s.Warnings, at+": "+group(int64(n))+" records, official has "+group(officialRecords))
+			s.Warnings = append(s.Warnings, at+": "+fault.Grouped(int64(n))+" records, official has "+fault.Grouped(officialRecords))
 		case c.sums[m.Name] != m.MD5:
 			s.Warnings = append(s.Warnings, at+": MD5 is "+c.sums[m.Name]+", that of the official file is "+m.MD5)
 		}
@@ -264,13 +263,4 @@ func nameAt(names []string, i int) string {
 		return fault.Quote(names[i])
 	}
 	return "missing"
-}
-
-// cause strips the path, which the message has already, from err.
-func cause(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
 }

@@ -6,6 +6,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strconv"
 	"strings"
 )
@@ -80,4 +81,23 @@ func Quote(s string) string {
 		return strconv.Quote(string(r[:most])) + "…"
 	}
 	return strconv.Quote(s)
+}
+
+// Cause takes off what the error of a file operation says of the operation and
+// the path, which the message around it names already.
+func Cause(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// Grouped writes a number with a comma between thousands: "10,000".
+func Grouped(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }

@@ -41,3 +41,22 @@ func TestQuoteCuts(t *testing.T) {
 		t.Errorf("%d characters", n)
 	}
 }
+
+func TestCause(t *testing.T) {
+	wrapped := fmt.Errorf("reading: %w", &fs.PathError{Op: "open", Path: "x", Err: fs.ErrNotExist})
+	plain := errors.New("plain")
+	if got := Cause(wrapped); got != fs.ErrNotExist {
+		t.Errorf("cause %v", got)
+	}
+	if got := Cause(plain); got != plain {
+		t.Errorf("cause of a plain error is %v", got)
+	}
+}
+
+func TestGrouped(t *testing.T) {
+	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 30_730_000: "30,730,000"} {
+		if got := Grouped(n); got != want {
+			t.Errorf("Grouped(%d) = %s, want %s", n, got, want)
+		}
+	}
+}

@@ -42,15 +42,6 @@ func fail(what, path string, err error) error {
 			}
 		}
 	}
-	e.Why, e.Do = cause(err).Error(), "choose another folder"
+	e.Why, e.Do = fault.Cause(err).Error(), "choose another folder"
 	return e
-}
-
-// cause strips the call and the path, which may be a temporary name, from err.
-func cause(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
 }

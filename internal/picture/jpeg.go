@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"image/jpeg"
+
+	"imgcls/internal/fault"
 )
 
 func decodeJPEG(data []byte, l Limits) (*RGB, error) {
@@ -17,7 +19,7 @@ func decodeJPEG(data []byte, l Limits) (*RGB, error) {
 		return nil, err
 	}
 	if s.scans > l.Scans {
-		return nil, fmt.Errorf("%s scans > %d", grouped(int64(s.scans)), l.Scans)
+		return nil, fmt.Errorf("%s scans > %d", fault.Grouped(int64(s.scans)), l.Scans)
 	}
 	// Each block of 8×8 pixels takes at least one bit, its first coefficient.
 	const pixelsPerByte = 8 * 64

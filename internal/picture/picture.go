@@ -29,8 +29,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strconv"
 	"time"
+
+	"imgcls/internal/fault"
 )
 
 // An RGB is a picture of Height rows of Width pixels, three bytes each: red,
@@ -57,20 +58,20 @@ var Default = Limits{Bytes: 256 << 20, Megapixels: 50, Scans: 64, Time: 10 * tim
 func Open(path string, l Limits) (*RGB, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, reason(err)
+		return nil, fault.Cause(err)
 	}
 	if err := readable(info, l); err != nil {
 		return nil, err
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, reason(err)
+		return nil, fault.Cause(err)
 	}
 	defer f.Close()
 	var data bytes.Buffer
 	data.Grow(int(info.Size()) + bytes.MinRead)
 	if _, err := data.ReadFrom(io.LimitReader(f, l.Bytes+1)); err != nil {
-		return nil, reason(err)
+		return nil, fault.Cause(err)
 	}
 	return Decode(data.Bytes(), l)
 }
@@ -86,15 +87,6 @@ func readable(info fs.FileInfo, l Limits) error {
 		return tooLong(info.Size(), l)
 	}
 	return nil
-}
-
-// reason takes the path and the system call off a file error.
-func reason(err error) error {
-	var e *fs.PathError
-	if errors.As(err, &e) {
-		return e.Err
-	}
-	return err
 }
 
 // Decode returns the picture in data, a whole PNG or JPEG file.
@@ -198,27 +190,18 @@ func checkSize(width, height int, l Limits) error {
 	}
 	const mega, side = 1_000_000, 1<<16 - 1
 	if pixels := int64(width) * int64(height); pixels > int64(l.Megapixels)*mega {
-		return fmt.Errorf("%s Mpx > %s", grouped((pixels+mega-1)/mega), grouped(int64(l.Megapixels)))
+		return fmt.Errorf("%s Mpx > %s", fault.Grouped((pixels+mega-1)/mega), fault.Grouped(int64(l.Megapixels)))
 	}
 	if longest := max(width, height); longest > side {
-		return fmt.Errorf("a side of %s pixels > %s", grouped(int64(longest)), grouped(side))
+		return fmt.Errorf("a side of %s pixels > %s", fault.Grouped(int64(longest)), fault.Grouped(side))
 	}
 	return nil
 }
 
 func tooLong(size int64, l Limits) error {
-	return fmt.Errorf("%s bytes > %s", grouped(size), grouped(l.Bytes))
+	return fmt.Errorf("%s bytes > %s", fault.Grouped(size), fault.Grouped(l.Bytes))
 }
 
 func tooShort(width, height, size int) error {
-	return fmt.Errorf("truncated: %s bytes cannot hold %d×%d pixels", grouped(int64(size)), width, height)
-}
-
-// grouped writes n with a comma between groups of three digits.
-func grouped(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
+	return fmt.Errorf("truncated: %s bytes cannot hold %d×%d pixels", fault.Grouped(int64(size)), width, height)
 }

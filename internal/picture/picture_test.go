@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"imgcls/internal/fault"
 )
 
 func read(t testing.TB, name string) []byte {
@@ -282,7 +284,7 @@ func TestLimits(t *testing.T) {
 	data := read(t, "ycc420.jpg")
 	l := Default
 	l.Bytes = int64(len(data)) - 1
-	want := fmt.Sprintf("%s bytes > %s", grouped(int64(len(data))), grouped(l.Bytes))
+	want := fmt.Sprintf("%s bytes > %s", fault.Grouped(int64(len(data))), fault.Grouped(l.Bytes))
 	if _, err := Decode(data, l); err == nil || err.Error() != want {
 		t.Errorf("Decode: %v, want %s", err, want)
 	}
