@@ -6,6 +6,7 @@ import (
 	"imgcls/internal/device"
 	"imgcls/internal/graph"
 	kernel "imgcls/internal/kernels/cpu"
+	"imgcls/internal/kernels/cpu/tile"
 	"imgcls/internal/plan"
 )
 
@@ -14,21 +15,24 @@ type builder struct {
 	module  *plan.Module
 	arena   []byte
 	scratch *scratch
+	set     *tile.Set
+	packs   *packs
 	slot    int
-	phases  []phase
+
+	phases []phase
+	packed []*packed // by them
 }
 
-// build returns the phases of an entry that reads that slot of its rings.
-func build(m *plan.Module, arena []byte, s *scratch, e plan.Entry, slot int) ([]phase, error) {
-	b := &builder{module: m, arena: arena, scratch: s, slot: slot}
+// build adds the phases of an entry.
+func (b *builder) build(e plan.Entry) error {
 	for _, n := range e.Nodes {
 		lower := kernelFor(n.Op)
 		if lower == nil {
-			return nil, fmt.Errorf("%s: %s: the device has no kernel for %s", e.Name, n.Name, plan.OpName(n.Op))
+			return fmt.Errorf("%s: %s: the device has no kernel for %s", e.Name, n.Name, plan.OpName(n.Op))
 		}
 		lower(b, n)
 	}
-	return b.phases, nil
+	return nil
 }
 
 // shape returns the extents of v.

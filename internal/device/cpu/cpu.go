@@ -12,6 +12,7 @@
 //	builder.go  what those are made with: slices, chunks, scratch
 //	crew.go     goroutines that share the chunks of a phase
 //	program.go  run, write, feed, read
+//	packed.go   weights in the order of the kernels, kept while they do not change
 //	memory.go   the arena
 package cpu
 
@@ -21,6 +22,7 @@ import (
 
 	"imgcls/internal/device"
 	"imgcls/internal/graph"
+	"imgcls/internal/kernels/cpu/tile"
 	"imgcls/internal/plan"
 )
 
@@ -33,22 +35,29 @@ func Kind(threads int) device.Kind {
 // included; 0 or less means as many as Go uses. Programs of one device may run
 // from different goroutines; they take turns.
 func New(threads int) device.Device {
+	return With(threads, tile.Best())
+}
+
+// With is New with the matrix products of that set.
+func With(threads int, set *tile.Set) device.Device {
 	if threads < 1 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	return &processor{threads: threads, crew: newCrew(threads)}
+	return &processor{threads: threads, set: set, crew: newCrew(threads)}
 }
 
 type processor struct {
 	threads int
+	set     *tile.Set
 	crew    *crew
 }
 
 func (p *processor) String() string {
-	if p.threads == 1 {
-		return "cpu: 1 thread"
+	threads := "1 thread"
+	if p.threads > 1 {
+		threads = fmt.Sprintf("%d threads", p.threads)
 	}
-	return fmt.Sprintf("cpu: %d threads", p.threads)
+	return fmt.Sprintf("cpu: %s, %s", threads, p.set.Name)
 }
 
 // Supports says yes to every operation on float32.
@@ -68,18 +77,29 @@ func (p *processor) Compile(m *plan.Module) (device.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	prog := &program{crew: p.crew, module: m, arena: arena, rings: rings(m)}
+	prog := &program{crew: p.crew, module: m, arena: arena, rings: rings(m), packs: newPacks(len(m.Tensors))}
 	s := &scratch{members: make([][]float32, p.threads)}
 	for _, e := range m.Entries {
-		slots := make([][]phase, e.Slots)
-		for slot := range slots {
-			if slots[slot], err = build(m, arena, s, e, slot); err != nil {
+		one := entry{slots: make([][]phase, e.Slots)}
+		for slot := range one.slots {
+			b := &builder{module: m, arena: arena, scratch: s, set: p.set, packs: prog.packs, slot: slot}
+			if err := b.build(e); err != nil {
 				return nil, err
 			}
+			one.slots[slot], one.packed = b.phases, b.packed
 		}
-		prog.entries = append(prog.entries, slots)
+		for _, n := range e.Nodes {
+			for _, v := range n.Set {
+				one.sets = append(one.sets, m.Root[v])
+			}
+		}
+		prog.entries = append(prog.entries, one)
 	}
-	if err := s.allocate(m.Arena); err != nil {
+	taken, err := prog.packs.allocate(m.Arena)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.allocate(m.Arena + taken); err != nil {
 		return nil, err
 	}
 	prog.scratch = s.members

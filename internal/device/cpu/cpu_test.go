@@ -13,17 +13,22 @@ import (
 	"imgcls/internal/device/devicetest"
 	"imgcls/internal/fault"
 	"imgcls/internal/graph"
+	"imgcls/internal/kernels/cpu/tile"
 	"imgcls/internal/plan"
 )
 
 func TestConformance(t *testing.T) {
-	one, two, eight := New(1), New(2), New(8)
-	for _, dev := range []device.Device{one, two, eight} {
-		defer dev.Close()
+	for _, set := range tile.Sets() {
+		t.Run(set.Name, func(t *testing.T) {
+			one, two, eight := With(1, set), With(2, set), With(8, set)
+			for _, dev := range []device.Device{one, two, eight} {
+				defer dev.Close()
+			}
+			devicetest.Run(t, two, one, eight)
+			devicetest.Allocs(t, one)
+			devicetest.Allocs(t, two)
+		})
 	}
-	devicetest.Run(t, two, one, eight)
-	devicetest.Allocs(t, one)
-	devicetest.Allocs(t, two)
 }
 
 // results runs an entry and returns the bytes of the values.
@@ -81,10 +86,10 @@ func TestSameBitsByOp(t *testing.T) {
 		{graph.Conv{Stride: 3, Pad: 2}, [][]int{{1, 90, 91, 3}, {7, 5, 4, 3}}},
 		{graph.ConvBackData{Conv: graph.Conv{Stride: 2, Pad: 1}, H: 33, W: 31}, [][]int{{9, 3, 3, 7}, {6, 17, 16, 9}}},
 		{graph.ConvBackFilter{Conv: graph.Conv{Stride: 2, Pad: 1}, R: 3, S: 3}, [][]int{{37, 33, 31, 7}, {37, 17, 16, 9}}},
-		{graph.MatMul{TransB: true}, [][]int{{130, 333}, {201, 333}, {201}}},
-		{graph.MatMul{TransA: true}, [][]int{{130, 333}, {130, 201}}},
-		{graph.MatMul{}, [][]int{{130, 333}, {333, 201}}},
-		{graph.MatMul{TransA: true, TransB: true}, [][]int{{61, 70}, {99, 61}}},
+		{graph.MatMul{TransB: true}, [][]int{{330, 333}, {401, 333}, {401}}},
+		{graph.MatMul{TransA: true}, [][]int{{330, 333}, {330, 401}}},
+		{graph.MatMul{}, [][]int{{330, 333}, {333, 401}}},
+		{graph.MatMul{TransA: true, TransB: true}, [][]int{{161, 270}, {199, 161}}},
 		{graph.MaxPool{Kernel: 3, Stride: 2, Pad: 1}, [][]int{{5, 41, 43, 11}}},
 		{graph.ChannelSum{}, [][]int{{999, 77}}},
 		{graph.ChannelSum{}, [][]int{{100001, 3}}},
@@ -99,7 +104,7 @@ func TestSameBitsByOp(t *testing.T) {
 		g.Return(out...)
 		want := results(t, compile(t, one, g), g, 0, 1, out...)
 		prog := compile(t, three, g)
-		if chunks := prog.(*program).entries[0][0]; len(chunks) == 1 && chunks[0].chunks == 1 {
+		if chunks := prog.(*program).entries[0].slots[0]; len(chunks) == 1 && chunks[0].chunks == 1 {
 			t.Errorf("%T is not cut: try a larger shape", c.op)
 		}
 		for range 5 {
@@ -147,7 +152,7 @@ func TestLearns(t *testing.T) {
 
 func TestName(t *testing.T) {
 	for threads, want := range map[int]string{
-		1: "cpu: 1 thread", 3: "cpu: 3 threads",
+		1: "cpu: 1 thread, " + tile.Best().Name, 3: "cpu: 3 threads, " + tile.Best().Name,
 	} {
 		dev, err := Kind(threads).Open(0)
 		if err != nil || dev.String() != want {

@@ -46,6 +46,12 @@ func available() (free int, known bool) {
 	return free << 10, found && err == nil
 }
 
+// floats allocates n elements beside so many bytes.
+func floats(n, beside int) ([]float32, error) {
+	room, err := allocate(4*n, beside)
+	return device.View[float32](room), err
+}
+
 // A scratch is room that no value lives in between nodes: some for all members
 // of a crew together, and some for each. Nodes run one at a time, so the room
 // is as large as the greediest of them asks.
@@ -62,14 +68,13 @@ func align(elements int) int {
 	return ceil(elements, unit) * unit
 }
 
-// allocate makes the room that was asked for, beside the arena.
-func (s *scratch) allocate(arena int) error {
+// allocate makes the room that was asked for, beside so many bytes.
+func (s *scratch) allocate(beside int) error {
 	common, each := align(s.commonNeed), align(s.memberNeed)
-	room, err := allocate(4*(common+each*len(s.members)), arena)
+	all, err := floats(common+each*len(s.members), beside)
 	if err != nil {
 		return err
 	}
-	all := device.View[float32](room)
 	s.common = all[:common]
 	for i := range s.members {
 		s.members[i] = all[common+i*each:][:each:each]

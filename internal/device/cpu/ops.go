@@ -58,79 +58,112 @@ func with[T graph.Op](op T, lower func(*builder, T, graph.Node)) func(*builder, 
 // The times that follow are nanoseconds for one item on one core of a server of
 // 2023. They decide only into how many chunks a phase is cut.
 const (
-	perFlop    = 0.08 // of a matrix product, where · and + are two
-	perTap     = 0.3  // of a column of a convolution, written or added
+	perFlop    = 0.01 // of a matrix product, where · and + are two
 	perElement = 1    // of what is done to each element
 	perPooled  = 1.5
 	perUpdated = 1
+	perPacked  = 0.5
 	perChecked = 0.5
 	perByte    = 0.03 // copied
 )
 
 func (b *builder) conv(op graph.Conv, n graph.Node) {
 	c := b.convExtents(op, n.In[0], n.In[1], n.Out[0])
-	y, x, w := b.f32(n.Out[0]), b.f32(n.In[0]), b.f32(n.In[1])
-	var bias []float32
+	l := kernel.Layer{Y: b.f32(n.Out[0]), X: b.f32(n.In[0])}
 	if len(n.In) == 3 {
-		bias = b.f32(n.In[2])
+		l.Bias = b.f32(n.In[2])
 	}
-	room := b.scratch
-	filters := func() []float32 { return w }
-	if c.Row() > c.Taps() {
-		filters = func() []float32 { return room.common }
-		room.commonNeed = max(room.commonNeed, c.Filters())
-		b.split(c.O, perElement*float64(c.Taps()), func(lo, hi int, _ []float32) {
-			c.PackFilters(room.common, w, lo, hi)
-		})
-	}
-	room.memberNeed = max(room.memberNeed, c.Scratch())
-	places := c.N * c.Places()
-	b.split(ceil(places, kernel.Tile), kernel.Tile*c.time(), func(lo, hi int, scratch []float32) {
-		c.Forward(y, x, filters(), bias, scratch, lo*kernel.Tile, min(hi*kernel.Tile, places))
+	w := b.f32(n.In[1])
+	walk := c.Forward(b.set)
+	packed := b.pack(n.In[1], packForward, walk.Packed(), c.O, c.Taps(), func(data []float32, lo, hi int) {
+		c.PackForward(b.set, data, w, lo, hi)
 	})
+	b.walk(walk, l, packed, c.N, c.O, perFlop*float64(2*c.Places()*c.O*c.Taps()))
 }
 
 func (b *builder) convBackData(op graph.ConvBackData, n graph.Node) {
 	c := b.convExtents(op.Conv, n.Out[0], n.In[0], n.In[1])
-	dx, w, dy := b.f32(n.Out[0]), b.f32(n.In[0]), b.f32(n.In[1])
-	b.scratch.memberNeed = max(b.scratch.memberNeed, c.Scratch())
-	b.split(c.N, float64(c.Places())*c.time(), func(lo, hi int, scratch []float32) {
-		c.BackData(dx, w, dy, scratch, lo, hi)
+	w := b.f32(n.In[0])
+	walk := c.BackData(b.set)
+	packed := b.pack(n.In[0], packBackData, walk.Packed(), c.I, c.R*c.S*c.O, func(data []float32, lo, hi int) {
+		c.PackBackData(b.set, data, w, lo, hi)
 	})
+	l := kernel.Layer{Y: b.f32(n.Out[0]), X: b.f32(n.In[1])}
+	b.walk(walk, l, packed, c.N, c.I, perFlop*float64(2*c.Places()*c.O*c.Taps()))
 }
 
+// walk adds the phase that computes a convolution of so many images, each of
+// which takes about each nanoseconds. Where the filters fill a cache, a chunk
+// takes some of them through all images, else all of them through some images.
+func (b *builder) walk(w *kernel.Walk, l kernel.Layer, filters *packed, images, columns int, each float64) {
+	b.scratch.memberNeed = max(b.scratch.memberNeed, w.Scratch())
+	const large = 1 << 17 // elements
+	units := images * w.Tiles()
+	panels := []int{0}
+	if w.Packed() > large {
+		panels = b.set.Panels(columns)
+	} else {
+		panels = append(panels, columns)
+	}
+	across := len(panels) - 1
+	down := max(1, min(units, cut(units, float64(images)*each/float64(units))/across))
+	b.phases = append(b.phases, phase{across * down, func(chunk int, scratch []float32) {
+		l := l
+		l.Packed = filters.data // allocated after this was written
+		j, part := chunk/down, chunk%down
+		w.Compute(l, units*part/down, units*(part+1)/down, panels[j], panels[j+1], scratch)
+	}})
+}
+
+// convBackFilter cuts the tiles of dw into chunks, and the images into groups
+// where there are few tiles. Each group has a sum of its own.
 func (b *builder) convBackFilter(op graph.ConvBackFilter, n graph.Node) {
 	c := b.convExtents(op.Conv, n.In[0], n.Out[0], n.In[1])
 	dw, x, dy := b.f32(n.Out[0]), b.f32(n.In[0]), b.f32(n.In[1])
-	b.scratch.memberNeed = max(b.scratch.memberNeed, c.Scratch())
-	b.partials(sum{y: dw, rows: c.O, cols: c.Taps(), stride: c.Row(), size: c.Filters()}, c.N, float64(c.Places())*c.time(),
-		func(partial []float32, lo, hi int, scratch []float32) {
-			c.BackFilter(partial, x, dy, scratch, lo, hi)
+	f := kernel.NewFilter(b.set, c)
+	const most, mostElements = 16, 1 << 23
+	chunks := cut(mostChunks, perFlop*float64(2*c.N*c.Places()*c.O*c.Taps())/mostChunks)
+	groups := 1
+	if few := 2 * f.Tiles(); chunks > few {
+		groups = min(most, c.N, ceil(chunks, f.Tiles()), max(1, mostElements/len(dw)))
+	}
+	parts := max(1, min(f.Tiles(), chunks/groups))
+	room := b.scratch
+	direct := groups == 1 && !f.Transposed
+	if !direct {
+		room.commonNeed = max(room.commonNeed, groups*len(dw))
+	}
+	b.phases = append(b.phases, phase{groups * parts, func(chunk int, _ []float32) {
+		group, part := chunk/parts, chunk%parts
+		sum := dw
+		if !direct {
+			sum = room.common[group*len(dw):][:len(dw)]
+		}
+		f.Sum(sum, x, dy, f.Tiles()*part/parts, f.Tiles()*(part+1)/parts, c.N*group/groups, c.N*(group+1)/groups)
+	}})
+	if !direct {
+		b.split(c.O, float64(groups*c.Taps())/2, func(lo, hi int, _ []float32) {
+			f.Finish(dw, room.common[:groups*len(dw)], lo, hi)
 		})
+	}
 }
 
-// A convolution is its extents, and how long one place of y takes.
-type convolution struct{ kernel.Conv }
-
-func (c convolution) time() float64 {
-	return float64(c.Taps()) * (float64(2*perFlop*float64(c.O)) + perTap)
-}
-
-func (b *builder) convExtents(op graph.Conv, x, w, y graph.Value) convolution {
+func (b *builder) convExtents(op graph.Conv, x, w, y graph.Value) kernel.Conv {
 	xs, ws, ys := b.shape(x), b.shape(w), b.shape(y)
-	return convolution{kernel.Conv{
+	return kernel.Conv{
 		N: xs[0], H: xs[1], W: xs[2], I: xs[3],
 		O: ws[0], R: ws[1], S: ws[2],
 		P: ys[1], Q: ys[2],
 		Stride: op.Stride, Pad: op.Pad,
-	}}
+	}
 }
 
-// matMul cuts y into tiles, as wide as each other.
+// matMul cuts y into parts, as wide as each other.
 func (b *builder) matMul(op graph.MatMul, n graph.Node) {
 	as, bs, ys := b.shape(n.In[0]), b.shape(n.In[1]), b.shape(n.Out[0])
 	m := kernel.MatMul{
-		M: ys[0], N: ys[1], K: as[0] * as[1] / ys[0],
+		Set: b.set,
+		M:   ys[0], N: ys[1], K: as[0] * as[1] / ys[0],
 		Y: kernel.Matrix{Data: b.f32(n.Out[0]), Stride: ys[1]},
 		A: kernel.Matrix{Data: b.f32(n.In[0]), Stride: as[1], Trans: op.TransA},
 		B: kernel.Matrix{Data: b.f32(n.In[1]), Stride: bs[1], Trans: op.TransB},
@@ -138,15 +171,20 @@ func (b *builder) matMul(op graph.MatMul, n graph.Node) {
 	if len(n.In) == 3 {
 		m.Bias = b.f32(n.In[2])
 	}
-	const mostRows, mostCols, unit = 64, 96, 4
-	rows, cols := min(m.M, mostRows), ceil(ceil(m.N, ceil(m.N, mostCols)), unit)*unit
-	across := ceil(m.N, cols)
-	b.split(ceil(m.M, rows)*across, float64(rows*cols*m.K)*2*perFlop, func(lo, hi int, _ []float32) {
-		for tile := lo; tile < hi; tile++ {
-			i, j := tile/across*rows, tile%across*cols
-			m.Part(i, j, min(rows, m.M-i), min(cols, m.N-j))
-		}
-	})
+	// As many parts as are worth handing on: the columns are cut first.
+	unit := b.set.Widths[0]
+	chunks := cut(mostChunks, perFlop*float64(2*m.M*m.N*m.K)/mostChunks)
+	across := min(ceil(m.N, unit), chunks)
+	cols := ceil(ceil(m.N, across), unit) * unit
+	across = ceil(m.N, cols)
+	down := max(1, min(ceil(m.M, b.set.Tall), chunks/across))
+	rows := ceil(ceil(m.M, down), b.set.Tall) * b.set.Tall
+	down = ceil(m.M, rows)
+	b.scratch.memberNeed = max(b.scratch.memberNeed, m.Scratch(min(rows, m.M), min(cols, m.N)))
+	b.phases = append(b.phases, phase{across * down, func(chunk int, scratch []float32) {
+		i, j := chunk/across*rows, chunk%across*cols
+		m.Part(i, j, min(rows, m.M-i), min(cols, m.N-j), scratch)
+	}})
 }
 
 func (b *builder) maxPool(op graph.MaxPool, n graph.Node) {

@@ -13,9 +13,17 @@ type program struct {
 	crew    *crew
 	module  *plan.Module
 	arena   []byte
-	entries [][][]phase // by entry and slot
+	entries []entry
+	packs   *packs
 	scratch [][]float32 // for each member of the crew
 	rings   []ring
+}
+
+// An entry is what one runs, for each slot of the rings that it reads.
+type entry struct {
+	slots  [][]phase
+	packed []*packed
+	sets   []graph.Value // the roots of the cells that it changes
 }
 
 // A ring counts what was fed to an input of several slots, and what was read.
@@ -56,9 +64,15 @@ func (p *program) Run(entry, n int) error {
 	}
 	p.crew.turn.Lock()
 	defer p.crew.turn.Unlock()
-	slots := p.entries[entry]
+	e := &p.entries[entry]
 	for i := range n {
-		p.crew.do(slots[(slot+i)%len(slots)], p.scratch)
+		p.crew.do(e.slots[(slot+i)%len(e.slots)], p.scratch)
+		for _, one := range e.packed {
+			one.made = p.packs.changes[one.of]
+		}
+		for _, v := range e.sets {
+			p.packs.changes[v]++
+		}
 	}
 	for i := range p.rings {
 		if r := &p.rings[i]; r.entries[entry] {
@@ -98,7 +112,10 @@ func (p *program) slot(entry, n int) (int, error) {
 
 func (p *program) Write(v graph.Value, src []byte) error {
 	dst, err := p.memory("write", v, len(src))
-	copy(dst, src)
+	if err == nil {
+		copy(dst, src)
+		p.packs.changes[p.module.Root[v]]++
+	}
 	return err
 }
 

@@ -1,5 +1,9 @@
 package cpu
 
+import "gonum.org/v1/gonum/blas/gonum"
+
+var engine gonum.Implementation
+
 // Add is y = a + b.
 func Add(y, a, b []float32) {
 	a, b = a[:len(y)], b[:len(y)]

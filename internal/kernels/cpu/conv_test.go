@@ -4,58 +4,134 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+
+	"imgcls/internal/kernels/cpu/tile"
 )
 
-// TestConv compares the three operations with the sums that define them, in
-// shapes of more places than a tile has, and in ranges with the whole.
+// TestConv compares the three operations of every instruction set with the sums
+// that define them, in ranges with the whole, and the sets with each other.
 func TestConv(t *testing.T) {
 	for _, c := range []Conv{
 		{N: 3, H: 9, W: 8, I: 3, P: 5, Q: 4, O: 6, R: 5, S: 5, Stride: 1},
 		{N: 2, H: 11, W: 13, I: 2, P: 11, Q: 13, O: 4, R: 3, S: 3, Stride: 1, Pad: 1},
 		{N: 4, H: 12, W: 9, I: 4, P: 6, Q: 5, O: 5, R: 4, S: 3, Stride: 2, Pad: 1},
 		{N: 2, H: 3, W: 2, I: 1, P: 8, Q: 8, O: 2, R: 2, S: 1, Stride: 1, Pad: 3},
+		{N: 2, H: 8, W: 8, I: 17, P: 4, Q: 4, O: 41, R: 1, S: 1, Stride: 2},
+		{N: 5, H: 4, W: 4, I: 70, P: 4, Q: 4, O: 33, R: 3, S: 3, Stride: 1, Pad: 1},
+		{N: 2, H: 32, W: 32, I: 3, P: 32, Q: 32, O: 16, R: 3, S: 3, Stride: 1, Pad: 1},
+		{N: 1, H: 5, W: 29, I: 9, P: 5, Q: 29, O: 25, R: 1, S: 7, Stride: 1, Pad: 0},
 	} {
-		what := fmt.Sprintf("%+v", c)
-		image, places := c.H*c.W*c.I, c.N*c.Places()
-		x, w, bias := random(1, c.N*image), random(2, c.O*c.Taps()), random(3, c.O)
-		dy := random(4, places*c.O)
-		y64, dx64, dw64 := make([]float64, len(dy)), make([]float64, len(x)), make([]float64, len(w))
-		for i := range y64 {
-			y64[i] = float64(bias[i%c.O])
+		if c.Pad == 0 {
+			c.P, c.Q = (c.H-c.R)/c.Stride+1, (c.W-c.S)/c.Stride+1
 		}
-		c.each(func(y, x64, w64 int) {
-			y64[y] += float64(x[x64]) * float64(w[w64])
-			dx64[x64] += float64(dy[y]) * float64(w[w64])
-			dw64[w64] += float64(dy[y]) * float64(x[x64])
-		})
-
-		// What another operation left in the scratch must not show.
-		scratch, packed := make([]float32, c.Scratch()+9), random(6, c.Filters())
-		for i := range scratch {
-			scratch[i] = nan
-		}
-		y, dx, dw := make([]float32, len(dy)), random(7, len(x)), make([]float32, len(w))
-		c.PackFilters(packed, w, 0, c.O)
-		c.Forward(y, x, packed, bias, scratch, 0, places)
-		expectNear(t, what+": y", y, y64, c.Taps()+1)
-		whole := slices.Clone(y)
-		for lo := 0; lo < places; lo += 7 {
-			c.Forward(y, x, packed, bias, scratch, lo, min(lo+7, places))
-		}
-		if !slices.Equal(y, whole) {
-			t.Errorf("%s: y in parts has other bits", what)
-		}
-
-		c.BackData(dx, w, dy, scratch, 0, c.N)
-		expectNear(t, what+": dx", dx, dx64, c.O*c.R*c.S)
-
-		partials := random(8, 2*c.Filters())
-		c.BackFilter(partials[:c.Filters()], x, dy, scratch, 0, 1)
-		c.BackFilter(partials[c.Filters():], x, dy, scratch, 1, c.N)
-		SumPartials(dw, partials, c.O, c.Taps(), c.Row(), 0, c.O)
-		expectNear(t, what+": dw", dw, dw64, places)
+		checkConv(t, c)
 	}
 }
+
+func checkConv(t *testing.T, c Conv) {
+	image, places := c.H*c.W*c.I, c.N*c.Places()
+	x, w, bias := random(1, c.N*image), random(2, c.O*c.Taps()), random(3, c.O)
+	dy := random(4, places*c.O)
+	y64, dx64, dw64 := make([]float64, len(dy)), make([]float64, len(x)), make([]float64, len(w))
+	for i := range y64 {
+		y64[i] = float64(bias[i%c.O])
+	}
+	c.each(func(y, x64, w64 int) {
+		y64[y] += float64(x[x64]) * float64(w[w64])
+		dx64[x64] += float64(dy[y]) * float64(w[w64])
+		dw64[w64] += float64(dy[y]) * float64(x[x64])
+	})
+
+	var first map[string][]float32 // of the first set in assembly
+	for _, set := range tile.Sets() {
+		what := fmt.Sprintf("%s: %+v: ", set.Name, c)
+		got := map[string][]float32{
+			"y":  walked(t, what+"y", c.Forward(set), len(dy), x, bias, c.O, func(packed []float32) { c.PackForward(set, packed, w, 0, c.O) }),
+			"dx": walked(t, what+"dx", c.BackData(set), len(x), dy, nil, c.I, func(packed []float32) { c.PackBackData(set, packed, w, 0, c.I) }),
+		}
+		f := NewFilter(set, c)
+		parts, dw := filled(len(w)*2), filled(len(w))
+		half, tiles := c.N/2, f.Tiles()
+		for group, images := range [][2]int{{0, half}, {half, c.N}} {
+			part := parts[group*len(w):][:len(w)]
+			if images[0] == images[1] {
+				clear(part)
+			}
+			for i := range tiles {
+				f.Sum(part, x, dy, i, i+1, images[0], images[1])
+			}
+		}
+		f.Finish(dw, parts, 0, c.O)
+		got["dw"] = dw
+
+		expectNear(t, what+"y", got["y"], y64, c.Taps()+1)
+		expectNear(t, what+"dx", got["dx"], dx64, c.O*c.R*c.S)
+		expectNear(t, what+"dw", got["dw"], dw64, places)
+		if !set.Overlap { // gonum
+			continue
+		}
+		if first == nil {
+			first = got
+		}
+		for name := range got {
+			if !slices.Equal(got[name], first[name]) {
+				t.Errorf("%s%s has other bits than the first set's", what, name)
+			}
+		}
+	}
+}
+
+// filled returns n elements of what another operation may have left.
+func filled(n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = nan
+	}
+	return x
+}
+
+// walked runs a walk as a whole, and in parts of tiles and of columns, which must
+// give the same bits, with and without ReLU.
+func walked(t *testing.T, what string, w *Walk, n int, x, bias []float32, columns int, pack func([]float32)) []float32 {
+	t.Helper()
+	packed, scratch := filled(w.Packed()), filled(w.Scratch())
+	pack(packed)
+	images := n / (columns * w.places())
+	units := images * w.Tiles()
+	l := Layer{Y: filled(n), X: x, Packed: packed, Bias: bias}
+	w.Compute(l, 0, units, 0, columns, scratch)
+	whole := l.Y
+	l.Y = filled(n)
+	panels := w.set.Panels(columns)
+	for j := range panels[1:] {
+		for lo := 0; lo < units; lo += 3 {
+			w.Compute(l, lo, min(lo+3, units), panels[j], panels[j+1], scratch)
+		}
+	}
+	if !slices.Equal(l.Y, whole) {
+		t.Errorf("%s in parts has other bits", what)
+	}
+	lines := len(w.lines) - 1
+	l.Y = filled(lines * w.size)
+	for line := range lines {
+		one := l
+		one.Y = l.Y[line*w.size:]
+		w.Lines(one, line, line+1, scratch)
+	}
+	if !slices.Equal(l.Y, whole[:len(l.Y)]) {
+		t.Errorf("%s by lines has other bits", what)
+	}
+	l.Y, l.ReLU = filled(n), true
+	w.Compute(l, 0, units, 0, columns, scratch)
+	for i, y := range l.Y {
+		if want := max(whole[i], 0); y != want {
+			t.Fatalf("%s: element %d is %v with ReLU, want %v", what, i, y, want)
+		}
+	}
+	return whole
+}
+
+func (w *Walk) places() int { return (len(w.lines) - 1) * w.size / w.columns }
 
 // each calls f with the elements of y, x and w of every product.
 func (c Conv) each(f func(y, x, w int)) {

@@ -1,21 +1,65 @@
 package cpu
 
-// A MatMul is y[m,n] = bias[n] + Σ_k a[m,k]·b[k,n] for y [M,N]; Bias may be nil.
+import "imgcls/internal/kernels/cpu/tile"
+
+// A MatMul is y[m,n] = bias[n] + Σ_k a[m,k]·b[k,n] for y [M,N]; Bias may be nil,
+// and with ReLU y is max(y, 0).
 type MatMul struct {
+	Set     *tile.Set
 	M, N, K int
 	Y, A, B Matrix
 	Bias    []float32
+	ReLU    bool
 }
 
-// Part computes the m rows from i and the n columns from j of y.
-func (p MatMul) Part(i, j, m, n int) {
+// dots reports whether both matrices have the terms of a sum in one piece, as a
+// linear layer's input and weight do. Then no part of them is moved.
+func (p MatMul) dots() bool { return !p.A.Trans && p.B.Trans }
+
+// Scratch returns the elements of the scratch that Part works in for a part of
+// m rows and n columns.
+func (p MatMul) Scratch(m, n int) int {
+	if p.dots() {
+		return 0
+	}
+	return GemmScratch(p.Set, m, n, p.K)
+}
+
+// Part computes the m rows from i and the n columns from j of y. j is a multiple
+// of the width of the set's tiles.
+func (p MatMul) Part(i, j, m, n int, scratch []float32) {
 	y := p.Y.from(i, j)
-	beta := float32(0)
-	if p.Bias != nil {
-		beta = 1
-		for i := range m {
-			copy(y.Data[i*y.Stride:], p.Bias[j:j+n])
+	a, b := p.A.from(i, 0), p.B.from(0, j)
+	if p.dots() {
+		dots(p.Set, m, n, p.K, a, b, y)
+	} else {
+		Gemm(p.Set, m, n, p.K, a, b, false, y, scratch)
+	}
+	if p.Bias == nil && !p.ReLU {
+		return
+	}
+	for i := range m {
+		row := y.Data[i*y.Stride:][:n]
+		if p.Bias != nil {
+			Add(row, row, p.Bias[j:])
+		}
+		if p.ReLU {
+			ReLU(row, row)
 		}
 	}
-	Gemm(m, n, p.K, p.A.from(i, 0), p.B.from(0, j), beta, y)
+}
+
+// dots is y = a·bᵀ by tiles of inner products.
+func dots(set *tile.Set, m, n, k int, a, b, y Matrix) {
+	const bytes = 4
+	t := tile.Dot{AStep: bytes * a.Stride, BStep: bytes * b.Stride, CStep: bytes * y.Stride, K: k}
+	for j := 0; j < n; j += t.N {
+		t.N = min(set.DotWide, n-j)
+		t.B = &b.Data[j*b.Stride]
+		for i := 0; i < m; i += t.M {
+			t.M = min(set.DotTall, m-i)
+			t.A, t.C = &a.Data[i*a.Stride], &y.Data[i*y.Stride+j]
+			set.Dot(&t)
+		}
+	}
 }

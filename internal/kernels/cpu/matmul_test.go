@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
+
+	"imgcls/internal/kernels/cpu/tile"
 )
 
 func random(seed uint64, n int) []float32 {
@@ -29,52 +32,64 @@ func expectNear(t *testing.T, what string, got []float32, want []float64, terms 
 	}
 }
 
+// TestMatMul compares all four forms in every instruction set with the sum, and
+// parts with the whole.
 func TestMatMul(t *testing.T) {
-	for _, c := range []struct{ m, n, k int }{{1, 1, 1}, {4, 10, 84}, {65, 3, 7}, {3, 193, 5}, {130, 200, 33}} {
-		for trans := range 4 {
-			p := MatMul{M: c.m, N: c.n, K: c.k, Bias: random(3, c.n)}
-			p.A = Matrix{random(1, c.m*c.k), c.k, trans&1 > 0}
-			p.B = Matrix{random(2, c.k*c.n), c.n, trans&2 > 0}
-			if p.A.Trans {
-				p.A.Stride = c.m
-			}
-			if p.B.Trans {
-				p.B.Stride = c.k
-			}
-			want := make([]float64, c.m*c.n)
-			for i := range c.m {
-				for j := range c.n {
-					want[i*c.n+j] = float64(p.Bias[j])
-					for k := range c.k {
-						want[i*c.n+j] += float64(p.A.from(i, k).Data[0]) * float64(p.B.from(k, j).Data[0])
-					}
-				}
-			}
-			what := fmt.Sprintf("%d×%d×%d, transposed %02b", c.m, c.n, c.k, trans)
-			y := make([]float32, c.m*c.n+1)
-			y[c.m*c.n] = 99
-			p.Y = Matrix{y, c.n, false}
-			if allocs := testing.AllocsPerRun(1, func() { p.Part(0, 0, c.m, c.n) }); allocs != 0 {
-				t.Errorf("%s: %v allocations: gonum went parallel", what, allocs)
-			}
-			expectNear(t, what, y, want, c.k+1)
-			if y[c.m*c.n] != 99 {
-				t.Errorf("%s: writes behind the product", what)
-			}
-			// In parts, the same bits.
-			whole := append([]float32{}, y...)
-			clear(y[:c.m*c.n])
-			for i := range c.m {
-				for j := 0; j < c.n; j += 7 {
-					p.Part(i, j, 1, min(7, c.n-j))
-				}
-			}
-			for i := range y {
-				if y[i] != whole[i] {
-					t.Errorf("%s: element %d is %v in a part, %v in the whole", what, i, y[i], whole[i])
-					break
-				}
+	for _, set := range tile.Sets() {
+		for _, c := range []struct{ m, n, k int }{
+			{1, 1, 1}, {4, 10, 84}, {65, 3, 7}, {3, 193, 5}, {130, 200, 33}, {13, 33, 600}, {200, 70, 257}, {5, 2100, 3}, {1, 64, 16}, {4, 12, 48},
+		} {
+			for trans := range 4 {
+				checkMatMul(t, set, c.m, c.n, c.k, trans)
 			}
 		}
+	}
+}
+
+func checkMatMul(t *testing.T, set *tile.Set, m, n, k, trans int) {
+	t.Helper()
+	p := MatMul{Set: set, M: m, N: n, K: k, Bias: random(3, n), ReLU: m%2 == 0}
+	p.A = Matrix{random(1, m*k), k, trans&1 > 0}
+	p.B = Matrix{random(2, k*n), n, trans&2 > 0}
+	if p.A.Trans {
+		p.A.Stride = m
+	}
+	if p.B.Trans {
+		p.B.Stride = k
+	}
+	want := make([]float64, m*n)
+	for i := range m {
+		for j := range n {
+			sum := float64(p.Bias[j])
+			for l := range k {
+				sum += float64(p.A.from(i, l).Data[0]) * float64(p.B.from(l, j).Data[0])
+			}
+			if p.ReLU {
+				sum = max(sum, 0)
+			}
+			want[i*n+j] = sum
+		}
+	}
+	what := fmt.Sprintf("%s: %d×%d×%d, transposed %02b", set.Name, m, n, k, trans)
+	y, scratch := filled(m*n+1), filled(p.Scratch(m, n))
+	y[m*n] = 99
+	p.Y = Matrix{y, n, false}
+	if allocs := testing.AllocsPerRun(1, func() { p.Part(0, 0, m, n, scratch) }); allocs != 0 {
+		t.Errorf("%s: %v allocations", what, allocs)
+	}
+	expectNear(t, what, y[:m*n], want, k+1)
+	if y[m*n] != 99 {
+		t.Errorf("%s: writes behind the product", what)
+	}
+	// In parts, the same bits.
+	whole, wide := slices.Clone(y), set.Widths[0]
+	copy(y, filled(m*n))
+	for i := range m {
+		for j := 0; j < n; j += wide {
+			p.Part(i, j, 1, min(wide, n-j), scratch)
+		}
+	}
+	if !slices.Equal(y, whole) {
+		t.Errorf("%s: parts have other bits than the whole", what)
 	}
 }

@@ -1,0 +1,83 @@
+package cpu
+
+import "imgcls/internal/graph"
+
+// A packed is a tensor in the order in which kernels read it. It is made in the
+// step that reads it, unless it is there already and the tensor has not changed
+// since: what does not learn is packed once.
+type packed struct {
+	of      graph.Value // the root of the tensor
+	lasting bool        // it keeps its values from step to step
+	need    int         // elements
+	data    []float32
+	made    int // the change of the tensor that data hold
+}
+
+// A packing is such an order.
+type packing uint8
+
+const (
+	packForward packing = iota
+	packBackData
+)
+
+// packs holds what entries pack, and how often each Value changed.
+type packs struct {
+	all     map[packKey]*packed
+	changes []int
+}
+
+type packKey struct {
+	of graph.Value
+	packing
+}
+
+func newPacks(values int) *packs {
+	p := &packs{all: map[packKey]*packed{}, changes: make([]int, values)}
+	for v := range p.changes {
+		p.changes[v] = 1 // nothing is made yet
+	}
+	return p
+}
+
+// allocate makes room for all of them, beside so many bytes, and returns the
+// bytes that it took.
+func (p *packs) allocate(beside int) (int, error) {
+	total := 0
+	for _, one := range p.all {
+		total += align(one.need)
+	}
+	room, err := floats(total, beside)
+	if err != nil {
+		return 0, err
+	}
+	for _, one := range p.all {
+		one.data, room = room[:one.need:one.need], room[align(one.need):]
+	}
+	return 4 * total, nil
+}
+
+// upToDate reports whether one holds its tensor as it is.
+func (p *packs) upToDate(one *packed) bool {
+	return one.lasting && one.made == p.changes[one.of]
+}
+
+// pack adds the phase that packs v, a matrix of that many columns of depth
+// elements, a panel of columns at a time.
+func (b *builder) pack(v graph.Value, how packing, need, columns, depth int, run func(data []float32, lo, hi int)) *packed {
+	root := b.module.Root[v]
+	key := packKey{root, how}
+	one := b.packs.all[key]
+	if one == nil {
+		one = &packed{of: root, lasting: b.module.Tensors[root].Role != graph.Temp, need: need}
+		b.packs.all[key] = one
+	}
+	b.packed = append(b.packed, one)
+	panels, all := b.set.Panels(columns), b.packs
+	b.split(len(panels)-1, perPacked*float64(depth*ceil(columns, len(panels)-1)), func(lo, hi int, _ []float32) {
+		if !all.upToDate(one) {
+			run(one.data, panels[lo], panels[hi])
+		}
+	})
+	return one
+}

@@ -1,0 +1,51 @@
+package cpu
+
+import (
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/gonum"
+
+	"imgcls/internal/kernels/cpu/tile"
+)
+
+// BLAS is gonum's blas.Float32 with the matrix product of an instruction set.
+// After
+//
+//	blas32.Use(cpu.BLAS{Set: tile.Best()})
+//
+// blas32.Gemm is that product. It runs on the goroutine that calls it.
+type BLAS struct {
+	gonum.Implementation
+	Set *tile.Set
+}
+
+// Sgemm is c = alpha·op(a)·op(b) + beta·c, for op(a) [m,k], op(b) [k,n] and c
+// [m,n]. Like gonum's, it panics where an extent, a stride or a length makes no
+// sense, and does not read c where beta is 0.
+func (s BLAS) Sgemm(tA, tB blas.Transpose, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
+	if !s.Set.Native() {
+		s.Implementation.Sgemm(tA, tB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+		return
+	}
+	// With alpha 0 gonum checks everything and leaves beta·c.
+	s.Implementation.Sgemm(tA, tB, m, n, k, 0, a, lda, b, ldb, beta, c, ldc)
+	if m == 0 || n == 0 || k == 0 || alpha == 0 {
+		return
+	}
+	left := Matrix{a, lda, tA != blas.NoTrans}
+	if alpha != 1 {
+		left = left.scaled(m, k, alpha)
+	}
+	scratch := make([]float32, GemmScratch(s.Set, m, n, k))
+	Gemm(s.Set, m, n, k, left, Matrix{b, ldb, tB != blas.NoTrans}, true, Matrix{c, ldc, false}, scratch)
+}
+
+// scaled returns alpha·m for a matrix that the product sees as [rows,cols].
+func (m Matrix) scaled(rows, cols int, alpha float32) Matrix {
+	s := Matrix{make([]float32, rows*cols), cols, false}
+	for i := range rows {
+		for j := range cols {
+			s.Data[i*cols+j] = alpha * m.from(i, j).Data[0]
+		}
+	}
+	return s
+}

@@ -1,0 +1,159 @@
+package cpu
+
+import "imgcls/internal/kernels/cpu/tile"
+
+// A Filter is the list of tiles in which the gradient of a convolution's filters
+// is summed over images:
+//
+//	dw[o,r,s,i] = Σ dy[n,p,q,o] · x[n, p·Stride+r−Pad, q·Stride+s−Pad, i]
+//
+// The places p, q of a tap are those whose x is inside the image. Where x has
+// few channels, the sum is made transposed, as dw[r,s,i,o], so that the many
+// filters fill the vectors instead of the few channels.
+type Filter struct {
+	conv       Conv
+	set        *tile.Set
+	Transposed bool
+	block      int // images that a tile goes through before the next tile
+	tiles      []filterTile
+}
+
+// A filterTile is a tile of dw with the places that it is summed over.
+type filterTile struct {
+	dy, x, dw      int // where its own begin, in elements
+	m, n, width    int
+	length, height int // places
+}
+
+// fewChannels is the number of channels below which the sum is transposed.
+const fewChannels = 8
+
+// NewFilter returns the tiles of c.
+func NewFilter(set *tile.Set, c Conv) *Filter {
+	f := &Filter{conv: c, set: set, Transposed: set.Overlap && c.I < fewChannels}
+	// x and dy of a block of images stay in a nearby cache for all tiles.
+	const near = 1 << 17
+	f.block = max(1, near/(c.H*c.W*c.I+c.Places()*c.O))
+	for r := range c.R {
+		p, p1 := c.inside(r, c.H, c.P)
+		if c.Pad == 0 && set.Overlap { // a row of the filter lies in one run
+			f.add(r, 0, p, p1, 0, c.Q, c.S*c.I)
+			continue
+		}
+		for s := range c.S {
+			q, q1 := c.inside(s, c.W, c.Q)
+			f.add(r, s, p, p1, q, q1, c.I)
+		}
+	}
+	return f
+}
+
+// inside returns the places lo to hi of most, at which tap r of the filter lies
+// inside an extent of x.
+func (c Conv) inside(r, extent, most int) (lo, hi int) {
+	lo = max(0, (c.Pad-r+c.Stride-1)/c.Stride)
+	if last := extent - 1 + c.Pad - r; last >= 0 {
+		hi = min(most, last/c.Stride+1)
+	}
+	return lo, max(lo, hi)
+}
+
+// add adds the tiles of the run of x under tap r, s for the places p to p1 and q
+// to q1.
+func (f *Filter) add(r, s, p, p1, q, q1, run int) {
+	c := f.conv
+	t := filterTile{
+		dy: (p*c.Q + q) * c.O, x: ((p*c.Stride+r-c.Pad)*c.W + q*c.Stride + s - c.Pad) * c.I,
+		length: q1 - q, height: p1 - p,
+	}
+	tap := (r*c.S + s) * c.I
+	tall, wide := c.O, run
+	if f.Transposed {
+		tall, wide = run, c.O
+	}
+	for j := 0; j < wide; j += t.width {
+		t.width = f.set.Width(wide - j)
+		t.n = min(t.width, wide-j)
+		for i := 0; i < tall; i += t.m {
+			t.m = f.set.Share(tall - i)
+			at := t
+			if f.Transposed {
+				at.x, at.dy, at.dw = t.x+i, t.dy+j, (tap+i)*c.O+j
+			} else {
+				at.x, at.dy, at.dw = t.x+j, t.dy+i, i*c.Taps()+tap+j
+			}
+			f.tiles = append(f.tiles, at)
+		}
+	}
+}
+
+// Tiles returns the number of tiles.
+func (f *Filter) Tiles() int { return len(f.tiles) }
+
+// Sum computes the tiles from to until of dw [O,R,S,I], or [R,S,I,O] where it is
+// Transposed, over the images lo to hi.
+func (f *Filter) Sum(dw, x, dy []float32, from, until, lo, hi int) {
+	for n := lo; n < hi; n += f.block {
+		images := min(f.block, hi-n)
+		for i := from; i < until; i++ {
+			f.tile(&f.tiles[i], dw, x, dy, n, images, n > lo)
+		}
+	}
+}
+
+// tile computes a tile over images from n on; with add it adds to what is there.
+func (f *Filter) tile(t *filterTile, dw, x, dy []float32, n, images int, add bool) {
+	c := f.conv
+	stride := c.Taps()
+	if f.Transposed {
+		stride = c.O
+	}
+	if t.length == 0 || t.height == 0 { // the tap lies outside at every place
+		for i := range t.m {
+			if !add {
+				clear(dw[t.dw+i*stride:][:t.n])
+			}
+		}
+		return
+	}
+	const bytes = 4
+	xStep, xRow := c.Stride*c.I, (c.Stride*c.W-t.length*c.Stride)*c.I
+	xImage := (c.H - t.height*c.Stride) * c.W * c.I
+	dyStep, dyRow, dyImage := c.O, (c.Q-t.length)*c.O, (c.P-t.height)*c.Q*c.O
+	call := tile.Cols{
+		A: &dy[n*c.Places()*c.O+t.dy], AStep: bytes * dyStep, ARow: bytes * dyRow, AImage: bytes * dyImage,
+		B: &x[n*c.H*c.W*c.I+t.x], BStep: bytes * xStep, BRow: bytes * xRow, BImage: bytes * xImage,
+		C: &dw[t.dw], CStep: bytes * stride,
+		Len: t.length, Rows: t.height, Images: images, M: t.m, N: t.n, Width: t.width,
+	}
+	if f.Transposed {
+		call.A, call.B = call.B, call.A
+		call.AStep, call.BStep = call.BStep, call.AStep
+		call.ARow, call.BRow = call.BRow, call.ARow
+		call.AImage, call.BImage = call.BImage, call.AImage
+	}
+	if add {
+		call.Add = 1
+	}
+	f.set.Cols(&call)
+}
+
+// Finish adds up what Sum left in parts [parts, O·R·S·I] from the first to the
+// last, for the filters lo to hi of dw [O,R,S,I].
+func (f *Filter) Finish(dw, parts []float32, lo, hi int) {
+	c := f.conv
+	taps := c.Taps()
+	if !f.Transposed {
+		SumPartials(dw, parts, c.O, taps, taps, lo, hi)
+		return
+	}
+	for o := lo; o < hi; o++ {
+		for tap := range taps {
+			sum := parts[tap*c.O+o]
+			for at := taps*c.O + tap*c.O + o; at < len(parts); at += taps * c.O {
+				sum += parts[at]
+			}
+			dw[o*taps+tap] = sum
+		}
+	}
+}

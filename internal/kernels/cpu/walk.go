@@ -1,0 +1,199 @@
+package cpu
+
+import "imgcls/internal/kernels/cpu/tile"
+
+// A Walk is the list of tiles in which an image of a convolution's output is
+// computed, or of a gradient that is a convolution too. It is the same for every
+// image.
+//
+// A tile is some places of one line of the output. Where a run of the input
+// under the filter would lie outside the image, it is not in the tile's list;
+// where it does for the first or the last row of a tile alone, the list says so;
+// and otherwise the tile ends before.
+type Walk struct {
+	set     *tile.Set
+	size    int // elements of an output line
+	from    int // elements of an input image
+	columns int // of the output
+	depth   int // rows of the packed filters
+	k       int // elements of a run
+
+	tiles []walkTile
+	lines []int // of each output line the first tile, and the end
+	runs  []int32
+	coff  []int32 // bytes, from the begin of the output line
+}
+
+type walkTile struct {
+	line, m, taps int
+	runs, coff    int // where its own begin
+}
+
+func newWalk(set *tile.Set, size, from, columns, depth int) *Walk {
+	return &Walk{set: set, size: size, from: from, columns: columns, depth: depth, lines: []int{0}}
+}
+
+// Tiles returns the number of tiles of one image.
+func (w *Walk) Tiles() int { return len(w.tiles) }
+
+// Packed returns the elements of the packed filters.
+func (w *Walk) Packed() int { return w.set.Packed(w.depth, w.columns) }
+
+// Scratch returns the elements of the scratch that Compute works in.
+func (w *Walk) Scratch() int {
+	if w.set.Direct() {
+		return 0
+	}
+	return w.set.Tall * w.k
+}
+
+// endLine ends the line of the output to which tiles were added.
+func (w *Walk) endLine() { w.lines = append(w.lines, len(w.tiles)) }
+
+// line adds the tiles of count places of the current line, which lie step
+// elements apart from begin on. in returns where the run of a place under a tap
+// begins, if it is inside.
+func (w *Walk) line(count, step, begin, taps int, in func(place, tap int) (from int, inside bool)) {
+	for at := 0; at < count; {
+		m := w.set.Share(count - at)
+		for !w.regular(at, m, taps, in) {
+			m--
+		}
+		t := walkTile{line: len(w.lines) - 1, m: m, runs: len(w.runs), coff: len(w.coff)}
+		for i := range m {
+			w.coff = append(w.coff, int32(4*(begin+(at+i)*step)))
+		}
+		for tap := range taps {
+			if which, any := w.which(at, m, tap, in); any {
+				t.taps++
+				w.addTap(at, m, tap, which, in)
+			}
+		}
+		w.tiles = append(w.tiles, t)
+		at += m
+	}
+}
+
+// addTap appends the words of one tap; see tile.Rows.
+func (w *Walk) addTap(at, m, tap int, which int32, in func(place, tap int) (int, bool)) {
+	words := make([]int32, w.set.RunWords())
+	for i := range m {
+		if from, inside := in(at+i, tap); inside {
+			words[i] = int32(4 * from)
+		}
+	}
+	words[w.set.Tall], words[w.set.Tall+1] = int32(tap*w.k), which
+	w.runs = append(w.runs, words...)
+}
+
+// which returns which of m places have a run under a tap, as tile.Rows knows it,
+// and whether any has.
+func (w *Walk) which(at, m, tap int, in func(place, tap int) (int, bool)) (which int32, any bool) {
+	_, first := in(at, tap)
+	_, last := in(at+m-1, tap)
+	switch {
+	case first && last:
+		return tile.All, true
+	case last:
+		return tile.ButFirst, true
+	case first:
+		return tile.ButLast, true
+	}
+	return tile.All, false
+}
+
+// regular reports whether m places are a tile: under each tap all have a run, or
+// none, or all but the first or the last.
+func (w *Walk) regular(at, m, taps int, in func(place, tap int) (int, bool)) bool {
+	for tap := range taps {
+		inside := 0
+		for i := range m {
+			if _, yes := in(at+i, tap); yes {
+				inside++
+			}
+		}
+		which, any := w.which(at, m, tap, in)
+		switch {
+		case !any && inside > 0, any && which == tile.All && inside < m, which != tile.All && inside < m-1:
+			return false
+		}
+	}
+	return true
+}
+
+// A Layer is the memory that a walk runs over: whole tensors of all images. Bias
+// may be nil. With ReLU the output is max(y, 0).
+type Layer struct {
+	Y, X, Packed, Bias []float32
+	ReLU               bool
+}
+
+// Compute computes the tiles lo to hi, counted over all images, of the output's
+// columns from j to the end of a panel, and on to the column end.
+func (w *Walk) Compute(l Layer, lo, hi, j, end int, scratch []float32) {
+	image := (len(w.lines) - 1) * w.size
+	for j < end {
+		width := w.set.Width(w.columns - j)
+		t := w.panel(l, j, width, scratch)
+		for at := lo; at < hi; at++ {
+			n := at / len(w.tiles)
+			one := &w.tiles[at%len(w.tiles)]
+			w.one(&t, one, l.Y[n*image+one.line*w.size:], l.X[n*w.from:], l.Bias, j)
+		}
+		j += width
+	}
+}
+
+// Lines computes the lines lo to hi of one image with all columns into y, which
+// begins with line lo; x is that image.
+func (w *Walk) Lines(l Layer, lo, hi int, scratch []float32) {
+	for j := 0; j < w.columns; {
+		width := w.set.Width(w.columns - j)
+		t := w.panel(l, j, width, scratch)
+		for at := w.lines[lo]; at < w.lines[hi]; at++ {
+			one := &w.tiles[at]
+			w.one(&t, one, l.Y[(one.line-lo)*w.size:], l.X, l.Bias, j)
+		}
+		j += width
+	}
+}
+
+// panel returns what the tiles of a panel of columns share.
+func (w *Walk) panel(l Layer, j, width int, scratch []float32) tile.Rows {
+	t := tile.Rows{
+		B: &l.Packed[w.set.Packed(w.depth, j)], K: w.k, Width: width, N: min(width, w.columns-j), Scratch: scratch,
+	}
+	if l.Bias != nil {
+		t.Bias = &l.Bias[j]
+	}
+	if l.ReLU {
+		t.ReLU = 1
+	}
+	return t
+}
+
+// one computes a tile; line is where its line of the output begins.
+func (w *Walk) one(t *tile.Rows, at *walkTile, line, x, bias []float32, j int) {
+	t.M, t.Taps = at.m, at.taps
+	if at.taps == 0 { // nothing but padding
+		w.empty(t, at, line, bias, j)
+		return
+	}
+	t.A, t.C = &x[0], &line[j]
+	t.Runs, t.COff = &w.runs[at.runs], &w.coff[at.coff]
+	w.set.Rows(t)
+}
+
+// empty writes the sums of no products.
+func (w *Walk) empty(t *tile.Rows, at *walkTile, line, bias []float32, j int) {
+	for _, off := range w.coff[at.coff : at.coff+at.m] {
+		c := line[int(off)/4+j:][:t.N]
+		clear(c)
+		if bias != nil {
+			copy(c, bias[j:])
+		}
+		if t.ReLU != 0 {
+			ReLU(c, c)
+		}
+	}
+}
