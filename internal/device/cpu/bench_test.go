@@ -137,3 +137,44 @@ func BenchmarkTutorialStep(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkConv runs the three operations of convolutions of ResNet-20 and
+// ResNet-18 for CIFAR-10 at batch 32, on one thread.
+func BenchmarkConv(b *testing.B) {
+	for _, c := range []struct{ in, out, size, kernel, stride int }{
+		{3, 16, 32, 3, 1}, {16, 16, 32, 3, 1}, {16, 32, 32, 3, 2}, {32, 32, 16, 3, 1}, {64, 64, 8, 3, 1},
+		{3, 64, 32, 3, 1}, {64, 64, 32, 3, 1}, {64, 128, 32, 3, 2}, {64, 128, 32, 1, 2}, {128, 128, 16, 3, 1}, {256, 256, 8, 3, 1}, {512, 512, 4, 3, 1},
+	} {
+		const batch = 32
+		conv := graph.Conv{Stride: c.stride, Pad: c.kernel / 2}
+		p := (c.size+2*conv.Pad-c.kernel)/c.stride + 1
+		x, w, y := []int{batch, c.size, c.size, c.in}, []int{c.out, c.kernel, c.kernel, c.in}, []int{batch, p, p, c.out}
+		for _, op := range []struct {
+			op graph.Op
+			in [][]int
+		}{
+			{conv, [][]int{x, w}},
+			{graph.ConvBackData{Conv: conv, H: c.size, W: c.size}, [][]int{w, y}},
+			{graph.ConvBackFilter{Conv: conv, R: c.kernel, S: c.kernel}, [][]int{x, y}},
+		} {
+			b.Run(fmt.Sprintf("%s/%d→%d@%d÷%d,%d×%d", plan.OpName(op.op), c.in, c.out, c.size, c.stride, c.kernel, c.kernel), func(b *testing.B) {
+				dev := New(1)
+				defer dev.Close()
+				g := graph.New()
+				var in []graph.Value
+				for i, shape := range op.in {
+					in = append(in, g.Lasting(graph.Tensor{Name: fmt.Sprint("in", i), Shape: shape, Role: graph.Param}))
+				}
+				g.Return(g.Add("op", op.op, in...)...)
+				prog := compile(b, dev, g)
+				for b.Loop() {
+					if err := prog.Run(0, 1); err != nil {
+						b.Fatal(err)
+					}
+				}
+				flop := float64(2*batch*p*p*c.out*c.in) * float64(c.kernel*c.kernel)
+				b.ReportMetric(flop*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			})
+		}
+	}
+}

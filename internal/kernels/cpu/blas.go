@@ -26,17 +26,52 @@ func (s BLAS) Sgemm(tA, tB blas.Transpose, m, n, k int, alpha float32, a []float
 		s.Implementation.Sgemm(tA, tB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
 		return
 	}
-	// With alpha 0 gonum checks everything and leaves beta·c.
-	s.Implementation.Sgemm(tA, tB, m, n, k, 0, a, lda, b, ldb, beta, c, ldc)
+	left, right, product := Matrix{a, lda, tA != blas.NoTrans}, Matrix{b, ldb, tB != blas.NoTrans}, Matrix{c, ldc, false}
+	left.check("a", m, k)
+	right.check("b", k, n)
+	product.check("c", m, n)
+	product.scale(m, n, beta)
 	if m == 0 || n == 0 || k == 0 || alpha == 0 {
 		return
 	}
-	left := Matrix{a, lda, tA != blas.NoTrans}
 	if alpha != 1 {
 		left = left.scaled(m, k, alpha)
 	}
 	scratch := make([]float32, GemmScratch(s.Set, m, n, k))
-	Gemm(s.Set, m, n, k, left, Matrix{b, ldb, tB != blas.NoTrans}, true, Matrix{c, ldc, false}, scratch)
+	Gemm(s.Set, m, n, k, left, right, beta != 0, product, scratch)
+}
+
+// check panics where a matrix that the product sees as [rows,cols] cannot be.
+func (m Matrix) check(name string, rows, cols int) {
+	if m.Trans {
+		rows, cols = cols, rows
+	}
+	switch {
+	case rows < 0 || cols < 0:
+		panic("blas: " + name + " has a negative extent")
+	case m.Stride < max(1, cols):
+		panic("blas: " + name + " has rows longer than their stride")
+	case rows > 0 && cols > 0 && len(m.Data) < (rows-1)*m.Stride+cols:
+		panic("blas: " + name + " is too short")
+	}
+}
+
+// scale multiplies what is [rows,cols] by beta; with 0 it becomes zero, and is not
+// read.
+func (m Matrix) scale(rows, cols int, beta float32) {
+	if beta == 1 {
+		return
+	}
+	for i := range rows {
+		row := m.Data[i*m.Stride:][:cols]
+		if beta == 0 {
+			clear(row)
+			continue
+		}
+		for j := range row {
+			row[j] *= beta
+		}
+	}
 }
 
 // scaled returns alpha·m for a matrix that the product sees as [rows,cols].
