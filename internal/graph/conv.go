@@ -8,11 +8,14 @@ import "fmt"
 //	y[n,p,q,o] = b[o] + Σ_{r,s,i} x[n, p·Stride+r−Pad, q·Stride+s−Pad, i] · w[o,r,s,i]
 //
 // Outside x stand zeros. P = (H + 2·Pad − R)/Stride + 1, rounded down; Q likewise.
+// Post acts on y before it is stored; where that pools, there is a second output
+// arg, as of MaxPool.
 type Conv struct {
 	Stride, Pad int
+	Post        Post
 }
 
-// Infer returns y [N,P,Q,O].
+// Infer returns y [N,P,Q,O], or what Post makes of it.
 func (c Conv) Infer(in []Tensor) ([]Tensor, error) {
 	if err := arity(in, 2, 3); err != nil {
 		return nil, err
@@ -31,7 +34,7 @@ func (c Conv) Infer(in []Tensor) ([]Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []Tensor{{Shape: []int{x[0], p, q, w[0]}, Type: in[0].Type}}, nil
+	return c.Post.infer(Tensor{Shape: []int{x[0], p, q, w[0]}, Type: in[0].Type})
 }
 
 // Grad uses ConvBackData, ConvBackFilter and ChannelSum.
@@ -39,8 +42,8 @@ func (c Conv) Grad(g *Graph, n Node, dout []Value) []Value {
 	x, w, dy := n.In[0], n.In[1], dout[0]
 	xs, ws := g.Tensor(x).Shape, g.Tensor(w).Shape
 	din := []Value{
-		g.Add(n.Name, ConvBackData{c, xs[1], xs[2]}, w, dy)[0],
-		g.Add(n.Name, ConvBackFilter{c, ws[1], ws[2]}, x, dy)[0],
+		g.Add(n.Name, ConvBackData{Conv: c, H: xs[1], W: xs[2]}, w, dy)[0],
+		g.Add(n.Name, ConvBackFilter{Conv: c, R: ws[1], S: ws[2]}, x, dy)[0],
 	}
 	if len(n.In) == 3 {
 		din = append(din, g.Add(n.Name, ChannelSum{}, dy)[0])
@@ -48,10 +51,17 @@ func (c Conv) Grad(g *Graph, n Node, dout []Value) []Value {
 	return din
 }
 
-// Flops counts R·S·I multiply-adds per output.
-func (c Conv) Flops(in, out []Tensor) int {
-	return 2 * out[0].Len() * in[1].Len() / in[1].Shape[0]
+// Flops counts R·S·I multiply-adds for each sum, and what Post takes.
+func (c Conv) Flops(in, _ []Tensor) int {
+	sums, err := Conv{Stride: c.Stride, Pad: c.Pad}.Infer(in)
+	if err != nil {
+		return 0
+	}
+	return 2*sums[0].Len()*in[1].Len()/in[1].Shape[0] + c.Post.flops(sums[0])
 }
+
+// Parts names the operations that c does the work of.
+func (c Conv) Parts() []string { return c.Post.parts("Conv") }
 
 // ConvBackData is the gradient of Conv with respect to x:
 //
@@ -81,6 +91,9 @@ func (c ConvBackData) Flops(in, _ []Tensor) int {
 	return 2 * in[1].Len() * in[0].Len() / in[0].Shape[0]
 }
 
+// Parts names the operation.
+func (c ConvBackData) Parts() []string { return []string{"ConvBackData"} }
+
 // ConvBackFilter is the gradient of Conv with respect to w:
 //
 //	dw[o,r,s,i] = Σ_{n,p,q} dy[n,p,q,o] · x[n, p·Stride+r−Pad, q·Stride+s−Pad, i]
@@ -107,6 +120,9 @@ func (c ConvBackFilter) Grad(*Graph, Node, []Value) []Value { return nil }
 func (c ConvBackFilter) Flops(in, out []Tensor) int {
 	return 2 * in[1].Len() * out[0].Len() / out[0].Shape[0]
 }
+
+// Parts names the operation.
+func (c ConvBackFilter) Parts() []string { return []string{"ConvBackFilter"} }
 
 // agrees reports whether op yields a tensor shaped like y from the inputs.
 func agrees(op Op, in []Tensor, y Tensor) error {

@@ -13,12 +13,18 @@ import (
 func kernelFor(op graph.Op) func(b *builder, n graph.Node) {
 	switch op := op.(type) {
 	case graph.Conv:
+		if op.Post != (graph.Post{}) {
+			return with(op, (*builder).convPost)
+		}
 		return with(op, (*builder).conv)
 	case graph.ConvBackData:
 		return with(op, (*builder).convBackData)
 	case graph.ConvBackFilter:
 		return with(op, (*builder).convBackFilter)
 	case graph.MatMul:
+		if op.Post != (graph.Post{}) {
+			return with(op, (*builder).matMulPost)
+		}
 		return with(op, (*builder).matMul)
 	case graph.MaxPool:
 		return with(op, (*builder).maxPool)
@@ -74,20 +80,26 @@ func (b *builder) conv(op graph.Conv, n graph.Node) {
 	if len(n.In) == 3 {
 		bias = b.f32(n.In[2])
 	}
-	room := b.scratch
-	filters := func() []float32 { return w }
-	if c.Row() > c.Taps() {
-		filters = func() []float32 { return room.common }
-		room.commonNeed = max(room.commonNeed, c.Filters())
-		b.split(c.O, perElement*float64(c.Taps()), func(lo, hi int, _ []float32) {
-			c.PackFilters(room.common, w, lo, hi)
-		})
-	}
-	room.memberNeed = max(room.memberNeed, c.Scratch())
+	filters := b.filters(c, w)
+	b.scratch.memberNeed = max(b.scratch.memberNeed, c.Scratch())
 	places := c.N * c.Places()
 	b.split(ceil(places, kernel.Tile), kernel.Tile*c.time(), func(lo, hi int, scratch []float32) {
 		c.Forward(y, x, filters(), bias, scratch, lo*kernel.Tile, min(hi*kernel.Tile, places))
 	})
+}
+
+// filters returns where the filters w lie packed when the next phase runs, and
+// adds a phase that packs them where they are not.
+func (b *builder) filters(c convolution, w []float32) func() []float32 {
+	if c.Row() == c.Taps() {
+		return func() []float32 { return w }
+	}
+	room := b.scratch
+	room.commonNeed = max(room.commonNeed, c.Filters())
+	b.split(c.O, perElement*float64(c.Taps()), func(lo, hi int, _ []float32) {
+		c.PackFilters(room.common, w, lo, hi)
+	})
+	return func() []float32 { return room.common }
 }
 
 func (b *builder) convBackData(op graph.ConvBackData, n graph.Node) {
