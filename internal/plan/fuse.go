@@ -12,12 +12,15 @@ import (
 //
 //	pattern                            becomes
 //	ActBack(y, MaxPoolBack(arg, d))    MaxPoolBack(arg, ActBack(MaxPool(y), d))
+//	ConvBackFilter(x, MaxPoolBack(…))  ConvBackFilter with Unpool
+//	ConvBackData(w, MaxPoolBack(…))    ConvBackData with Unpool
+//	ChannelSum(MaxPoolBack(arg, d))    ChannelSum(d)
 //	Act(Conv), Act(MatMul)             Conv, MatMul with Post.Act
 //	MaxPool(Conv)                      Conv with Post.Pool
 //
 // A row only proposes. It takes effect where the operations' shape rules accept
 // the new nodes and the device supports every one of them.
-var fusions = []fusion{actBackPooled, actOnStore, poolOnStore}
+var fusions = []fusion{actBackPooled, unpoolOnLoad, sumPooled, actOnStore, poolOnStore}
 
 // A fusion proposes what to do about node i: nil, if it does not begin the
 // pattern.
@@ -141,6 +144,47 @@ func actBackPooled(f *fuser, i int) edit {
 		at: {Op: op, Name: n.Name, In: []graph.Value{forward.Out[0], d}, Out: []graph.Value{masked}},
 		i:  {Op: back, Name: unpool.Name, In: []graph.Value{arg, masked}, Out: n.Out},
 	}
+}
+
+// unpoolOnLoad hands the gradients of a Conv what MaxPoolBack would unpool, which
+// need not be stored then: most of it is zeros.
+func unpoolOnLoad(f *fuser, i int) edit {
+	n := f.nodes[i]
+	if len(n.In) != 2 {
+		return nil
+	}
+	_, unpool := f.maker(n.In[1])
+	back, ok := unpool.Op.(graph.MaxPoolBack)
+	if !ok {
+		return nil
+	}
+	switch op := n.Op.(type) {
+	case graph.ConvBackFilter:
+		op.Unpool = &back.MaxPool
+		n.Op = op
+	case graph.ConvBackData:
+		op.Unpool = &back.MaxPool
+		n.Op = op
+	default:
+		return nil
+	}
+	n.In = append([]graph.Value{n.In[0]}, unpool.In...)
+	return edit{i: n}
+}
+
+// sumPooled sums gradients before they are unpooled: each lands in one place of
+// its channel, and all other places hold 0. Only the order of the sum changes.
+func sumPooled(f *fuser, i int) edit {
+	n := f.nodes[i]
+	if _, ok := n.Op.(graph.ChannelSum); !ok {
+		return nil
+	}
+	_, unpool := f.maker(n.In[0])
+	if _, ok := unpool.Op.(graph.MaxPoolBack); !ok {
+		return nil
+	}
+	n.In = unpool.In[1:]
+	return edit{i: n}
 }
 
 // actOnStore applies an activation to the sums of a Conv or MatMul before they

@@ -70,6 +70,52 @@ func (b *builder) convPool(op graph.Conv, post graph.Post, n graph.Node) {
 	})
 }
 
+// convBackDataUnpool unpools the gradients of one image at a time into scratch.
+func (b *builder) convBackDataUnpool(op graph.ConvBackData, n graph.Node) {
+	one, pool := b.pooledImage(op.Conv, op.Unpool, n.Out[0], n.In[0])
+	dx, w := b.f32(n.Out[0]), b.f32(n.In[0])
+	unpool, room := b.unpool(one, pool, n.In[1], n.In[2])
+	b.scratch.memberNeed = max(b.scratch.memberNeed, room)
+	size := one.H * one.W * one.I
+	b.split(len(dx)/size, float64(one.Places())*one.time(), func(lo, hi int, scratch []float32) {
+		for i := lo; i < hi; i++ {
+			one.BackData(dx[i*size:], w, unpool(i, scratch), scratch, 0, 1)
+		}
+	})
+}
+
+// convBackFilterUnpool does as convBackDataUnpool. The sum over an image is added
+// to that over the images before it in the partial sum.
+func (b *builder) convBackFilterUnpool(op graph.ConvBackFilter, n graph.Node) {
+	one, pool := b.pooledImage(op.Conv, op.Unpool, n.In[0], n.Out[0])
+	dw, x := b.f32(n.Out[0]), b.f32(n.In[0])
+	unpool, room := b.unpool(one, pool, n.In[1], n.In[2])
+	b.scratch.memberNeed = max(b.scratch.memberNeed, room+one.Filters())
+	size := one.H * one.W * one.I
+	b.partials(sum{y: dw, rows: one.O, cols: one.Taps(), stride: one.Row(), size: one.Filters()}, len(x)/size, float64(one.Places())*one.time(),
+		func(partial []float32, lo, hi int, scratch []float32) {
+			one.BackFilter(partial, x[lo*size:], unpool(lo, scratch), scratch, 0, 1)
+			more := scratch[room:][:one.Filters()]
+			for i := lo + 1; i < hi; i++ {
+				one.BackFilter(more, x[i*size:], unpool(i, scratch), scratch, 0, 1)
+				kernel.Add(partial, partial, more)
+			}
+		})
+}
+
+// unpool returns what unpools the gradients of an image into scratch, behind the
+// room that the convolution works in, and how much room both take.
+func (b *builder) unpool(one convolution, pool kernel.Pool, winners, gradients graph.Value) (unpool func(image int, scratch []float32) []float32, room int) {
+	arg, dy := b.bytes(winners), b.f32(gradients)
+	offsets, pooled := pool.Offsets(), pool.P*pool.Q*pool.C
+	work, full := align(one.Scratch()), one.Places()*one.O
+	return func(image int, scratch []float32) []float32 {
+		dx := scratch[work:][:full]
+		pool.Back(dx, arg[image*pooled:], dy[image*pooled:], offsets, 0, 1)
+		return dx
+	}, work + align(full)
+}
+
 // pooledImage returns the extents of one image of a convolution and of the
 // pooling of what it gives.
 func (b *builder) pooledImage(op graph.Conv, windows *graph.MaxPool, x, w graph.Value) (convolution, kernel.Pool) {

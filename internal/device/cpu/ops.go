@@ -18,8 +18,14 @@ func kernelFor(op graph.Op) func(b *builder, n graph.Node) {
 		}
 		return with(op, (*builder).conv)
 	case graph.ConvBackData:
+		if op.Unpool != nil {
+			return with(op, (*builder).convBackDataUnpool)
+		}
 		return with(op, (*builder).convBackData)
 	case graph.ConvBackFilter:
+		if op.Unpool != nil {
+			return with(op, (*builder).convBackFilterUnpool)
+		}
 		return with(op, (*builder).convBackFilter)
 	case graph.MatMul:
 		if op.Post != (graph.Post{}) {

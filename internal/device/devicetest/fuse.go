@@ -123,6 +123,7 @@ func fusionCases() []testCase {
 	} {
 		cases = append(cases, k.forward()...)
 		cases = append(cases, k.actBack())
+		cases = append(cases, k.unpool()...)
 	}
 	return append(cases, matMulFusions()...)
 }
@@ -206,6 +207,56 @@ func (k fusionGeometry) actBack() testCase {
 			y := g.Add("pool", k.pool, in[0])
 			u := g.Add("pool", graph.MaxPoolBack{MaxPool: k.pool, H: s[1], W: s[2]}, y[1], in[1])[0]
 			return append(g.Add("act", graph.ActBack{Act: graph.Act{Kind: graph.ReLU}}, in[0], u), y[0])
+		}},
+	}
+}
+
+// unpool makes the cases of gradients of a convolution that come out of a pooling:
+// each alone, and all three.
+func (k fusionGeometry) unpool() []testCase {
+	s, pooled := k.sums(), k.pooled()
+	x, w, d := float(k.n, k.h, k.w, k.i), float(k.o, k.f, k.f, k.i), float(pooled...)
+	winners := arg{graph.U8, insideWindow(k.pool, s[1], s[2], pooled[1], pooled[2], k.o), pooled}
+	back := func(g *graph.Graph, in []graph.Value) graph.Value {
+		return g.Add("pool", graph.MaxPoolBack{MaxPool: k.pool, H: s[1], W: s[2]}, in...)[0]
+	}
+	data := func(g *graph.Graph, w, dy graph.Value) []graph.Value {
+		return g.Add("conv", graph.ConvBackData{Conv: k.conv, H: k.h, W: k.w}, w, dy)
+	}
+	filter := func(g *graph.Graph, x, dy graph.Value) []graph.Value {
+		return g.Add("conv", graph.ConvBackFilter{Conv: k.conv, R: k.f, S: k.f}, x, dy)
+	}
+	fused := []string{"MaxPoolBack+ConvBackData", "MaxPoolBack+ConvBackFilter", "ChannelSum"}
+	one := fused
+	if !k.apart {
+		one = []string{"MaxPoolBack ConvBackData", "MaxPoolBack ConvBackFilter", "ChannelSum"}
+		fused = []string{"MaxPoolBack", "ConvBackData", "ConvBackFilter", "ChannelSum"}
+	}
+	finite := []int{0}
+	if k.conv.Pad > 0 { // the filter's gradient may multiply those outside x
+		finite = []int{0, 2}
+	}
+	return []testCase{
+		{name: k.name + ", data back", in: []arg{w, winners, d}, near: contraction, pattern: &pattern{
+			fused: one[0], finite: []int{0},
+			build: func(g *graph.Graph, in []graph.Value) []graph.Value { return data(g, in[0], back(g, in[1:])) },
+		}},
+		{name: k.name + ", filter back", in: []arg{x, winners, d}, near: contraction, pattern: &pattern{
+			fused: one[1], finite: finite, reordered: true,
+			build: func(g *graph.Graph, in []graph.Value) []graph.Value { return filter(g, in[0], back(g, in[1:])) },
+		}},
+		{name: k.name + ", bias back", in: []arg{winners, d}, near: contraction, pattern: &pattern{
+			fused: one[2], reordered: true,
+			build: func(g *graph.Graph, in []graph.Value) []graph.Value {
+				return g.Add("conv", graph.ChannelSum{}, back(g, in))
+			},
+		}},
+		{name: k.name + ", all back", in: []arg{x, winners, d, w}, near: contraction, pattern: &pattern{
+			fused: strings.Join(fused, " "), finite: []int{0, 2, 3}, reordered: true,
+			build: func(g *graph.Graph, in []graph.Value) []graph.Value {
+				dy := back(g, in[1:3])
+				return slices.Concat(data(g, in[3], dy), filter(g, in[0], dy), g.Add("conv", graph.ChannelSum{}, dy))
+			},
 		}},
 	}
 }
