@@ -17,10 +17,11 @@ import (
 //	ChannelSum(MaxPoolBack(arg, d))    ChannelSum(d)
 //	Act(Conv), Act(MatMul)             Conv, MatMul with Post.Act
 //	MaxPool(Conv)                      Conv with Post.Pool
+//	SGD(Gate(…, dp), p, dp, …)         SGD(Gate(…), p, dp, …)
 //
 // A row only proposes. It takes effect where the operations' shape rules accept
 // the new nodes and the device supports every one of them.
-var fusions = []fusion{actBackPooled, unpoolOnLoad, sumPooled, actOnStore, poolOnStore}
+var fusions = []fusion{actBackPooled, unpoolOnLoad, sumPooled, actOnStore, poolOnStore, gateWithoutGradients}
 
 // A fusion proposes what to do about node i: nil, if it does not begin the
 // pattern.
@@ -232,4 +233,32 @@ func poolOnStore(f *fuser, i int) edit {
 	op.Post.Pool = &pool
 	conv.Op, conv.Out = op, n.Out
 	return edit{at: conv, i: {}}
+}
+
+// gateWithoutGradients takes the gradients that an SGD reads off the gate before it, if nobody
+// else asks that gate. The SGD sets nothing unless every new parameter and momentum
+// is finite, and one that is NaN or infinite makes its momentum so, whatever it is
+// multiplied with or added to.
+func gateWithoutGradients(f *fuser, i int) edit {
+	gate := f.nodes[i]
+	if _, ok := gate.Op.(graph.Gate); !ok || f.reads[gate.Out[0]] != 1 {
+		return nil
+	}
+	at := slices.IndexFunc(f.nodes, func(n graph.Node) bool {
+		_, sgd := n.Op.(graph.SGD)
+		return sgd && n.In[0] == gate.Out[0]
+	})
+	if at < 0 {
+		return nil
+	}
+	guarded := map[graph.Value]bool{}
+	for j := 3; j < len(f.nodes[at].In); j += 3 {
+		guarded[f.nodes[at].In[j]] = true
+	}
+	rest := slices.DeleteFunc(slices.Clone(gate.In), func(v graph.Value) bool { return guarded[v] })
+	if len(rest) == len(gate.In) {
+		return nil
+	}
+	gate.In = rest
+	return edit{i: gate}
 }

@@ -125,7 +125,7 @@ func fusionCases() []testCase {
 		cases = append(cases, k.actBack())
 		cases = append(cases, k.unpool()...)
 	}
-	return append(cases, matMulFusions()...)
+	return append(append(cases, matMulFusions()...), gateFusions()...)
 }
 
 // A fusionGeometry is a convolution of x [n,h,w,i] by o filters f×f, and a pooling
@@ -287,6 +287,35 @@ func matMulFusions() []testCase {
 				return out
 			},
 		}})
+	}
+	return cases
+}
+
+// gateFusions makes cases of an SGD behind a gate that looks at a loss and the
+// gradients. At any rate, even 0, what is not finite keeps all cells as they were.
+func gateFusions() []testCase {
+	var cases []testCase
+	for _, c := range []struct {
+		name    string
+		scalars []float64 // rate, momentum, decay
+	}{
+		{"gate", []float64{0.01, 0.9, 5e-4}},
+		{"gate, rate 0", []float64{0, 0.9, 5e-4}},
+		{"gate, all 0", []float64{0, 0, 0}},
+	} {
+		cases = append(cases, testCase{
+			name: c.name, set: []int{3, 4, 6, 7}, near: composed,
+			in: []arg{
+				float(1), {graph.F32, given(c.scalars...), []int{3}},
+				float(1009), float(1009), float(1009),
+				float(5), float(5), float(5),
+			},
+			pattern: &pattern{fused: "Gate SGD", build: func(g *graph.Graph, in []graph.Value) []graph.Value {
+				loss, scalars, d1, p1, v1, d2, p2, v2 := in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7]
+				gate := g.Add("gate", graph.Gate{}, loss, d1, d2)[0]
+				return g.AddSet("sgd", graph.SGD{Momentum: 1, Decay: 2}, []graph.Value{p1, v1, p2, v2}, gate, scalars, p1, d1, v1, p2, d2, v2)
+			}},
+		})
 	}
 	return cases
 }
