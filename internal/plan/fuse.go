@@ -77,14 +77,15 @@ func (f *fuser) link() {
 }
 
 // accepts reports whether every new node yields tensors like the values that it
-// is to make, and runs on the device.
+// is to make, and runs on the device. The zero Value, which stands where nobody
+// read an output, is no input that fits.
 func (f *fuser) accepts(e edit) bool {
 	for _, n := range e {
 		if n.Op == nil {
 			continue
 		}
 		out, err := n.Op.Infer(f.m.describe(n.In))
-		if err != nil || len(out) != len(n.Out) || !f.supports(n, f.m.Tensors) {
+		if err != nil || len(out) != len(n.Out) || slices.Contains(n.In, 0) || !f.supports(n, f.m.Tensors) {
 			return false
 		}
 		for i, v := range n.Out {
@@ -137,7 +138,7 @@ func actBackPooled(f *fuser, i int) edit {
 	}
 	arg, d := unpool.In[0], unpool.In[1]
 	_, forward := f.maker(arg)
-	if pool, ok := forward.Op.(graph.MaxPool); !ok || pool != back.MaxPool || forward.In[0] != y || forward.Out[0] == 0 {
+	if pool, ok := forward.Op.(graph.MaxPool); !ok || pool != back.MaxPool || forward.In[0] != y {
 		return nil
 	}
 	masked := f.temp(n.Name, f.m.Tensors[d])
