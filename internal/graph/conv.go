@@ -8,11 +8,14 @@ import "fmt"
 //	y[n,p,q,o] = b[o] + Σ_{r,s,i} x[n, p·Stride+r−Pad, q·Stride+s−Pad, i] · w[o,r,s,i]
 //
 // Outside x stand zeros. P = (H + 2·Pad − R)/Stride + 1, rounded down; Q likewise.
+// Post acts on y before it is stored; where that pools, there is a second output
+// arg, as of MaxPool.
 type Conv struct {
 	Stride, Pad int
+	Post        Post
 }
 
-// Infer returns y [N,P,Q,O].
+// Infer returns y [N,P,Q,O], or what Post makes of it.
 func (c Conv) Infer(in []Tensor) ([]Tensor, error) {
 	if err := arity(in, 2, 3); err != nil {
 		return nil, err
@@ -31,7 +34,7 @@ func (c Conv) Infer(in []Tensor) ([]Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []Tensor{{Shape: []int{x[0], p, q, w[0]}, Type: in[0].Type}}, nil
+	return c.Post.infer(Tensor{Shape: []int{x[0], p, q, w[0]}, Type: in[0].Type})
 }
 
 // Grad uses ConvBackData, ConvBackFilter and ChannelSum.
@@ -39,8 +42,8 @@ func (c Conv) Grad(g *Graph, n Node, dout []Value) []Value {
 	x, w, dy := n.In[0], n.In[1], dout[0]
 	xs, ws := g.Tensor(x).Shape, g.Tensor(w).Shape
 	din := []Value{
-		g.Add(n.Name, ConvBackData{c, xs[1], xs[2]}, w, dy)[0],
-		g.Add(n.Name, ConvBackFilter{c, ws[1], ws[2]}, x, dy)[0],
+		g.Add(n.Name, ConvBackData{Conv: c, H: xs[1], W: xs[2]}, w, dy)[0],
+		g.Add(n.Name, ConvBackFilter{Conv: c, R: ws[1], S: ws[2]}, x, dy)[0],
 	}
 	if len(n.In) == 3 {
 		din = append(din, g.Add(n.Name, ChannelSum{}, dy)[0])
@@ -48,64 +51,132 @@ func (c Conv) Grad(g *Graph, n Node, dout []Value) []Value {
 	return din
 }
 
-// Flops counts R·S·I multiply-adds per output.
-func (c Conv) Flops(in, out []Tensor) int {
-	return 2 * out[0].Len() * in[1].Len() / in[1].Shape[0]
+// Flops counts R·S·I multiply-adds for each sum, and what Post takes.
+func (c Conv) Flops(in, _ []Tensor) int {
+	sums, err := Conv{Stride: c.Stride, Pad: c.Pad}.Infer(in)
+	if err != nil {
+		return 0
+	}
+	return 2*sums[0].Len()*in[1].Len()/in[1].Shape[0] + c.Post.flops(sums[0])
 }
+
+// Parts names the operations that c does the work of.
+func (c Conv) Parts() []string { return c.Post.parts("Conv") }
 
 // ConvBackData is the gradient of Conv with respect to x:
 //
 //	dx[n,h,w,i] = Σ dy[n,p,q,o] · w[o,r,s,i]  over p·Stride+r−Pad = h, q·Stride+s−Pad = w
 //
-// Inputs are w [O,R,S,I] and dy [N,P,Q,O]; H and W are those of x.
+// Inputs are w [O,R,S,I] and dy [N,P,Q,O]; H and W are those of x. With Unpool,
+// which only the planner sets, the inputs after w are those of a MaxPoolBack by
+// windows that are apart, and dy is what that would give.
 type ConvBackData struct {
 	Conv
-	H, W int
+	H, W   int
+	Unpool *MaxPool
 }
 
 // Infer returns dx [N,H,W,I].
 func (c ConvBackData) Infer(in []Tensor) ([]Tensor, error) {
-	if err := ranked(in, 4, 4); err != nil {
+	if err := leading(c.Unpool, in); err != nil {
 		return nil, err
 	}
-	w, dy := in[0].Shape, in[1].Shape
-	x := Tensor{Shape: []int{dy[0], c.H, c.W, w[3]}, Type: in[1].Type}
-	return []Tensor{x}, agrees(c.Conv, []Tensor{x, in[0]}, in[1])
+	w := in[0].Shape
+	dy, err := c.unpooled(c.Unpool, in[1:], c.H, c.W, w[1], w[2])
+	if err != nil {
+		return nil, err
+	}
+	x := Tensor{Shape: []int{dy.Shape[0], c.H, c.W, w[3]}, Type: dy.Type}
+	return []Tensor{x}, agrees(c.Conv, []Tensor{x, in[0]}, dy)
 }
 
 // Grad is not supported: no model differentiates twice.
 func (c ConvBackData) Grad(*Graph, Node, []Value) []Value { return nil }
 
-// Flops counts as many as the forward operation.
+// Flops counts R·S·I multiply-adds for each gradient: as many as the forward
+// operation, or of windows only the winners.
 func (c ConvBackData) Flops(in, _ []Tensor) int {
-	return 2 * in[1].Len() * in[0].Len() / in[0].Shape[0]
+	return 2 * in[len(in)-1].Len() * in[0].Len() / in[0].Shape[0]
 }
+
+// Parts names the operations that c does the work of.
+func (c ConvBackData) Parts() []string { return backParts(c.Unpool, "ConvBackData") }
 
 // ConvBackFilter is the gradient of Conv with respect to w:
 //
 //	dw[o,r,s,i] = Σ_{n,p,q} dy[n,p,q,o] · x[n, p·Stride+r−Pad, q·Stride+s−Pad, i]
 //
-// Inputs are x [N,H,W,I] and dy [N,P,Q,O]; R and S are those of w.
+// Inputs are x [N,H,W,I] and dy [N,P,Q,O]; R and S are those of w. With Unpool, the
+// inputs after x are as of ConvBackData.
 type ConvBackFilter struct {
 	Conv
-	R, S int
+	R, S   int
+	Unpool *MaxPool
 }
 
 // Infer returns dw [O,R,S,I].
 func (c ConvBackFilter) Infer(in []Tensor) ([]Tensor, error) {
-	if err := ranked(in, 4, 4); err != nil {
+	if err := leading(c.Unpool, in); err != nil {
 		return nil, err
 	}
-	w := Tensor{Shape: []int{in[1].Shape[3], c.R, c.S, in[0].Shape[3]}, Type: F32}
-	return []Tensor{w}, agrees(c.Conv, []Tensor{in[0], w}, in[1])
+	x := in[0].Shape
+	dy, err := c.unpooled(c.Unpool, in[1:], x[1], x[2], c.R, c.S)
+	if err != nil {
+		return nil, err
+	}
+	w := Tensor{Shape: []int{dy.Shape[3], c.R, c.S, x[3]}, Type: F32}
+	return []Tensor{w}, agrees(c.Conv, []Tensor{in[0], w}, dy)
 }
 
 // Grad is not supported: no model differentiates twice.
 func (c ConvBackFilter) Grad(*Graph, Node, []Value) []Value { return nil }
 
-// Flops counts as many as the forward operation.
+// Flops counts as ConvBackData does.
 func (c ConvBackFilter) Flops(in, out []Tensor) int {
-	return 2 * in[1].Len() * out[0].Len() / out[0].Shape[0]
+	return 2 * in[len(in)-1].Len() * out[0].Len() / out[0].Shape[0]
+}
+
+// Parts names the operations that c does the work of.
+func (c ConvBackFilter) Parts() []string { return backParts(c.Unpool, "ConvBackFilter") }
+
+// leading checks the number of inputs of a gradient of Conv, and those that are
+// not arg and pooled gradients.
+func leading(unpool *MaxPool, in []Tensor) error {
+	if unpool == nil {
+		return ranked(in, 4, 4)
+	}
+	if err := arity(in, 3, 3); err != nil {
+		return err
+	}
+	return ranked(in[:1], 4)
+}
+
+// unpooled returns dy, which dy holds or which comes of unpooling arg and dy, for
+// a convolution of h×w by r×s.
+func (c Conv) unpooled(unpool *MaxPool, dy []Tensor, h, w, r, s int) (Tensor, error) {
+	if unpool == nil {
+		return dy[0], nil
+	}
+	if err := unpool.apart(); err != nil {
+		return Tensor{}, err
+	}
+	p, q, err := window{r, s, c.Stride, c.Pad, "filter"}.slide(h, w)
+	if err != nil {
+		return Tensor{}, err
+	}
+	full, err := MaxPoolBack{*unpool, p, q}.Infer(dy)
+	if err != nil {
+		return Tensor{}, err
+	}
+	return full[0], nil
+}
+
+// backParts names what a gradient of Conv does the work of.
+func backParts(unpool *MaxPool, op string) []string {
+	if unpool == nil {
+		return []string{op}
+	}
+	return []string{"MaxPoolBack", op}
 }
 
 // agrees reports whether op yields a tensor shaped like y from the inputs.

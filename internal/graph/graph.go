@@ -19,6 +19,13 @@ type Coster interface {
 	Flops(in, out []Tensor) int
 }
 
+// A Composite is an Op that may do the work of several, put together by the
+// planner. Parts names them in the order in which they take place; where nothing
+// was put together that is the operation alone.
+type Composite interface {
+	Parts() []string
+}
+
 // An Elementwise operation computes each element of its output from the elements
 // at the same place of its inputs, so that what the places mean stays the same.
 type Elementwise interface{ Elementwise() }

@@ -8,9 +8,11 @@ import "fmt"
 //	y[m,n] = bias[n] + Σ_k a[m,k]·b[k,n]
 //
 // TransA says that a lies in memory as [K,M], TransB that b lies as [N,K]. A
-// linear layer with PyTorch's weight [O,I] is MatMul{TransB: true}.
+// linear layer with PyTorch's weight [O,I] is MatMul{TransB: true}. Post acts on y
+// before it is stored.
 type MatMul struct {
 	TransA, TransB bool
+	Post           Post
 }
 
 // Infer returns y [M,N].
@@ -35,14 +37,14 @@ func (m MatMul) Infer(in []Tensor) ([]Tensor, error) {
 	if len(in) == 3 && (len(in[2].Shape) != 1 || in[2].Shape[0] != cols || !in[2].Type.Float()) {
 		return nil, fmt.Errorf("bias is %s, product has %d columns", in[2], cols)
 	}
-	return []Tensor{{Shape: []int{rows, cols}, Type: in[0].Type}}, nil
+	return m.Post.infer(Tensor{Shape: []int{rows, cols}, Type: in[0].Type})
 }
 
 // Grad is two more products, written so that nothing is transposed in memory.
 func (m MatMul) Grad(g *Graph, n Node, dout []Value) []Value {
 	a, b, dy := n.In[0], n.In[1], dout[0]
 	product := func(transA, transB bool, a, b Value) Value {
-		return g.Add(n.Name, MatMul{transA, transB}, a, b)[0]
+		return g.Add(n.Name, MatMul{TransA: transA, TransB: transB}, a, b)[0]
 	}
 	var da, db Value
 	if m.TransA {
@@ -62,11 +64,14 @@ func (m MatMul) Grad(g *Graph, n Node, dout []Value) []Value {
 	return din
 }
 
-// Flops counts K multiply-adds for each element of y.
+// Flops counts K multiply-adds for each element of y, and what Post takes.
 func (m MatMul) Flops(in, out []Tensor) int {
 	k := in[0].Shape[1]
 	if m.TransA {
 		k = in[0].Shape[0]
 	}
-	return 2 * k * out[0].Len()
+	return 2*k*out[0].Len() + m.Post.flops(out[0])
 }
+
+// Parts names the operations that m does the work of.
+func (m MatMul) Parts() []string { return m.Post.parts("MatMul") }

@@ -6,17 +6,17 @@ import (
 	"imgcls/internal/graph"
 )
 
-// live returns the nodes from which a cell or a result of the entry follows,
+// live returns the nodes from which a cell or one of the results follows,
 // and marks outputs that nobody reads with the zero Value. This decides which
 // gradients are needed, so that gradient rules never have to ask.
-func live(e graph.Entry) []graph.Node {
+func live(all []graph.Node, results []graph.Value) []graph.Node {
 	needed := map[graph.Value]bool{}
-	for _, v := range e.Results {
+	for _, v := range results {
 		needed[v] = true
 	}
-	keep := make([]bool, len(e.Nodes))
-	for i := len(e.Nodes) - 1; i >= 0; i-- {
-		n := e.Nodes[i]
+	keep := make([]bool, len(all))
+	for i := len(all) - 1; i >= 0; i-- {
+		n := all[i]
 		keep[i] = len(n.Set) > 0
 		for _, v := range n.Out {
 			keep[i] = keep[i] || needed[v]
@@ -28,7 +28,7 @@ func live(e graph.Entry) []graph.Node {
 		}
 	}
 	var nodes []graph.Node
-	for i, n := range e.Nodes {
+	for i, n := range all {
 		if !keep[i] {
 			continue
 		}

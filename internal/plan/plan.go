@@ -6,6 +6,7 @@
 //
 // The passes, each in its own file:
 //
+//	fuse.go   several nodes into one, where the device has a kernel for it
 //	order.go  live nodes, reads of a cell before the node that sets it
 //	place.go  offsets by liveness; entries share the room of their temporaries
 //	print.go  the plan as a table, and as data for JSON
@@ -20,7 +21,7 @@ import (
 
 // A Module is a graph with its order and its places in memory.
 type Module struct {
-	Tensors []graph.Tensor // by Value
+	Tensors []graph.Tensor // by Value: the graph's, and behind them fuse's own
 	// Root holds for each Value the Value whose memory it shares: another one
 	// for the result of a Reshape, else itself.
 	Root []graph.Value
@@ -50,15 +51,26 @@ func Stride(t graph.Tensor) int { return (t.Bytes() + Align - 1) / Align * Align
 // Compile plans g for a device that runs the nodes for which supports says yes.
 // It returns g's own error if it has one.
 func Compile(g *graph.Graph, supports func(n graph.Node, t []graph.Tensor) bool) (*Module, error) {
+	return compile(g, supports, fusions)
+}
+
+// CompileUnfused is Compile without fusion: every node is one of the graph's. It
+// is what Compile must agree with.
+func CompileUnfused(g *graph.Graph, supports func(n graph.Node, t []graph.Tensor) bool) (*Module, error) {
+	return compile(g, supports, nil)
+}
+
+func compile(g *graph.Graph, supports func(n graph.Node, t []graph.Tensor) bool, table []fusion) (*Module, error) {
 	if err := g.Err(); err != nil {
 		return nil, err
 	}
 	m := &Module{Tensors: g.Tensors, Root: roots(g)}
 	for _, e := range g.Entries {
-		nodes := live(e)
+		nodes := live(e.Nodes, e.Results)
 		if err := m.check(nodes); err != nil {
 			return nil, fmt.Errorf("%s: %w", e.Name, err)
 		}
+		nodes = m.fuse(nodes, e.Results, supports, table)
 		nodes, err := order(nodes, m.Root)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", e.Name, err)
@@ -68,7 +80,7 @@ func Compile(g *graph.Graph, supports func(n graph.Node, t []graph.Tensor) bool)
 			if _, view := n.Op.(graph.Reshape); view {
 				continue
 			}
-			if !supports(n, g.Tensors) {
+			if !supports(n, m.Tensors) {
 				return nil, fmt.Errorf("%s: %s: the device has no kernel for %s", e.Name, n.Name, OpName(n.Op))
 			}
 			entry.Nodes = append(entry.Nodes, n)

@@ -32,8 +32,14 @@ type Row struct {
 	Kernel string `json:"kernel"`
 }
 
-// OpName returns the name of an operation's type: "ConvBackData".
-func OpName(op graph.Op) string { return reflect.TypeOf(op).Name() }
+// OpName returns the name of an operation's type, "ConvBackData", or of all
+// operations that it does the work of: "Conv+Act+MaxPool".
+func OpName(op graph.Op) string {
+	if c, ok := op.(graph.Composite); ok {
+		return strings.Join(c.Parts(), "+")
+	}
+	return reflect.TypeOf(op).Name()
+}
 
 // List describes every entry.
 func (m *Module) List() []Listing {
@@ -79,10 +85,11 @@ func (m *Module) describe(values []graph.Value) []graph.Tensor {
 	return t
 }
 
-// kernelName spells an operation as kernels are named: "max_pool_back_f32".
+// kernelName spells an operation as kernels are named: "max_pool_back_f32",
+// "conv_act_max_pool_f32".
 func kernelName(op string, t graph.DType) string {
 	var b strings.Builder
-	for i, r := range op {
+	for i, r := range strings.ReplaceAll(op, "+", "") {
 		if i > 0 && 'A' <= r && r <= 'Z' && op != strings.ToUpper(op) {
 			b.WriteByte('_')
 		}

@@ -302,3 +302,42 @@ func TestCulprit(t *testing.T) {
 		}
 	}
 }
+
+// A gradient overflows behind a finite loss. It sets nothing, at any rate, and is
+// named, though no gate may have looked at it.
+func TestGradientOverflows(t *testing.T) {
+	for _, dev := range []device.Device{cpu.New(2), ref.New()} {
+		for _, lr := range []float64{0.001, 0} {
+			tr := newTrainer(t, dev, few(12), 1, 4, lr)
+			if err := tr.shuffle(1); err != nil {
+				t.Fatal(err)
+			}
+			// The second layer gets 100 everywhere and gives 1e-30, so class 0 has a
+			// score of 84·1e8 and the others 0. Where another class is right, ±1e38/4
+			// goes back, and times 100 exceeds float32 for the weights alone.
+			fill := func(name string, value float32, n int) {
+				v := tr.graph.Named(name)
+				values := make([]float32, tr.graph.Tensor(v).Len())
+				for i := range values[:n] {
+					values[i] = value
+				}
+				if err := tr.prog.Write(v, device.Bytes(values)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			fill("fc1.weight", 0, 0)
+			fill("fc1.bias", 100, 120)
+			fill("fc2.weight", 0, 0)
+			fill("fc2.bias", 1e-30, 84)
+			fill("fc3.weight", 1e38, 84)
+			before := parameters(t, tr)
+			_, err := tr.steps(tr.full, 3)
+			if want := "the gradient of fc2.weight is not finite at step 1 "; err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s, rate %g: %v, want %s", dev, lr, err, want)
+			}
+			if !slices.Equal(parameters(t, tr), before) {
+				t.Errorf("%s, rate %g: parameters changed", dev, lr)
+			}
+		}
+	}
+}

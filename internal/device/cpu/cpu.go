@@ -9,6 +9,7 @@
 //
 //	cpu.go      the device
 //	ops.go      operations to phases: the table of contents, then one each
+//	fused.go    the same for what the planner has fused
 //	builder.go  what those are made with: slices, chunks, scratch
 //	crew.go     goroutines that share the chunks of a phase
 //	program.go  run, write, feed, read

@@ -67,106 +67,16 @@ const (
 	perByte    = 0.03 // copied
 )
 
-func (b *builder) conv(op graph.Conv, n graph.Node) {
-	c := b.convExtents(op, n.In[0], n.In[1], n.Out[0])
-	l := kernel.Layer{Y: b.f32(n.Out[0]), X: b.f32(n.In[0])}
-	if len(n.In) == 3 {
-		l.Bias = b.f32(n.In[2])
-	}
-	w := b.f32(n.In[1])
-	walk := c.Forward(b.set)
-	packed := b.pack(n.In[1], packForward, walk.Packed(), c.O, c.Taps(), func(data []float32, lo, hi int) {
-		c.PackForward(b.set, data, w, lo, hi)
-	})
-	b.walk(walk, l, packed, c.N, c.O, perFlop*float64(2*c.Places()*c.O*c.Taps()))
-}
-
-func (b *builder) convBackData(op graph.ConvBackData, n graph.Node) {
-	c := b.convExtents(op.Conv, n.Out[0], n.In[0], n.In[1])
-	w := b.f32(n.In[0])
-	walk := c.BackData(b.set)
-	packed := b.pack(n.In[0], packBackData, walk.Packed(), c.I, c.R*c.S*c.O, func(data []float32, lo, hi int) {
-		c.PackBackData(b.set, data, w, lo, hi)
-	})
-	l := kernel.Layer{Y: b.f32(n.Out[0]), X: b.f32(n.In[1])}
-	b.walk(walk, l, packed, c.N, c.I, perFlop*float64(2*c.Places()*c.O*c.Taps()))
-}
-
-// walk adds the phase that computes a convolution of so many images, each of
-// which takes about each nanoseconds. Where the filters fill a cache, a chunk
-// takes some of them through all images, else all of them through some images.
-func (b *builder) walk(w *kernel.Walk, l kernel.Layer, filters *packed, images, columns int, each float64) {
-	b.scratch.memberNeed = max(b.scratch.memberNeed, w.Scratch())
-	const large = 1 << 17 // elements
-	units := images * w.Tiles()
-	panels := []int{0}
-	if w.Packed() > large {
-		panels = b.set.Panels(columns)
-	} else {
-		panels = append(panels, columns)
-	}
-	across := len(panels) - 1
-	down := max(1, min(units, cut(units, float64(images)*each/float64(units))/across))
-	b.phases = append(b.phases, phase{across * down, func(chunk int, scratch []float32) {
-		l := l
-		l.Packed = filters.data // allocated after this was written
-		j, part := chunk/down, chunk%down
-		w.Compute(l, units*part/down, units*(part+1)/down, panels[j], panels[j+1], scratch)
-	}})
-}
-
-// convBackFilter cuts the tiles of dw into chunks, and the images into groups
-// where there are few tiles. Each group has a sum of its own.
-func (b *builder) convBackFilter(op graph.ConvBackFilter, n graph.Node) {
-	c := b.convExtents(op.Conv, n.In[0], n.Out[0], n.In[1])
-	dw, x, dy := b.f32(n.Out[0]), b.f32(n.In[0]), b.f32(n.In[1])
-	f := kernel.NewFilter(b.set, c)
-	const most, mostElements = 16, 1 << 23
-	chunks := cut(mostChunks, perFlop*float64(2*c.N*c.Places()*c.O*c.Taps())/mostChunks)
-	groups := 1
-	if few := 2 * f.Tiles(); chunks > few {
-		groups = min(most, c.N, ceil(chunks, f.Tiles()), max(1, mostElements/len(dw)))
-	}
-	parts := max(1, min(f.Tiles(), chunks/groups))
-	room := b.scratch
-	direct := groups == 1 && !f.Transposed
-	if !direct {
-		room.commonNeed = max(room.commonNeed, groups*len(dw))
-	}
-	b.phases = append(b.phases, phase{groups * parts, func(chunk int, _ []float32) {
-		group, part := chunk/parts, chunk%parts
-		sum := dw
-		if !direct {
-			sum = room.common[group*len(dw):][:len(dw)]
-		}
-		f.Sum(sum, x, dy, f.Tiles()*part/parts, f.Tiles()*(part+1)/parts, c.N*group/groups, c.N*(group+1)/groups)
-	}})
-	if !direct {
-		b.split(c.O, float64(groups*c.Taps())/2, func(lo, hi int, _ []float32) {
-			f.Finish(dw, room.common[:groups*len(dw)], lo, hi)
-		})
-	}
-}
-
-func (b *builder) convExtents(op graph.Conv, x, w, y graph.Value) kernel.Conv {
-	xs, ws, ys := b.shape(x), b.shape(w), b.shape(y)
-	return kernel.Conv{
-		N: xs[0], H: xs[1], W: xs[2], I: xs[3],
-		O: ws[0], R: ws[1], S: ws[2],
-		P: ys[1], Q: ys[2],
-		Stride: op.Stride, Pad: op.Pad,
-	}
-}
-
 // matMul cuts y into parts, as wide as each other.
 func (b *builder) matMul(op graph.MatMul, n graph.Node) {
 	as, bs, ys := b.shape(n.In[0]), b.shape(n.In[1]), b.shape(n.Out[0])
 	m := kernel.MatMul{
 		Set: b.set,
 		M:   ys[0], N: ys[1], K: as[0] * as[1] / ys[0],
-		Y: kernel.Matrix{Data: b.f32(n.Out[0]), Stride: ys[1]},
-		A: kernel.Matrix{Data: b.f32(n.In[0]), Stride: as[1], Trans: op.TransA},
-		B: kernel.Matrix{Data: b.f32(n.In[1]), Stride: bs[1], Trans: op.TransB},
+		Y:    kernel.Matrix{Data: b.f32(n.Out[0]), Stride: ys[1]},
+		A:    kernel.Matrix{Data: b.f32(n.In[0]), Stride: as[1], Trans: op.TransA},
+		B:    kernel.Matrix{Data: b.f32(n.In[1]), Stride: bs[1], Trans: op.TransB},
+		ReLU: op.Post.Act != nil,
 	}
 	if len(n.In) == 3 {
 		m.Bias = b.f32(n.In[2])

@@ -5,13 +5,14 @@ import (
 
 	"imgcls/internal/device"
 	"imgcls/internal/graph"
+	"imgcls/internal/plan"
 )
 
 // Allocs checks that steps of the small network, by Feed, Run, Read and Sync,
 // allocate nothing on the host.
 func Allocs(t *testing.T, dev device.Device) {
 	t.Helper()
-	n := newNetwork(t, dev.Supports)
+	n := newNetwork(t, dev, plan.Compile)
 	prog := n.load(t, dev)
 	start := encode(graph.I64, []float64{0})
 	logits := read(t, prog, n.m, n.fed)

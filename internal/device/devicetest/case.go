@@ -13,12 +13,14 @@ import (
 	"imgcls/internal/plan"
 )
 
-// A testCase is one operation with its inputs.
+// A testCase is one operation with its inputs, or several that are fused
+// (fuse.go).
 type testCase struct {
 	name string
 	op   graph.Op
 	in   []arg
-	set  []int // the inputs that op overwrites
+	*pattern
+	set []int // the inputs that op overwrites
 	// So many of the first inputs, and every output, have samples as their first
 	// dimension, and no sample depends on another.
 	rows int
@@ -79,14 +81,14 @@ func (c testCase) compile(t *testing.T, dev device.Device, read ...int) *trial {
 			set = append(set, x.in[i])
 		}
 	}
-	for i, v := range g.AddSet(c.name, c.op, set, x.in...) {
+	for i, v := range c.add(g, set, x.in) {
 		if len(read) == 0 || slices.Contains(read, i) {
 			x.out = append(x.out, v)
 		}
 	}
 	g.Return(x.out...)
 	x.out = append(set, x.out...)
-	m, err := plan.Compile(g, dev.Supports)
+	m, err := c.planner()(g, dev.Supports)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +163,7 @@ func (x *trial) exact(t *testing.T, inputs [][]float64) [][]float64 {
 // check tries everything that the package comment promises of a case.
 func (c testCase) check(t *testing.T, dev device.Device, twins []device.Device) {
 	inputs := c.draw()
-	x, reference := c.compile(t, dev), c.compile(t, ref.New())
+	x, reference := c.compile(t, dev), c.unfused().compile(t, ref.New())
 	x.expectZeros(t)
 	results := x.runWatched(t, 0xFF, inputs)
 	c.compare(t, "", x, results, reference, inputs)
@@ -173,6 +175,7 @@ func (c testCase) check(t *testing.T, dev device.Device, twins []device.Device) 
 	c.checkShut(t, x, inputs)
 	c.checkSpecials(t, x, reference, inputs)
 	c.checkRows(t, dev)
+	c.checkFusion(t, dev, x, inputs, results)
 }
 
 // checkUnread leaves out each of several outputs.
@@ -191,7 +194,7 @@ func (c testCase) checkUnread(t *testing.T, dev device.Device, inputs [][]float6
 // shut.
 func (c testCase) checkShut(t *testing.T, x *trial, inputs [][]float64) {
 	t.Helper()
-	if len(c.set) == 0 {
+	if len(c.set) == 0 || c.pattern != nil {
 		return
 	}
 	inputs = slices.Clone(inputs)
@@ -212,7 +215,7 @@ func (c testCase) checkSpecials(t *testing.T, x, reference *trial, inputs [][]fl
 	t.Helper()
 	r := generator(c.name + " specials")
 	for i, a := range c.in {
-		if !a.typ.Float() || c.near != exact && slices.ContainsFunc(inputs, hasZero) {
+		if !a.typ.Float() || c.staysFinite(i) || c.near != exact && slices.ContainsFunc(inputs, hasZero) {
 			continue
 		}
 		for _, special := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {

@@ -17,7 +17,9 @@
 //   - a shut gate leaves every cell as it was, bit for bit, and an output of what
 //     it shuts is 0;
 //   - a sample's row of a forward operation has the same bits in a batch of any
-//     size.
+//     size;
+//   - what the planner fuses, it fuses, and the results are those of the nodes one
+//     by one (fuse.go).
 //
 // Besides, whole programs are tried: writing, feeding and reading (program.go),
 // and the training steps of a small network (network.go).
@@ -34,7 +36,6 @@ import (
 	"testing"
 
 	"imgcls/internal/device"
-	"imgcls/internal/plan"
 )
 
 // seed is the seed of every drawing.
@@ -43,8 +44,8 @@ const seed = 1
 // Run checks that dev is a device. The twins, such as the same processor with
 // another number of threads, must give the same bits.
 func Run(t *testing.T, dev device.Device, twins ...device.Device) {
-	for _, c := range slices.Concat(convCases(), poolCases(), actCases, matMulCases(), addCases, xentCases, gatherCases, stepCases) {
-		t.Run(plan.OpName(c.op)+"/"+c.name, func(t *testing.T) { c.check(t, dev, twins) })
+	for _, c := range slices.Concat(convCases(), poolCases(), actCases, matMulCases(), addCases, xentCases, gatherCases, stepCases, fusionCases()) {
+		t.Run(c.family()+"/"+c.name, func(t *testing.T) { c.check(t, dev, twins) })
 	}
 	for _, c := range programChecks {
 		t.Run("Program/"+c.name, func(t *testing.T) { c.check(t, dev) })

@@ -19,7 +19,7 @@ const trainEntry, evalEntry, feedEntry = 0, 1, 2
 // work, and the steps that are tried.
 const (
 	samples, height, width = 11, 17, 15
-	flat                   = 9 * 8 * 8 // numbers of a picture after the convolutions
+	flat                   = 4 * 4 * 6 // numbers of a picture after the convolutions
 	batch, classes, steps  = 4, 5, 3
 )
 
@@ -52,13 +52,17 @@ func forward(g *graph.Graph, pictures graph.Value) graph.Value {
 	x = add("pool1", graph.MaxPool{Kernel: 3, Stride: 2, Pad: 1}, x)
 	y := add("conv2", graph.Conv{Stride: 1, Pad: 1}, x, param("conv2.weight", 8, 3, 3, 8))
 	x = add("residual", graph.Add{}, x, add("relu2", relu, y))
+	x = add("conv3", graph.Conv{Stride: 1, Pad: 1}, x, param("conv3.weight", 6, 3, 3, 8), param("conv3.bias", 6))
+	x = add("relu4", relu, x)
+	x = add("pool2", graph.MaxPool{Kernel: 2, Stride: 2}, x)
 	x = add("flatten", graph.Reshape{Shape: []int{batch, flat}}, x)
 	x = add("fc1", graph.MatMul{TransB: true}, x, param("fc1.weight", 13, flat), param("fc1.bias", 13))
 	x = add("relu3", relu, x)
 	return add("fc2", graph.MatMul{}, x, param("fc2.weight", 13, classes))
 }
 
-func newNetwork(t testing.TB, supports func(n graph.Node, t []graph.Tensor) bool) *network {
+// newNetwork plans the network for dev, by plan.Compile or plan.CompileUnfused.
+func newNetwork(t testing.TB, dev device.Device, compile planner) *network {
 	t.Helper()
 	n := &network{}
 	g := graph.New()
@@ -96,7 +100,7 @@ func newNetwork(t testing.TB, supports func(n graph.Node, t []graph.Tensor) bool
 	n.fed = forward(g, n.pictures)
 	g.Return(n.fed)
 
-	m, err := plan.Compile(g, supports)
+	m, err := compile(g, dev.Supports)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +159,7 @@ func (n *network) read(t *testing.T, prog device.Program, values ...graph.Value)
 
 // checkNetwork trains the network for a few steps.
 func checkNetwork(t *testing.T, dev device.Device, twins []device.Device) {
-	n := newNetwork(t, dev.Supports)
+	n := newNetwork(t, dev, plan.Compile)
 	prog := n.load(t, dev)
 	run(t, prog, trainEntry, steps)
 	trained := n.read(t, prog, n.cells...)
@@ -208,6 +212,7 @@ func (n *network) checkValues(t *testing.T, results [][]byte) {
 // that are changed before each step, as a device rounds them after each.
 func (n *network) reference(t *testing.T, change func(float64) float64) [][]float64 {
 	t.Helper()
+	n = newNetwork(t, ref.New(), plan.CompileUnfused)
 	p := n.load(t, ref.New()).(*ref.Program)
 	for range steps {
 		for v := range n.m.Tensors[:n.view] { // in the order of values, to repeat exactly

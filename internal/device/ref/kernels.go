@@ -10,6 +10,9 @@ import (
 // kernelFor returns what runs n, or nil where this device does not know the
 // operation. It is the device's table of contents.
 func kernelFor(n graph.Node, t []graph.Tensor) func(p *Program) {
+	if c, ok := n.Op.(graph.Composite); ok && len(c.Parts()) > 1 {
+		return nil // what fusion is compared with does not fuse
+	}
 	in := func(i int) graph.Value { return n.In[i] }
 	out := func(i int) graph.Value { return n.Out[i] }
 	switch op := n.Op.(type) {

@@ -54,11 +54,9 @@ func checkConv(t *testing.T, c Conv) {
 		half, tiles := c.N/2, f.Tiles()
 		for group, images := range [][2]int{{0, half}, {half, c.N}} {
 			part := parts[group*len(w):][:len(w)]
-			if images[0] == images[1] {
-				clear(part)
-			}
+			clear(part) // there may be no image
 			for i := range tiles {
-				f.Sum(part, x, dy, i, i+1, images[0], images[1])
+				f.Sum(part, x[images[0]*image:], dy[images[0]*c.Places()*c.O:], i, i+1, images[1]-images[0], i%2 > 0)
 			}
 		}
 		f.Finish(dw, parts, 0, c.O)
@@ -116,7 +114,7 @@ func walked(t *testing.T, what string, w *Walk, n int, x, bias []float32, column
 	for line := range lines {
 		one := l
 		one.Y = l.Y[line*w.size:]
-		w.Lines(one, line, line+1, scratch)
+		w.Lines(one, x, line, line+1, scratch)
 	}
 	if !slices.Equal(l.Y, whole[:len(l.Y)]) {
 		t.Errorf("%s by lines has other bits", what)

@@ -91,12 +91,11 @@ func (f *Filter) add(r, s, p, p1, q, q1, run int) {
 func (f *Filter) Tiles() int { return len(f.tiles) }
 
 // Sum computes the tiles from to until of dw [O,R,S,I], or [R,S,I,O] where it is
-// Transposed, over the images lo to hi.
-func (f *Filter) Sum(dw, x, dy []float32, from, until, lo, hi int) {
-	for n := lo; n < hi; n += f.block {
-		images := min(f.block, hi-n)
+// Transposed, over that many images of x and dy. With add it adds to what is there.
+func (f *Filter) Sum(dw, x, dy []float32, from, until, images int, add bool) {
+	for n := 0; n < images; n += f.block {
 		for i := from; i < until; i++ {
-			f.tile(&f.tiles[i], dw, x, dy, n, images, n > lo)
+			f.tile(&f.tiles[i], dw, x, dy, n, min(f.block, images-n), add || n > 0)
 		}
 	}
 }

@@ -144,15 +144,15 @@ func (w *Walk) Compute(l Layer, lo, hi, j, end int, scratch []float32) {
 	}
 }
 
-// Lines computes the lines lo to hi of one image with all columns into y, which
-// begins with line lo; x is that image.
-func (w *Walk) Lines(l Layer, lo, hi int, scratch []float32) {
+// Lines computes the lines lo to hi of the image x with all columns into l.Y,
+// which begins with line lo.
+func (w *Walk) Lines(l Layer, x []float32, lo, hi int, scratch []float32) {
 	for j := 0; j < w.columns; {
 		width := w.set.Width(w.columns - j)
 		t := w.panel(l, j, width, scratch)
 		for at := w.lines[lo]; at < w.lines[hi]; at++ {
 			one := &w.tiles[at]
-			w.one(&t, one, l.Y[(one.line-lo)*w.size:], l.X, l.Bias, j)
+			w.one(&t, one, l.Y[(one.line-lo)*w.size:], x, l.Bias, j)
 		}
 		j += width
 	}

@@ -1,0 +1,193 @@
+package cpu
+
+import (
+	"imgcls/internal/graph"
+	kernel "imgcls/internal/kernels/cpu"
+)
+
+func (b *builder) conv(op graph.Conv, n graph.Node) {
+	c := b.convExtents(op, n.In[0], n.In[1])
+	l := kernel.Layer{X: b.f32(n.In[0]), ReLU: op.Post.Act != nil}
+	if len(n.In) == 3 {
+		l.Bias = b.f32(n.In[2])
+	}
+	w, walk := b.f32(n.In[1]), c.Forward(b.set)
+	b.scratch.memberNeed = max(b.scratch.memberNeed, walk.Scratch())
+	filters := b.pack(n.In[1], packForward, walk.Packed(), c.O, c.Taps(), func(data []float32, lo, hi int) {
+		c.PackForward(b.set, data, w, lo, hi)
+	})
+	if op.Post.Pool != nil {
+		b.convPool(c, walk, l, filters, convPoolExtents(*op.Post.Pool, c), n)
+		return
+	}
+	l.Y = b.f32(n.Out[0])
+	b.walk(walk, l, filters, c, c.O)
+}
+
+// convPool cuts the pooled images into lines. The lines of y under one of them
+// exist in scratch alone.
+func (b *builder) convPool(c kernel.Conv, walk *kernel.Walk, l kernel.Layer, filters *packed, pool kernel.Pool, n graph.Node) {
+	y, arg := b.f32(n.Out[0]), b.bytes(n.Out[1])
+	image, line := c.H*c.W*c.I, pool.Q*pool.C
+	strip, work := pool.Kernel*c.Q*c.O, align(walk.Scratch())
+	b.scratch.memberNeed = max(b.scratch.memberNeed, work+align(strip)+line)
+	// What lies in a strip is pooled to one line.
+	one := pool
+	one.N, one.H, one.P = 1, pool.Kernel, 1
+	each := convTime(c)/float64(pool.P) + perPooled*float64(line*pool.Kernel*pool.Kernel)
+	b.split(c.N*pool.P, each, func(lo, hi int, scratch []float32) {
+		l := l
+		l.Packed = filters.data // allocated after this was written
+		l.Y = scratch[work:][:strip]
+		for at := lo; at < hi; at++ {
+			values, which := scratch[work+align(strip):][:line], arg
+			if y != nil {
+				values = y[at*line:][:line]
+			}
+			if arg != nil {
+				which = arg[at*line:][:line]
+			}
+			image := l.X[at/pool.P*image:]
+			top := at % pool.P * pool.Stride
+			walk.Lines(l, image, top, top+pool.Kernel, scratch)
+			one.Forward(values, which, l.Y, 0, 1)
+		}
+	})
+}
+
+func (b *builder) convBackData(op graph.ConvBackData, n graph.Node) {
+	c := b.convExtents(op.Conv, n.Out[0], n.In[0])
+	w, walk := b.f32(n.In[0]), c.BackData(b.set)
+	b.scratch.memberNeed = max(b.scratch.memberNeed, walk.Scratch())
+	filters := b.pack(n.In[0], packBackData, walk.Packed(), c.I, c.R*c.S*c.O, func(data []float32, lo, hi int) {
+		c.PackBackData(b.set, data, w, lo, hi)
+	})
+	l := kernel.Layer{Y: b.f32(n.Out[0])}
+	if op.Unpool == nil {
+		l.X = b.f32(n.In[1])
+		b.walk(walk, l, filters, c, c.I)
+		return
+	}
+	work, image := align(walk.Scratch()), c.H*c.W*c.I
+	dy := b.unpool(convPoolExtents(*op.Unpool, c), n.In[1], n.In[2], work)
+	b.split(c.N, convTime(c), func(lo, hi int, scratch []float32) {
+		for i := lo; i < hi; i++ {
+			walk.Compute(kernel.Layer{Y: l.Y[i*image:], X: dy(i, scratch), Packed: filters.data}, 0, walk.Tiles(), 0, c.I, scratch)
+		}
+	})
+}
+
+// walk adds the phase that computes a convolution. Where the filters fill a
+// cache, a chunk takes some of them through all images, else all of them through
+// some.
+func (b *builder) walk(w *kernel.Walk, l kernel.Layer, filters *packed, c kernel.Conv, columns int) {
+	const large = 1 << 17 // elements
+	units := c.N * w.Tiles()
+	panels := []int{0, columns}
+	if w.Packed() > large {
+		panels = b.set.Panels(columns)
+	}
+	across := len(panels) - 1
+	down := max(1, cut(units, float64(c.N)*convTime(c)/float64(units))/across)
+	b.phases = append(b.phases, phase{across * down, func(chunk int, scratch []float32) {
+		l := l
+		l.Packed = filters.data // allocated after this was written
+		j, part := chunk/down, chunk%down
+		w.Compute(l, units*part/down, units*(part+1)/down, panels[j], panels[j+1], scratch)
+	}})
+}
+
+// convBackFilter cuts the tiles of dw into chunks, and the images into groups
+// where there are few tiles. Each group has a sum of its own.
+func (b *builder) convBackFilter(op graph.ConvBackFilter, n graph.Node) {
+	c := b.convExtents(op.Conv, n.In[0], n.Out[0])
+	dw, x := b.f32(n.Out[0]), b.f32(n.In[0])
+	f := kernel.NewFilter(b.set, c)
+	const most, mostElements = 16, 1 << 23
+	chunks := cut(mostChunks, float64(c.N)*convTime(c)/mostChunks)
+	many := min(most, c.N, max(1, mostElements/len(dw)))
+	image, size := c.H*c.W*c.I, c.Places()*c.O
+	if op.Unpool != nil { // an image at a time, for all tiles
+		dy := b.unpool(convPoolExtents(*op.Unpool, c), n.In[1], n.In[2], 0)
+		b.filterSums(f, c, dw, min(many, chunks), 1, func(sum []float32, from, until, lo, hi int, scratch []float32) {
+			for i := lo; i < hi; i++ {
+				f.Sum(sum, x[i*image:], dy(i, scratch), from, until, 1, i > lo)
+			}
+		})
+		return
+	}
+	groups := 1
+	if chunks > 2*f.Tiles() {
+		groups = min(many, ceil(chunks, f.Tiles()))
+	}
+	dy := b.f32(n.In[1])
+	b.filterSums(f, c, dw, groups, max(1, min(f.Tiles(), chunks/groups)), func(sum []float32, from, until, lo, hi int, _ []float32) {
+		f.Sum(sum, x[lo*image:], dy[lo*size:], from, until, hi-lo, false)
+	})
+}
+
+// filterSums adds the phases that sum dw over groups of images, each group in
+// parts of the tiles, and then over the groups. run computes the tiles from to
+// until over the images lo to hi.
+func (b *builder) filterSums(f *kernel.Filter, c kernel.Conv, dw []float32, groups, parts int, run func(sum []float32, from, until, lo, hi int, scratch []float32)) {
+	room := b.scratch
+	direct := groups == 1 && !f.Transposed
+	if !direct {
+		room.commonNeed = max(room.commonNeed, groups*len(dw))
+	}
+	b.phases = append(b.phases, phase{groups * parts, func(chunk int, scratch []float32) {
+		group, part := chunk/parts, chunk%parts
+		sum := dw
+		if !direct {
+			sum = room.common[group*len(dw):][:len(dw)]
+		}
+		run(sum, f.Tiles()*part/parts, f.Tiles()*(part+1)/parts, c.N*group/groups, c.N*(group+1)/groups, scratch)
+	}})
+	if !direct {
+		b.split(c.O, float64(groups*c.Taps())/2, func(lo, hi int, _ []float32) {
+			f.Finish(dw, room.common[:groups*len(dw)], lo, hi)
+		})
+	}
+}
+
+// unpool returns what unpools the gradients of an image into scratch, from
+// element work on.
+func (b *builder) unpool(pool kernel.Pool, winners, gradients graph.Value, work int) func(image int, scratch []float32) []float32 {
+	arg, dy := b.bytes(winners), b.f32(gradients)
+	offsets, pooled, full := pool.Offsets(), pool.P*pool.Q*pool.C, pool.H*pool.W*pool.C
+	b.scratch.memberNeed = max(b.scratch.memberNeed, work+full)
+	return func(image int, scratch []float32) []float32 {
+		dx := scratch[work:][:full]
+		pool.Back(dx, arg[image*pooled:], dy[image*pooled:], offsets, 0, 1)
+		return dx
+	}
+}
+
+// convTime returns how many nanoseconds an image takes.
+func convTime(c kernel.Conv) float64 {
+	return perFlop * float64(2*c.Places()*c.O*c.Taps())
+}
+
+// convExtents returns the extents of a convolution of x with w.
+func (b *builder) convExtents(op graph.Conv, x, w graph.Value) kernel.Conv {
+	xs, ws := b.shape(x), b.shape(w)
+	return kernel.Conv{
+		N: xs[0], H: xs[1], W: xs[2], I: xs[3],
+		O: ws[0], R: ws[1], S: ws[2],
+		P: places(xs[1], ws[1], op.Stride, op.Pad), Q: places(xs[2], ws[2], op.Stride, op.Pad),
+		Stride: op.Stride, Pad: op.Pad,
+	}
+}
+
+// convPoolExtents returns the extents of pooling what a convolution gives, by windows
+// that are apart.
+func convPoolExtents(op graph.MaxPool, c kernel.Conv) kernel.Pool {
+	return kernel.Pool{
+		N: c.N, H: c.P, W: c.Q, C: c.O,
+		P: places(c.P, op.Kernel, op.Stride, 0), Q: places(c.Q, op.Kernel, op.Stride, 0),
+		Kernel: op.Kernel, Stride: op.Stride,
+	}
+}
+
+// places returns how many places a window has that slides over an extent.
+func places(extent, window, stride, pad int) int { return (extent+2*pad-window)/stride + 1 }

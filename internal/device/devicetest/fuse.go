@@ -1,0 +1,321 @@
+package devicetest
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"imgcls/internal/device"
+	"imgcls/internal/graph"
+	"imgcls/internal/plan"
+)
+
+// A pattern is what makes a case of several operations.
+type pattern struct {
+	// build adds the operations and returns what is read.
+	build func(g *graph.Graph, in []graph.Value) []graph.Value
+	// fused names the nodes in order once they are fused, as plan.OpName does.
+	fused string
+	// reordered says that sums are added in another order when fused, so that bits
+	// may differ.
+	reordered bool
+	// finite lists the inputs that take no NaN or infinity: those multiplied with
+	// zeros that stand outside a tensor or arise in between, which a device may
+	// leave out or not.
+	finite []int
+	plain  bool // not to be fused
+}
+
+// family names what the case is of.
+func (c testCase) family() string {
+	if c.pattern != nil {
+		return "Fusion"
+	}
+	return plan.OpName(c.op)
+}
+
+// add adds the operations of the case to g.
+func (c testCase) add(g *graph.Graph, set, in []graph.Value) []graph.Value {
+	if c.pattern != nil {
+		return c.build(g, in)
+	}
+	return g.AddSet(c.name, c.op, set, in...)
+}
+
+// unfused returns the case with one node for each operation.
+func (c testCase) unfused() testCase {
+	if c.pattern != nil {
+		p := *c.pattern
+		p.plain = true
+		c.pattern = &p
+	}
+	return c
+}
+
+// A planner is plan.Compile or plan.CompileUnfused.
+type planner func(g *graph.Graph, supports func(graph.Node, []graph.Tensor) bool) (*plan.Module, error)
+
+// planner returns what plans the case.
+func (c testCase) planner() planner {
+	if c.pattern != nil && c.plain {
+		return plan.CompileUnfused
+	}
+	return plan.Compile
+}
+
+// staysFinite reports whether input i takes no NaN or infinity.
+func (c testCase) staysFinite(i int) bool {
+	return c.pattern != nil && slices.Contains(c.finite, i)
+}
+
+// checkFusion checks that the pattern was fused as far as the device supports
+// it, and compares the results with those of the nodes one by one.
+func (c testCase) checkFusion(t *testing.T, dev device.Device, x *trial, inputs [][]float64, results [][]byte) {
+	t.Helper()
+	if c.pattern == nil {
+		return
+	}
+	var names []string
+	for _, n := range x.m.Entries[0].Nodes {
+		names = append(names, plan.OpName(n.Op))
+	}
+	if got := strings.Join(names, " "); got != c.fused && c.whole(t, dev) {
+		t.Errorf("fused to %q, want %q", got, c.fused)
+	}
+	if !c.reordered {
+		expectSame(t, "the nodes one by one", c.unfused().compile(t, dev).run(t, inputs), results)
+	}
+}
+
+// whole reports whether the device supports every node that the pattern becomes
+// where everything is supported.
+func (c testCase) whole(t *testing.T, dev device.Device) bool {
+	t.Helper()
+	all := true
+	g := graph.New()
+	var in []graph.Value
+	for i, a := range c.in {
+		in = append(in, g.Input(string(rune('a'+i)), a.typ, a.shape...))
+	}
+	g.Return(c.build(g, in)...)
+	m, err := plan.Compile(g, func(graph.Node, []graph.Tensor) bool { return true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range m.Entries[0].Nodes {
+		all = all && dev.Supports(n, m.Tensors)
+	}
+	return all
+}
+
+// fusionCases makes cases of each row of the table in plan/fuse.go.
+func fusionCases() []testCase {
+	var cases []testCase
+	for _, k := range []fusionGeometry{
+		{"one number", 1, 1, 1, 1, 1, 1, graph.Conv{Stride: 1}, graph.MaxPool{Kernel: 1, Stride: 1}, true},
+		{"5×5 of 3 channels", 3, 13, 12, 3, 6, 5, graph.Conv{Stride: 1}, graph.MaxPool{Kernel: 2, Stride: 2}, true},
+		{"one picture, rests", 1, 10, 11, 1, 6, 3, graph.Conv{Stride: 1}, graph.MaxPool{Kernel: 3, Stride: 3}, true},
+		{"padding and stride", 3, 11, 14, 6, 5, 3, graph.Conv{Stride: 2, Pad: 1}, graph.MaxPool{Kernel: 2, Stride: 2}, true},
+		{"gaps between windows", 2, 12, 11, 3, 4, 3, graph.Conv{Stride: 1, Pad: 2}, graph.MaxPool{Kernel: 2, Stride: 3}, true},
+		{"large", 2, 30, 34, 3, 8, 5, graph.Conv{Stride: 1}, graph.MaxPool{Kernel: 2, Stride: 2}, true},
+		{"overlap", 2, 9, 8, 3, 4, 3, graph.Conv{Stride: 1}, graph.MaxPool{Kernel: 3, Stride: 2}, false},
+		{"windows with padding", 2, 9, 8, 3, 4, 3, graph.Conv{Stride: 1}, graph.MaxPool{Kernel: 2, Stride: 2, Pad: 1}, false},
+	} {
+		cases = append(cases, k.forward()...)
+		cases = append(cases, k.actBack())
+		cases = append(cases, k.unpool()...)
+	}
+	return append(append(cases, matMulFusions()...), gateFusions()...)
+}
+
+// A fusionGeometry is a convolution of x [n,h,w,i] by o filters f×f, and a pooling
+// of what it gives; apart says whether the windows are.
+type fusionGeometry struct {
+	name       string
+	n, h, w, i int
+	o, f       int
+	conv       graph.Conv
+	pool       graph.MaxPool
+	apart      bool
+}
+
+// places returns the extents that windows of that size leave of an extent.
+func places(extent, window, stride, pad int) int { return (extent+2*pad-window)/stride + 1 }
+
+// sums returns the shape of what the convolution gives.
+func (k fusionGeometry) sums() []int {
+	return []int{k.n, places(k.h, k.f, k.conv.Stride, k.conv.Pad), places(k.w, k.f, k.conv.Stride, k.conv.Pad), k.o}
+}
+
+// pooled returns the shape of what the pooling gives.
+func (k fusionGeometry) pooled() []int {
+	s := k.sums()
+	return []int{k.n, places(s[1], k.pool.Kernel, k.pool.Stride, k.pool.Pad), places(s[2], k.pool.Kernel, k.pool.Stride, k.pool.Pad), k.o}
+}
+
+// forward makes the cases of Conv, Act and MaxPool: all three, and fewer.
+func (k fusionGeometry) forward() []testCase {
+	relu := graph.Act{Kind: graph.ReLU}
+	var finite []int
+	if k.conv.Pad > 0 {
+		finite = []int{1}
+	}
+	chain := func(what, fused string, act, pool, actRead bool, biases int) testCase {
+		in := []arg{float(k.n, k.h, k.w, k.i), float(k.o, k.f, k.f, k.i), float(k.o)}
+		return testCase{name: k.name + ", " + what, in: in[:2+biases], rows: 1, near: contraction, pattern: &pattern{
+			fused: fused, finite: finite,
+			build: func(g *graph.Graph, in []graph.Value) []graph.Value {
+				out := g.Add("conv", k.conv, in...)
+				if act {
+					out = g.Add("act", relu, out[0])
+				}
+				if pool {
+					read := out[:1]
+					out = g.Add("pool", k.pool, out[0])
+					if actRead {
+						out = append(out, read...)
+					}
+				}
+				return out
+			},
+		}}
+	}
+	all, pool := "Conv+Act+MaxPool", "Conv+MaxPool"
+	if !k.apart {
+		all, pool = "Conv+Act MaxPool", "Conv MaxPool"
+	}
+	return []testCase{
+		chain("act and pool", all, true, true, false, 1),
+		chain("act and pool, no bias", all, true, true, false, 0),
+		chain("act", "Conv+Act", true, false, false, 1),
+		chain("pool", pool, false, true, false, 1),
+		chain("act read elsewhere", "Conv+Act MaxPool", true, true, true, 1),
+	}
+}
+
+// actBack makes the case of a gradient that passes a pooling and then an
+// activation.
+func (k fusionGeometry) actBack() testCase {
+	s := k.sums()
+	near, finite := exact, []int(nil)
+	if !k.apart { // gradients add up, and the bound of a sum knows no mask
+		near, finite = contraction, []int{1}
+	}
+	return testCase{
+		name: k.name + ", act back", in: []arg{float(s...), float(k.pooled()...)}, rows: 2, near: near,
+		pattern: &pattern{fused: "MaxPool ActBack MaxPoolBack", finite: finite, build: func(g *graph.Graph, in []graph.Value) []graph.Value {
+			y := g.Add("pool", k.pool, in[0])
+			u := g.Add("pool", graph.MaxPoolBack{MaxPool: k.pool, H: s[1], W: s[2]}, y[1], in[1])[0]
+			return append(g.Add("act", graph.ActBack{Act: graph.Act{Kind: graph.ReLU}}, in[0], u), y[0])
+		}},
+	}
+}
+
+// unpool makes the cases of gradients of a convolution that come out of a pooling:
+// each alone, and all three.
+func (k fusionGeometry) unpool() []testCase {
+	s, pooled := k.sums(), k.pooled()
+	x, w, d := float(k.n, k.h, k.w, k.i), float(k.o, k.f, k.f, k.i), float(pooled...)
+	winners := arg{graph.U8, insideWindow(k.pool, s[1], s[2], pooled[1], pooled[2], k.o), pooled}
+	back := func(g *graph.Graph, in []graph.Value) graph.Value {
+		return g.Add("pool", graph.MaxPoolBack{MaxPool: k.pool, H: s[1], W: s[2]}, in...)[0]
+	}
+	data := func(g *graph.Graph, w, dy graph.Value) []graph.Value {
+		return g.Add("conv", graph.ConvBackData{Conv: k.conv, H: k.h, W: k.w}, w, dy)
+	}
+	filter := func(g *graph.Graph, x, dy graph.Value) []graph.Value {
+		return g.Add("conv", graph.ConvBackFilter{Conv: k.conv, R: k.f, S: k.f}, x, dy)
+	}
+	fused := []string{"MaxPoolBack+ConvBackData", "MaxPoolBack+ConvBackFilter", "ChannelSum"}
+	one := fused
+	if !k.apart {
+		one = []string{"MaxPoolBack ConvBackData", "MaxPoolBack ConvBackFilter", "ChannelSum"}
+		fused = []string{"MaxPoolBack", "ConvBackData", "ConvBackFilter", "ChannelSum"}
+	}
+	finite := []int{0}
+	if k.conv.Pad > 0 { // the filter's gradient may multiply those outside x
+		finite = []int{0, 2}
+	}
+	return []testCase{
+		{name: k.name + ", data back", in: []arg{w, winners, d}, near: contraction, pattern: &pattern{
+			fused: one[0], finite: []int{0},
+			build: func(g *graph.Graph, in []graph.Value) []graph.Value { return data(g, in[0], back(g, in[1:])) },
+		}},
+		{name: k.name + ", filter back", in: []arg{x, winners, d}, near: contraction, pattern: &pattern{
+			fused: one[1], finite: finite, reordered: true,
+			build: func(g *graph.Graph, in []graph.Value) []graph.Value { return filter(g, in[0], back(g, in[1:])) },
+		}},
+		{name: k.name + ", bias back", in: []arg{winners, d}, near: contraction, pattern: &pattern{
+			fused: one[2], reordered: true,
+			build: func(g *graph.Graph, in []graph.Value) []graph.Value {
+				return g.Add("conv", graph.ChannelSum{}, back(g, in))
+			},
+		}},
+		{name: k.name + ", all back", in: []arg{x, winners, d, w}, near: contraction, pattern: &pattern{
+			fused: strings.Join(fused, " "), finite: []int{0, 2, 3}, reordered: true,
+			build: func(g *graph.Graph, in []graph.Value) []graph.Value {
+				dy := back(g, in[1:3])
+				return slices.Concat(data(g, in[3], dy), filter(g, in[0], dy), g.Add("conv", graph.ChannelSum{}, dy))
+			},
+		}},
+	}
+}
+
+// matMulFusions makes the cases of MatMul and Act.
+func matMulFusions() []testCase {
+	var cases []testCase
+	for _, c := range []struct {
+		name  string
+		op    graph.MatMul
+		in    []arg
+		chain bool // the product is read besides
+		fused string
+	}{
+		{"MatMul, act", graph.MatMul{TransB: true}, []arg{float(4, 84), float(10, 84), float(10)}, false, "MatMul+Act"},
+		{"MatMul, act, no bias", graph.MatMul{}, []arg{float(5, 3), float(3, 7)}, false, "MatMul+Act"},
+		{"MatMul, act, large", graph.MatMul{TransB: true}, []arg{float(66, 131), float(67, 131), float(67)}, false, "MatMul+Act"},
+		{"MatMul read elsewhere", graph.MatMul{TransB: true}, []arg{float(4, 8), float(3, 8), float(3)}, true, "MatMul Act"},
+	} {
+		cases = append(cases, testCase{name: c.name, in: c.in, rows: 1, near: contraction, pattern: &pattern{
+			fused: c.fused,
+			build: func(g *graph.Graph, in []graph.Value) []graph.Value {
+				product := g.Add("fc", c.op, in...)
+				out := g.Add("act", graph.Act{Kind: graph.ReLU}, product[0])
+				if c.chain {
+					out = append(out, product[0])
+				}
+				return out
+			},
+		}})
+	}
+	return cases
+}
+
+// gateFusions makes cases of an SGD behind a gate that looks at a loss and the
+// gradients. At any rate, even 0, what is not finite keeps all cells as they were.
+func gateFusions() []testCase {
+	var cases []testCase
+	for _, c := range []struct {
+		name    string
+		scalars []float64 // rate, momentum, decay
+	}{
+		{"gate", []float64{0.01, 0.9, 5e-4}},
+		{"gate, rate 0", []float64{0, 0.9, 5e-4}},
+		{"gate, all 0", []float64{0, 0, 0}},
+	} {
+		cases = append(cases, testCase{
+			name: c.name, set: []int{3, 4, 6, 7}, near: composed,
+			in: []arg{
+				float(1), {graph.F32, given(c.scalars...), []int{3}},
+				float(1009), float(1009), float(1009),
+				float(5), float(5), float(5),
+			},
+			pattern: &pattern{fused: "Gate SGD", build: func(g *graph.Graph, in []graph.Value) []graph.Value {
+				loss, scalars, d1, p1, v1, d2, p2, v2 := in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7]
+				gate := g.Add("gate", graph.Gate{}, loss, d1, d2)[0]
+				return g.AddSet("sgd", graph.SGD{Momentum: 1, Decay: 2}, []graph.Value{p1, v1, p2, v2}, gate, scalars, p1, d1, v1, p2, d2, v2)
+			}},
+		})
+	}
+	return cases
+}

@@ -1,0 +1,64 @@
+package graph
+
+import "fmt"
+
+// Post is what a Conv or MatMul does to its sums before it stores them: an
+// activation, then pooling by windows that are apart. Only the planner sets it,
+// when all gradients have been added. The zero Post stores the sums as they are.
+type Post struct {
+	Act  *Act
+	Pool *MaxPool
+}
+
+// infer returns what is stored of the sums: y, and with pooling arg as well.
+func (p Post) infer(sums Tensor) ([]Tensor, error) {
+	out := []Tensor{sums}
+	var err error
+	if p.Act != nil {
+		if out, err = p.Act.Infer(out); err != nil {
+			return nil, err
+		}
+	}
+	if p.Pool != nil {
+		if err := p.Pool.apart(); err != nil {
+			return nil, err
+		}
+		return p.Pool.Infer(out)
+	}
+	return out, nil
+}
+
+// flops counts what is done to the sums.
+func (p Post) flops(sums Tensor) int {
+	n := 0
+	if p.Act != nil {
+		n += sums.Len()
+	}
+	if p.Pool != nil {
+		if y, err := p.Pool.Infer([]Tensor{sums}); err == nil {
+			n += p.Pool.Flops(nil, y)
+		}
+	}
+	return n
+}
+
+// parts names what follows the operation of that name.
+func (p Post) parts(op string) []string {
+	names := []string{op}
+	if p.Act != nil {
+		names = append(names, "Act")
+	}
+	if p.Pool != nil {
+		names = append(names, "MaxPool")
+	}
+	return names
+}
+
+// apart reports windows that share values or reach outside: there is no doing
+// each alone, as operations that pool or unpool on the way do.
+func (m MaxPool) apart() error {
+	if m.Stride < m.Kernel || m.Pad > 0 {
+		return fmt.Errorf("window %d×%d with stride %d and padding %d is not apart from its neighbours", m.Kernel, m.Kernel, m.Stride, m.Pad)
+	}
+	return nil
+}

@@ -1,0 +1,265 @@
+package plan
+
+import (
+	"slices"
+
+	"imgcls/internal/graph"
+)
+
+// fusions is the table of what becomes fewer or cheaper nodes. Each row is tried
+// on every node before the next row is: the first ones rewrite a backward pass so
+// that it no longer reads what the others then keep from being stored.
+//
+//	pattern                            becomes
+//	ActBack(y, MaxPoolBack(arg, d))    MaxPoolBack(arg, ActBack(MaxPool(y), d))
+//	ConvBackFilter(x, MaxPoolBack(…))  ConvBackFilter with Unpool
+//	ConvBackData(w, MaxPoolBack(…))    ConvBackData with Unpool
+//	ChannelSum(MaxPoolBack(arg, d))    ChannelSum(d)
+//	Act(Conv), Act(MatMul)             Conv, MatMul with Post.Act
+//	MaxPool(Conv)                      Conv with Post.Pool
+//	SGD(Gate(…, dp), p, dp, …)         SGD(Gate(…), p, dp, …)
+//
+// A row only proposes. It takes effect where the operations' shape rules accept
+// the new nodes and the device supports every one of them.
+var fusions = []fusion{actBackPooled, unpoolOnLoad, sumPooled, actOnStore, poolOnStore, gateWithoutGradients}
+
+// A fusion proposes what to do about node i: nil, if it does not begin the
+// pattern.
+type fusion func(f *fuser, i int) edit
+
+// An edit holds what takes the place of some nodes, by their number; the zero
+// Node takes one away.
+type edit map[int]graph.Node
+
+// A fuser is the nodes of one entry while they are rewritten.
+type fuser struct {
+	m        *Module
+	nodes    []graph.Node
+	results  []graph.Value
+	supports func(n graph.Node, t []graph.Tensor) bool
+
+	made  map[graph.Value]int // temporary → the node that makes it
+	reads map[graph.Value]int // → how often nodes and the host read it
+}
+
+// fuse rewrites live nodes by the table. Their order stays one in which every
+// temporary is made before it is read.
+func (m *Module) fuse(nodes []graph.Node, results []graph.Value, supports func(n graph.Node, t []graph.Tensor) bool, table []fusion) []graph.Node {
+	f := &fuser{m: m, nodes: slices.Clone(nodes), results: results, supports: supports}
+	f.link()
+	for _, row := range table {
+		for i := range f.nodes {
+			if e := row(f, i); len(e) > 0 && f.accepts(e) {
+				for at, n := range e {
+					f.nodes[at] = n
+				}
+				f.link()
+			}
+		}
+	}
+	return live(f.nodes, results)
+}
+
+// link finds out who makes and who reads what.
+func (f *fuser) link() {
+	f.made, f.reads = map[graph.Value]int{}, map[graph.Value]int{}
+	for i, n := range f.nodes {
+		for _, v := range n.Out {
+			f.made[v] = i
+		}
+		for _, v := range n.In {
+			f.reads[v]++
+		}
+	}
+	for _, v := range f.results {
+		f.reads[v]++
+	}
+}
+
+// accepts reports whether every new node yields tensors like the values that it
+// is to make, and runs on the device. The zero Value, which stands where nobody
+// read an output, is no input that fits.
+func (f *fuser) accepts(e edit) bool {
+	for _, n := range e {
+		if n.Op == nil {
+			continue
+		}
+		out, err := n.Op.Infer(f.m.describe(n.In))
+		if err != nil || len(out) != len(n.Out) || slices.Contains(n.In, 0) || !f.supports(n, f.m.Tensors) {
+			return false
+		}
+		for i, v := range n.Out {
+			if v != 0 && out[i].String() != f.m.Tensors[v].String() {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// maker returns the node that makes v and its number, and the zero Node where
+// none does.
+func (f *fuser) maker(v graph.Value) (int, graph.Node) {
+	if i, ok := f.made[v]; ok {
+		return i, f.nodes[i]
+	}
+	return -1, graph.Node{}
+}
+
+// temp adds a temporary to the module.
+func (f *fuser) temp(name string, t graph.Tensor) graph.Value {
+	v := graph.Value(len(f.m.Tensors))
+	t = t.Like()
+	t.Name = name
+	// The graph's own table stays as it is.
+	f.m.Tensors = append(slices.Clip(f.m.Tensors), t)
+	f.m.Root = append(f.m.Root, v)
+	return v
+}
+
+// actBackPooled lets the gradient pass the activation before it is unpooled,
+// where there are fewer numbers, and no longer reads the activation y but what
+// was pooled of it. It is exact, bit for bit: unpooling puts a gradient where the
+// greatest value of a window lies, and that value is the one pooled, so both masks
+// ask for the sign of the same number; a NaN among them fails both. All other
+// places hold 0 before and after. Where one place wins several overlapping
+// windows, the mask lets all of its gradients pass or none.
+func actBackPooled(f *fuser, i int) edit {
+	n := f.nodes[i]
+	op, ok := n.Op.(graph.ActBack)
+	if !ok {
+		return nil
+	}
+	y, dy := n.In[0], n.In[1]
+	at, unpool := f.maker(dy)
+	back, ok := unpool.Op.(graph.MaxPoolBack)
+	if !ok || f.reads[dy] > 1 {
+		return nil
+	}
+	arg, d := unpool.In[0], unpool.In[1]
+	_, forward := f.maker(arg)
+	if pool, ok := forward.Op.(graph.MaxPool); !ok || pool != back.MaxPool || forward.In[0] != y {
+		return nil
+	}
+	masked := f.temp(n.Name, f.m.Tensors[d])
+	return edit{
+		at: {Op: op, Name: n.Name, In: []graph.Value{forward.Out[0], d}, Out: []graph.Value{masked}},
+		i:  {Op: back, Name: unpool.Name, In: []graph.Value{arg, masked}, Out: n.Out},
+	}
+}
+
+// unpoolOnLoad hands the gradients of a Conv what MaxPoolBack would unpool, which
+// need not be stored then: most of it is zeros.
+func unpoolOnLoad(f *fuser, i int) edit {
+	n := f.nodes[i]
+	if len(n.In) != 2 {
+		return nil
+	}
+	_, unpool := f.maker(n.In[1])
+	back, ok := unpool.Op.(graph.MaxPoolBack)
+	if !ok {
+		return nil
+	}
+	switch op := n.Op.(type) {
+	case graph.ConvBackFilter:
+		op.Unpool = &back.MaxPool
+		n.Op = op
+	case graph.ConvBackData:
+		op.Unpool = &back.MaxPool
+		n.Op = op
+	default:
+		return nil
+	}
+	n.In = append([]graph.Value{n.In[0]}, unpool.In...)
+	return edit{i: n}
+}
+
+// sumPooled sums gradients before they are unpooled: each lands in one place of
+// its channel, and all other places hold 0. Only the order of the sum changes.
+func sumPooled(f *fuser, i int) edit {
+	n := f.nodes[i]
+	if _, ok := n.Op.(graph.ChannelSum); !ok {
+		return nil
+	}
+	_, unpool := f.maker(n.In[0])
+	if _, ok := unpool.Op.(graph.MaxPoolBack); !ok {
+		return nil
+	}
+	n.In = unpool.In[1:]
+	return edit{i: n}
+}
+
+// actOnStore applies an activation to the sums of a Conv or MatMul before they
+// are stored, where nobody else reads them.
+func actOnStore(f *fuser, i int) edit {
+	n := f.nodes[i]
+	act, ok := n.Op.(graph.Act)
+	if !ok || f.reads[n.In[0]] > 1 {
+		return nil
+	}
+	at, sums := f.maker(n.In[0])
+	switch op := sums.Op.(type) {
+	case graph.Conv:
+		if op.Post != (graph.Post{}) {
+			return nil
+		}
+		op.Post.Act = &act
+		sums.Op = op
+	case graph.MatMul:
+		if op.Post != (graph.Post{}) {
+			return nil
+		}
+		op.Post.Act = &act
+		sums.Op = op
+	default:
+		return nil
+	}
+	sums.Out = n.Out
+	return edit{at: sums, i: {}}
+}
+
+// poolOnStore pools what a Conv computes before it is stored, where nobody else
+// reads it.
+func poolOnStore(f *fuser, i int) edit {
+	n := f.nodes[i]
+	pool, ok := n.Op.(graph.MaxPool)
+	if !ok || f.reads[n.In[0]] > 1 {
+		return nil
+	}
+	at, conv := f.maker(n.In[0])
+	op, ok := conv.Op.(graph.Conv)
+	if !ok || op.Post.Pool != nil {
+		return nil
+	}
+	op.Post.Pool = &pool
+	conv.Op, conv.Out = op, n.Out
+	return edit{at: conv, i: {}}
+}
+
+// gateWithoutGradients takes the gradients that an SGD reads off the gate before it, if nobody
+// else asks that gate. The SGD sets nothing unless every new parameter and momentum
+// is finite, and one that is NaN or infinite makes its momentum so, whatever it is
+// multiplied with or added to.
+func gateWithoutGradients(f *fuser, i int) edit {
+	gate := f.nodes[i]
+	if _, ok := gate.Op.(graph.Gate); !ok || f.reads[gate.Out[0]] != 1 {
+		return nil
+	}
+	at := slices.IndexFunc(f.nodes, func(n graph.Node) bool {
+		_, sgd := n.Op.(graph.SGD)
+		return sgd && n.In[0] == gate.Out[0]
+	})
+	if at < 0 {
+		return nil
+	}
+	guarded := map[graph.Value]bool{}
+	for j := 3; j < len(f.nodes[at].In); j += 3 {
+		guarded[f.nodes[at].In[j]] = true
+	}
+	rest := slices.DeleteFunc(slices.Clone(gate.In), func(v graph.Value) bool { return guarded[v] })
+	if len(rest) == len(gate.In) {
+		return nil
+	}
+	gate.In = rest
+	return edit{i: gate}
+}
