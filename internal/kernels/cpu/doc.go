@@ -16,6 +16,14 @@
 // at once. Matrix products are gonum's, in assembly on amd64 and in Go
 // elsewhere, and differ between processors in their last bits.
 //
+// # Assembly
+//
+// Package vec has the loops over slices in Go and in AVX2 assembly, which give
+// the same bits. The assembly is written by the program in _asm, which is a
+// module of its own, so that what it imports is nobody's burden; go generate
+// runs it. Without AVX2, on other processors and under the tag noasm the Go
+// bodies run.
+//
 // # Matrix products
 //
 // Everything goes through blas.Float32, so that a faster implementation can
@@ -30,3 +38,5 @@
 // That makes the sparse gradients behind a ReLU and a max-pool cheap, and it
 // means that a zero there hides a NaN in b.
 package cpu
+
+//go:generate sh -c "cd _asm && go run ."

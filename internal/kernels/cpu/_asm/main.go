@@ -1,0 +1,68 @@
+// Command _asm writes the assembly of the CPU's kernels; run it with go generate
+// in the package above.
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"log"
+	"os"
+	"path/filepath"
+
+	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/pass"
+	"github.com/mmcloughlin/avo/printer"
+)
+
+// An output is the assembly of one package and, where stubs names a file, the Go
+// declarations of its functions.
+type output struct {
+	asm, stubs string
+	kernels    func(*build.Context)
+}
+
+func main() {
+	log.SetFlags(0)
+	for _, o := range []output{
+		{"../vec/vec_amd64.s", "../vec/stubs_amd64.go", vecKernels},
+	} {
+		if err := o.write(); err != nil {
+			build.LogError(log.Default(), err, 0)
+			log.Fatalf("%s is as it was", o.asm)
+		}
+	}
+}
+
+func (o output) write() error {
+	ctx := build.NewContext()
+	ctx.ConstraintExpr("!noasm")
+	o.kernels(ctx)
+	file, err := ctx.Result()
+	if err != nil {
+		return err
+	}
+	if err := pass.Compile.Execute(file); err != nil {
+		return err
+	}
+	config := printer.Config{
+		Name: "imgcls/internal/kernels/cpu/_asm",
+		Argv: []string{"go", "generate"},
+		Pkg:  filepath.Base(filepath.Dir(o.asm)),
+	}
+	text, err := printer.NewGoAsm(config).Print(file)
+	if err != nil {
+		return err
+	}
+	stubs, err := printer.NewStubs(config).Print(file)
+	if err != nil {
+		return err
+	}
+	return cmp.Or(save(o.asm, text), save(o.stubs, stubs))
+}
+
+func save(name string, text []byte) error {
+	if name == "" {
+		return nil
+	}
+	return os.WriteFile(name, bytes.TrimLeft(text, "\n"), 0o644)
+}
