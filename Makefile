@@ -6,7 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FLAGS   := -trimpath -ldflags "-s -w -X main.release=$(VERSION)"
 TARGETS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: all build test check lint noasm race cross fuzz learn bits bench clean
+.PHONY: all build test check lint generated noasm race cross fuzz learn bits bench clean
 
 all: build
 
@@ -23,15 +23,21 @@ check: lint test noasm
 
 ## noasm: the CPU's kernels and device without assembly, as other processors have them
 noasm:
-	$(GO) test -tags noasm ./internal/kernels/cpu ./internal/device/cpu
+	$(GO) test -tags noasm ./internal/kernels/cpu/... ./internal/device/cpu
 
 ## lint: format, vet, modules, static analysis, and the build for each system
-lint: cross
+lint: cross generated
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
 	$(GO) vet ./...
 	$(GO) mod verify
 	$(GO) mod tidy -diff
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+## generated: the assembly is what its generator writes (fetches avo)
+generated:
+	@sums() { cat $$(find internal/kernels/cpu -name '*_amd64.s' -o -name 'stubs_*.go' | sort) | cksum; }; \
+	before=$$(sums) && $(GO) generate ./internal/kernels/cpu && test "$$before" = "$$(sums)" || \
+		{ echo "internal/kernels/cpu: the assembly was not what its generator writes; look at it and commit it"; exit 1; }
 
 ## race: the tests of all that runs on several goroutines, under the race detector
 race:

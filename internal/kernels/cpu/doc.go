@@ -13,20 +13,24 @@
 //
 // Products that are added to are written float32(a*b) + c: the language defines
 // that as two roundings, also where the processor has an instruction for both
-// at once. Matrix products are gonum's, in assembly on amd64 and in Go
-// elsewhere, and differ between processors in their last bits.
+// at once. Matrix products in assembly fuse both on every processor alike; those
+// of gonum, where there is no assembly, have other last bits.
+//
+// # Assembly
+//
+// Package vec has the loops over slices in Go and in AVX2 assembly, which give
+// the same bits. The assembly is written by the program in _asm, which is a
+// module of its own, so that what it imports is nobody's burden; go generate
+// runs it. Without AVX2, on other processors and under the tag noasm the Go
+// bodies run.
 //
 // # Matrix products
 //
-// Everything goes through blas.Float32, so that a faster implementation can
-// take gonum's place in one line. Two properties of gonum's shape this code.
-// It starts goroutines for products of four or more blocks of 64×64, so Gemm
-// hands it less than that at a time. And its dot product, which serves a·bᵀ,
-// begins with up to three single elements where a row of b is not aligned to 16
-// bytes, so the same row at another address may give other bits: callers keep
-// b's first row aligned, as all tensors of an arena are.
-//
-// gonum leaves out a row of b where its factor in a is zero (not so in a·bᵀ).
-// That makes the sparse gradients behind a ReLU and a max-pool cheap, and it
-// means that a zero there hides a NaN in b.
+// Package tile multiplies small tiles, in an implementation for each instruction
+// set, and here stands what cuts a tensor into tiles: convolutions read images
+// where they lie (walk.go, filter.go), products of matrices pack blocks (gemm.go).
+// The portable implementation is gonum, and BLAS is gonum's interface to the
+// others.
 package cpu
+
+//go:generate sh -c "cd _asm && go run ."

@@ -1,5 +1,7 @@
 package cpu
 
+import "imgcls/internal/kernels/cpu/vec"
+
 // A Pool holds the extents of max-pooling of x [N,H,W,C] to y [N,P,Q,C]; see
 // graph.MaxPool.
 type Pool struct {
@@ -11,6 +13,10 @@ type Pool struct {
 // Forward computes the lines lo to hi of all N·P of y, and of arg where it is
 // not nil. The first maximum wins; a NaN wins over all.
 func (s Pool) Forward(y []float32, arg []uint8, x []float32, lo, hi int) {
+	if s.tiles() {
+		s.forward2(y, arg, x, lo, hi)
+		return
+	}
 	for at := lo * s.Q; at < hi*s.Q; at++ {
 		line, q := at/s.Q, at%s.Q
 		n, top, side := line/s.P, line%s.P*s.Stride-s.Pad, q*s.Stride-s.Pad
@@ -33,30 +39,33 @@ func (s Pool) Forward(y []float32, arg []uint8, x []float32, lo, hi int) {
 						which[c] = tap
 					}
 				case arg == nil:
-					greatest(best, v)
+					vec.Greater(best, v)
 				default:
-					greatestOf(best, which, v, tap)
+					vec.GreaterOf(best, which, v, tap)
 				}
 			}
 		}
 	}
 }
 
-// greatest keeps the greater of best and v.
-func greatest(best, v []float32) {
-	v = v[:len(best)]
-	for c, b := range best {
-		best[c] = max(b, v[c])
-	}
-}
+// tiles reports whether the windows are 2×2 and lie side by side from the first
+// pixel on.
+func (s Pool) tiles() bool { return s.Kernel == 2 && s.Stride == 2 && s.Pad == 0 }
 
-// greatestOf keeps the greater of best and v, and notes tap where it is v's.
-func greatestOf(best []float32, which []uint8, v []float32, tap uint8) {
-	v, which = v[:len(best)], which[:len(best)]
-	for c, b := range best {
-		if b == b && !(v[c] <= b) {
-			best[c], which[c] = v[c], tap
+// forward2 is Forward where the windows are tiles: at once for all lines of an
+// image.
+func (s Pool) forward2(y []float32, arg []uint8, x []float32, lo, hi int) {
+	for lo < hi {
+		n, p := lo/s.P, lo%s.P
+		lines := min(s.P-p, hi-lo)
+		at, end := lo*s.Q*s.C, (lo+lines)*s.Q*s.C
+		var which []uint8
+		if arg != nil {
+			which = arg[at:end]
 		}
+		from := (n*s.H + 2*p) * s.W * s.C
+		vec.MaxPool2(y[at:end], which, x[from:from+2*lines*s.W*s.C], lines, s.W, s.Q, s.C)
+		lo += lines
 	}
 }
 
@@ -73,6 +82,15 @@ func (s Pool) Offsets() []int {
 // Back computes dx for the images lo to hi.
 func (s Pool) Back(dx []float32, arg []uint8, dy []float32, offsets []int, lo, hi int) {
 	image := s.H * s.W * s.C
+	if s.tiles() {
+		covered, pooled := 2*s.P*s.W*s.C, s.P*s.Q*s.C
+		for n := lo; n < hi; n++ {
+			x := dx[n*image : (n+1)*image]
+			vec.MaxPool2Back(x, arg[n*pooled:(n+1)*pooled], dy[n*pooled:(n+1)*pooled], s.P, s.W, s.Q, s.C)
+			clear(x[covered:])
+		}
+		return
+	}
 	clear(dx[lo*image : hi*image])
 	at := lo * s.P * s.Q * s.C
 	for n := lo; n < hi; n++ {

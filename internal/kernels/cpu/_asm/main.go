@@ -4,29 +4,40 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"log"
 	"os"
+	"path/filepath"
 
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/pass"
 	"github.com/mmcloughlin/avo/printer"
 )
 
+// An output is the assembly of one package and, where stubs names a file, the Go
+// declarations of its functions.
+type output struct {
+	asm, stubs string
+	kernels    func(*build.Context)
+}
+
 func main() {
 	log.SetFlags(0)
-	for name, kernels := range map[string]func(*build.Context){
-		"../tile/tile_amd64.s": tileKernels,
+	for _, o := range []output{
+		{"../tile/tile_amd64.s", "", tileKernels},
+		{"../vec/vec_amd64.s", "../vec/stubs_amd64.go", vecKernels},
 	} {
-		ctx := build.NewContext()
-		ctx.ConstraintExpr("!noasm")
-		kernels(ctx)
-		if err := write(name, ctx); err != nil {
-			log.Fatalf("%s: %v", name, err)
+		if err := o.write(); err != nil {
+			build.LogError(log.Default(), err, 0)
+			log.Fatalf("%s is as it was", o.asm)
 		}
 	}
 }
 
-func write(name string, ctx *build.Context) error {
+func (o output) write() error {
+	ctx := build.NewContext()
+	ctx.ConstraintExpr("!noasm")
+	o.kernels(ctx)
 	file, err := ctx.Result()
 	if err != nil {
 		return err
@@ -34,9 +45,25 @@ func write(name string, ctx *build.Context) error {
 	if err := pass.Compile.Execute(file); err != nil {
 		return err
 	}
-	text, err := printer.NewGoAsm(printer.Config{Name: "imgcls/internal/kernels/cpu/_asm", Argv: []string{"go", "generate"}}).Print(file)
+	config := printer.Config{
+		Name: "imgcls/internal/kernels/cpu/_asm",
+		Argv: []string{"go", "generate"},
+		Pkg:  filepath.Base(filepath.Dir(o.asm)),
+	}
+	text, err := printer.NewGoAsm(config).Print(file)
 	if err != nil {
 		return err
+	}
+	stubs, err := printer.NewStubs(config).Print(file)
+	if err != nil {
+		return err
+	}
+	return cmp.Or(save(o.asm, text), save(o.stubs, stubs))
+}
+
+func save(name string, text []byte) error {
+	if name == "" {
+		return nil
 	}
 	return os.WriteFile(name, bytes.TrimLeft(text, "\n"), 0o644)
 }

@@ -1,0 +1,22 @@
+package vec
+
+import (
+	"syscall"
+	"testing"
+)
+
+// fenced returns a region of at least n bytes that ends where memory does:
+// touching what follows ends the process.
+func fenced(t testing.TB, n int) []byte {
+	page := syscall.Getpagesize()
+	size := (n+page-1)/page*page + page
+	region, err := syscall.Mmap(-1, 0, size, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Munmap(region) })
+	if err := syscall.Mprotect(region[size-page:], syscall.PROT_NONE); err != nil {
+		t.Fatal(err)
+	}
+	return region[: size-page : size-page]
+}

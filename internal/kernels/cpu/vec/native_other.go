@@ -1,0 +1,5 @@
+//go:build !amd64 || noasm
+
+package vec
+
+func native() []*set { return nil }

@@ -1,0 +1,55 @@
+// Package vec is the CPU's loops over slices: what is done to each element, sums
+// of rows, and pooling. Every function has two bodies, one in Go, which is the
+// specification, and one in AVX2 assembly, written by ../_asm, which gives the
+// same bits: products that are added to are rounded first, and sums have the
+// same order. Only which NaN a NaN is, its sign and payload, is outside this
+// promise.
+//
+// Slices may have any alignment and any length, 0 too, and nothing outside them
+// is read or written. An output may be the very slice of an input where both
+// are as long, except in pooling; it may not overlap it otherwise. A slice
+// shorter than the formula needs is a bug of the caller, and panics.
+package vec
+
+// A set is one body of each function. The functions check lengths; bodies trust
+// them.
+type set struct {
+	name                      string
+	finite                    func(x []float32) bool
+	sgdFinite, nesterovFinite func(p, dp, v []float32, lr, momentum, decay float32) bool
+	sgdUpdate, nesterovUpdate func(p, dp, v []float32, lr, momentum, decay float32)
+	add, reluBack             func(y, a, b []float32)
+	relu, greater             func(y, x []float32)
+	greaterOf                 func(best []float32, which []uint8, v []float32, tap uint8)
+	sumRows                   func(y, x []float32, rows, stride int)
+	affine                    func(y []float32, x []uint8, scale, shift *[Period]float64)
+	maxPool2                  func(y, x []float32, lines, width, cols, channels int)
+	maxPool2Arg               func(y []float32, arg []uint8, x []float32, lines, width, cols, channels int)
+	maxPool2Back              func(dx []float32, arg []uint8, dy []float32, lines, width, cols, channels int)
+}
+
+var portable = set{
+	name:           "go",
+	finite:         finite,
+	sgdFinite:      sgdFinite,
+	sgdUpdate:      sgdUpdate,
+	nesterovFinite: nesterovFinite,
+	nesterovUpdate: nesterovUpdate,
+	add:            add,
+	relu:           relu,
+	reluBack:       reluBack,
+	sumRows:        sumRows,
+	affine:         affine,
+	greater:        greater,
+	greaterOf:      greaterOf,
+	maxPool2:       func(y, x []float32, l, w, q, c int) { maxPool2(y, nil, x, l, w, q, c) },
+	maxPool2Arg:    maxPool2,
+	maxPool2Back:   maxPool2Back,
+}
+
+// sets are those that this processor can run, the fastest last; active is the
+// one in use.
+var (
+	sets   = append([]*set{&portable}, native()...)
+	active = sets[len(sets)-1]
+)
