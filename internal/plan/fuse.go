@@ -77,15 +77,15 @@ func (f *fuser) link() {
 }
 
 // accepts reports whether every new node yields tensors like the values that it
-// is to make, and runs on the device. The zero Value, which stands where nobody
-// read an output, is no input that fits.
+// is to make, and runs on the device. The zero Value, which stands for an output
+// that nobody read, describes as no tensor that a shape rule accepts.
 func (f *fuser) accepts(e edit) bool {
 	for _, n := range e {
 		if n.Op == nil {
 			continue
 		}
 		out, err := n.Op.Infer(f.m.describe(n.In))
-		if err != nil || len(out) != len(n.Out) || slices.Contains(n.In, 0) || !f.supports(n, f.m.Tensors) {
+		if err != nil || len(out) != len(n.Out) || !f.supports(n, f.m.Tensors) {
 			return false
 		}
 		for i, v := range n.Out {
