@@ -119,7 +119,7 @@ func (f *fuser) temp(name string, t graph.Tensor) graph.Value {
 
 // actBackPooled lets the gradient pass the activation before it is unpooled,
 // where there are fewer numbers, and no longer reads the activation y but what
-// was pooled of it. It is exact, bit for bit: unpooling puts a gradient where the
+// was pooled of it. For ReLU that is exact, bit for bit: unpooling puts a gradient where the
 // greatest value of a window lies, and that value is the one pooled, so both masks
 // ask for the sign of the same number; a NaN among them fails both. All other
 // places hold 0 before and after. Where one place wins several overlapping
@@ -127,7 +127,7 @@ func (f *fuser) temp(name string, t graph.Tensor) graph.Value {
 func actBackPooled(f *fuser, i int) edit {
 	n := f.nodes[i]
 	op, ok := n.Op.(graph.ActBack)
-	if !ok {
+	if !ok || op.Kind != graph.ReLU {
 		return nil
 	}
 	y, dy := n.In[0], n.In[1]
