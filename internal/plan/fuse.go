@@ -119,10 +119,10 @@ func (f *fuser) temp(name string, t graph.Tensor) graph.Value {
 
 // actBackPooled lets the gradient pass the activation before it is unpooled,
 // where there are fewer numbers, and no longer reads the activation y but what
-// was pooled of it. For ReLU that is exact, bit for bit: unpooling puts a gradient where the
-// greatest value of a window lies, and that value is the one pooled, so both masks
-// ask for the sign of the same number; a NaN among them fails both. All other
-// places hold 0 before and after. Where one place wins several overlapping
+// was pooled of it. For ReLU that is exact, bit for bit: unpooling puts a gradient
+// where the greatest value of a window lies, and that value is the one pooled, so
+// both masks ask for the sign of the same number; a NaN among them fails both. All
+// other places hold 0 before and after. Where one place wins several overlapping
 // windows, the mask lets all of its gradients pass or none.
 func actBackPooled(f *fuser, i int) edit {
 	n := f.nodes[i]
