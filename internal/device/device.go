@@ -13,8 +13,9 @@ import (
 type Device interface {
 	// String names the device as a user would: "cpu: 8 threads".
 	String() string
-	// Supports reports whether n runs as a single kernel; t is the graph's table
-	// of tensors, indexed by Value. Every device runs every primitive operation.
+	// Supports reports whether n runs as a single kernel; t is the plan's table of
+	// tensors, indexed by Value. Every device runs every primitive operation; what
+	// the planner would fuse it asks for first.
 	Supports(n graph.Node, t []graph.Tensor) bool
 	// Compile allocates m's arena, filled with zeros, and prepares each entry.
 	// Validation, allocation and choice of kernels happen here and never in Run.

@@ -23,6 +23,7 @@ var (
 	conv = graph.Conv{Stride: 1}
 	pool = graph.MaxPool{Kernel: 2, Stride: 2}
 	sgd  = graph.SGD{LR: 0, Momentum: 1, Decay: 2}
+	relu = graph.Act{Kind: graph.ReLU}
 	grey = graph.Normalize{Mean: []float64{0.5}, Std: []float64{0.5}}
 )
 
@@ -38,6 +39,11 @@ func TestInfer(t *testing.T) {
 		{"conv keeps the type", conv, with(f16(1, 3, 3, 1), f16(1, 3, 3, 1)), with(f16(1, 1, 1, 1))},
 		{"conv back to data", graph.ConvBackData{Conv: graph.Conv{Stride: 2, Pad: 1}, H: 8, W: 7}, with(f32(3, 3, 3, 2), f32(1, 4, 4, 3)), with(f32(1, 8, 7, 2))},
 		{"conv back to filter", graph.ConvBackFilter{Conv: conv, R: 5, S: 5}, with(f16(4, 32, 32, 3), f16(4, 28, 28, 6)), with(f32(6, 5, 5, 3))},
+		{"conv and act", graph.Conv{Stride: 1, Post: graph.Post{Act: &relu}}, with(f32(4, 32, 32, 3), f32(6, 5, 5, 3)), with(f32(4, 28, 28, 6))},
+		{"conv and pool", graph.Conv{Stride: 1, Post: graph.Post{Act: &relu, Pool: &pool}}, with(f32(4, 31, 32, 3), f32(6, 5, 5, 3)), with(f32(4, 13, 14, 6), u8(4, 13, 14, 6))},
+		{"unpool, conv back to data", graph.ConvBackData{Conv: conv, H: 31, W: 32, Unpool: &pool}, with(f32(6, 5, 5, 3), u8(4, 13, 14, 6), f32(4, 13, 14, 6)), with(f32(4, 31, 32, 3))},
+		{"unpool, conv back to filter", graph.ConvBackFilter{Conv: conv, R: 5, S: 5, Unpool: &pool}, with(f32(4, 31, 32, 3), u8(4, 13, 14, 6), f32(4, 13, 14, 6)), with(f32(6, 5, 5, 3))},
+		{"linear and act", graph.MatMul{TransB: true, Post: graph.Post{Act: &relu}}, with(f32(4, 400), f32(120, 400)), with(f32(4, 120))},
 		{"pool", pool, with(f32(4, 29, 28, 6)), with(f32(4, 14, 14, 6), u8(4, 14, 14, 6))},
 		{"pool back", graph.MaxPoolBack{MaxPool: pool, H: 29, W: 28}, with(u8(4, 14, 14, 6), f32(4, 14, 14, 6)), with(f32(4, 29, 28, 6))},
 		{"act", graph.Act{}, with(f32(2, 3)), with(f32(2, 3))},
@@ -86,6 +92,15 @@ func TestInferErrors(t *testing.T) {
 		{graph.ConvBackData{Conv: conv, H: 9, W: 8}, with(f32(6, 5, 5, 3), f32(1, 4, 4, 6)), "gradient is 1×4×4×6, output is 1×5×4×6"},
 		{graph.ConvBackFilter{Conv: conv, R: 3, S: 5}, with(f32(1, 8, 8, 3), f32(1, 4, 4, 6)), "gradient is 1×4×4×6, output is 1×6×4×6"},
 		{graph.ConvBackFilter{Conv: conv, R: 0, S: 5}, with(f32(1, 8, 8, 3), f32(1, 4, 4, 6)), "filter 0×5 with stride 1"},
+		{graph.Conv{Stride: 1, Post: graph.Post{Pool: &graph.MaxPool{Kernel: 3, Stride: 2}}}, with(f32(1, 8, 8, 3), f32(6, 3, 3, 3)), "window 3×3 with stride 2 and padding 0 is not apart"},
+		{graph.Conv{Stride: 1, Post: graph.Post{Pool: &graph.MaxPool{Kernel: 2, Stride: 2, Pad: 1}}}, with(f32(1, 8, 8, 3), f32(6, 3, 3, 3)), "padding 1 is not apart"},
+		{graph.Conv{Stride: 1, Post: graph.Post{Pool: &pool}}, with(f32(1, 3, 8, 3), f32(6, 3, 3, 3)), "input 1×6 is smaller than the 2×2 window"},
+		{graph.MatMul{Post: graph.Post{Pool: &pool}}, with(f32(4, 3), f32(3, 2)), "wants floating-point numbers in 4 dimensions"},
+		{graph.ConvBackData{Conv: conv, H: 8, W: 8, Unpool: &pool}, with(f32(6, 5, 5, 3), f32(1, 4, 4, 6)), "has 2 inputs, wants 3 to 3"},
+		{graph.ConvBackData{Conv: conv, H: 8, W: 8, Unpool: &pool}, with(f32(6, 5, 5, 3), u8(1, 4, 4, 6), f32(1, 4, 4, 6)), "gradient is 1×4×4×6, output is 1×2×2×6"},
+		{graph.ConvBackFilter{Conv: conv, R: 5, S: 5, Unpool: &pool}, with(f32(1, 8, 8, 3), f32(1, 2, 2, 6), f32(1, 2, 2, 6)), "arg is f32 1×2×2×6"},
+		{graph.ConvBackFilter{Conv: conv, R: 9, S: 5, Unpool: &pool}, with(f32(1, 8, 8, 3), u8(1, 2, 2, 6), f32(1, 2, 2, 6)), "smaller than the 9×5 filter"},
+		{graph.ConvBackFilter{Conv: conv, R: 5, S: 5, Unpool: &graph.MaxPool{Kernel: 2, Stride: 1}}, with(f32(1, 8, 8, 3), u8(1, 3, 3, 6), f32(1, 3, 3, 6)), "is not apart"},
 		{graph.MaxPool{Kernel: 16, Stride: 1}, with(f32(1, 20, 20, 1)), "at most 15×15"},
 		{graph.MaxPool{Kernel: 3, Stride: 1, Pad: 2}, with(f32(1, 20, 20, 1)), "padding at most half"},
 		{graph.MaxPool{Kernel: 3}, with(f32(1, 20, 20, 1)), "stride 0"},

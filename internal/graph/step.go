@@ -70,7 +70,8 @@ func (t Tick) Infer(in []Tensor) ([]Tensor, error) {
 // Inputs are gate, scalars, and then p, dp, v for each parameter. LR, Momentum
 // and Decay are columns of the scalars. Its output, applied, is 1 when the gate
 // is open and every new p and v is finite: then it sets them all. Otherwise it
-// is 0 and SGD sets none, as finite gradients times a large rate may overflow.
+// is 0 and SGD sets none, as finite gradients times a large rate may overflow. A
+// gradient that is not finite leaves no v finite, so it too sets none.
 // What follows in the step takes applied as its gate.
 type SGD struct {
 	terminal

@@ -77,15 +77,15 @@ func (f *fuser) link() {
 }
 
 // accepts reports whether every new node yields tensors like the values that it
-// is to make, and runs on the device. The zero Value, which stands where nobody
-// read an output, is no input that fits.
+// is to make, and runs on the device. The zero Value, which stands for an output
+// that nobody read, describes as no tensor that a shape rule accepts.
 func (f *fuser) accepts(e edit) bool {
 	for _, n := range e {
 		if n.Op == nil {
 			continue
 		}
 		out, err := n.Op.Infer(f.m.describe(n.In))
-		if err != nil || len(out) != len(n.Out) || slices.Contains(n.In, 0) || !f.supports(n, f.m.Tensors) {
+		if err != nil || len(out) != len(n.Out) || !f.supports(n, f.m.Tensors) {
 			return false
 		}
 		for i, v := range n.Out {
@@ -119,15 +119,15 @@ func (f *fuser) temp(name string, t graph.Tensor) graph.Value {
 
 // actBackPooled lets the gradient pass the activation before it is unpooled,
 // where there are fewer numbers, and no longer reads the activation y but what
-// was pooled of it. It is exact, bit for bit: unpooling puts a gradient where the
-// greatest value of a window lies, and that value is the one pooled, so both masks
-// ask for the sign of the same number; a NaN among them fails both. All other
-// places hold 0 before and after. Where one place wins several overlapping
+// was pooled of it. For ReLU that is exact, bit for bit: unpooling puts a gradient
+// where the greatest value of a window lies, and that value is the one pooled, so
+// both masks ask for the sign of the same number; a NaN among them fails both. All
+// other places hold 0 before and after. Where one place wins several overlapping
 // windows, the mask lets all of its gradients pass or none.
 func actBackPooled(f *fuser, i int) edit {
 	n := f.nodes[i]
 	op, ok := n.Op.(graph.ActBack)
-	if !ok {
+	if !ok || op.Kind != graph.ReLU {
 		return nil
 	}
 	y, dy := n.In[0], n.In[1]

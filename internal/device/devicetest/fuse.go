@@ -265,11 +265,11 @@ func (k fusionGeometry) unpool() []testCase {
 func matMulFusions() []testCase {
 	var cases []testCase
 	for _, c := range []struct {
-		name  string
-		op    graph.MatMul
-		in    []arg
-		chain bool // the product is read besides
-		fused string
+		name    string
+		op      graph.MatMul
+		in      []arg
+		besides bool // the product is read besides
+		fused   string
 	}{
 		{"MatMul, act", graph.MatMul{TransB: true}, []arg{float(4, 84), float(10, 84), float(10)}, false, "MatMul+Act"},
 		{"MatMul, act, no bias", graph.MatMul{}, []arg{float(5, 3), float(3, 7)}, false, "MatMul+Act"},
@@ -281,7 +281,7 @@ func matMulFusions() []testCase {
 			build: func(g *graph.Graph, in []graph.Value) []graph.Value {
 				product := g.Add("fc", c.op, in...)
 				out := g.Add("act", graph.Act{Kind: graph.ReLU}, product[0])
-				if c.chain {
+				if c.besides {
 					out = append(out, product[0])
 				}
 				return out

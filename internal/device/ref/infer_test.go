@@ -4,6 +4,7 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"imgcls/internal/device/ref"
@@ -16,7 +17,7 @@ func TestInfer(t *testing.T) {
 	const seed = 3
 	r := rand.New(rand.NewPCG(seed, 0))
 	accepted := map[string]int{}
-	for range 40_000 {
+	for range 160_000 {
 		data := make([]byte, 96)
 		for i := range data {
 			data[i] = byte(r.Uint32())
@@ -31,6 +32,7 @@ func TestInfer(t *testing.T) {
 	for _, op := range []string{
 		"Conv", "ConvBackData", "ConvBackFilter", "MaxPool", "MaxPoolBack", "Act", "ActBack", "MatMul", "Add", "ChannelSum",
 		"SoftmaxXent", "Gather", "Normalize", "Reshape", "Gate", "Record", "Tick", "SGD",
+		"Conv+Act", "Conv+MaxPool", "Conv+Act+MaxPool", "MatMul+Act", "MaxPoolBack+ConvBackData", "MaxPoolBack+ConvBackFilter",
 	} {
 		if accepted[op] < 20 {
 			t.Errorf("%s was accepted %d times: the drawing misses it", op, accepted[op])
@@ -92,10 +94,28 @@ func (c *choice) tensor(typ graph.DType, rank int) graph.Tensor {
 	return graph.Tensor{Type: typ, Shape: shape}
 }
 
+// post draws what follows sums, mostly nothing.
+func (c *choice) post(pool graph.MaxPool) (p graph.Post) {
+	kind := c.below(8)
+	if kind == 1 || kind == 2 {
+		p.Act = &graph.Act{Kind: graph.ReLU}
+	}
+	if kind == 2 || kind == 3 {
+		p.Pool = &pool
+	}
+	return p
+}
+
+// unpooled puts the winners before the gradient, the last input.
+func unpooled(in []graph.Tensor) []graph.Tensor {
+	return []graph.Tensor{in[0], {Type: graph.U8, Shape: in[1].Shape}, in[1]}
+}
+
 // node draws an operation and its inputs, of which the last may be missing.
 func (c *choice) node() (graph.Op, []graph.Tensor) {
 	conv := graph.Conv{Stride: c.small(1, 3), Pad: c.small(0, 2)}
 	pool := graph.MaxPool{Kernel: c.small(1, 3), Stride: c.small(1, 3), Pad: c.small(0, 1)}
+	apart := graph.MaxPool{Kernel: c.small(1, 2), Stride: c.small(1, 3)}
 	h, w := c.small(1, 4), c.small(1, 4)
 	flag, other := c.below(2) == 0, c.below(2) == 0
 	var op graph.Op
@@ -108,14 +128,23 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 	single := func(typ graph.DType) { in = append(in, graph.Tensor{Type: typ, Shape: []int{1}}) }
 	switch c.below(18) {
 	case 0:
+		conv.Post = c.post(apart)
 		op = conv
 		floats(4, 4, 1)
 	case 1:
 		op = graph.ConvBackData{Conv: conv, H: h, W: w}
 		floats(4, 4)
+		if flag {
+			op = graph.ConvBackData{Conv: conv, H: h, W: w, Unpool: &apart}
+			in = unpooled(in)
+		}
 	case 2:
 		op = graph.ConvBackFilter{Conv: conv, R: h, S: w}
 		floats(4, 4)
+		if flag {
+			op = graph.ConvBackFilter{Conv: conv, R: h, S: w, Unpool: &apart}
+			in = unpooled(in)
+		}
 	case 3:
 		op = pool
 		floats(4)
@@ -130,7 +159,7 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 		op = graph.ActBack{}
 		floats(2, 2)
 	case 7:
-		op = graph.MatMul{TransA: flag, TransB: other}
+		op = graph.MatMul{TransA: flag, TransB: other, Post: c.post(apart)}
 		floats(2, 2, 1)
 	case 8:
 		op = graph.Add{}
@@ -186,8 +215,9 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 }
 
 // tryInfer builds a graph of one operation from data. If the graph accepts it,
-// the plan must too, and the reference must fill exactly the outputs announced.
-// It returns the operation's name if it was run.
+// the plan must too, and the reference must fill exactly the outputs announced,
+// but for what it has to refuse as fused. It returns the operation's name if it
+// was accepted.
 func tryInfer(t *testing.T, data []byte) string {
 	c := &choice{data}
 	op, inputs := c.node()
@@ -210,12 +240,19 @@ func tryInfer(t *testing.T, data []byte) string {
 	}
 	g.Return(out...)
 	dev := ref.New()
-	m, err := plan.Compile(g, dev.Supports)
+	supports, fused := dev.Supports, strings.Contains(plan.OpName(op), "+")
+	if fused {
+		supports = func(n graph.Node, t []graph.Tensor) bool { return !dev.Supports(n, t) }
+	}
+	m, err := plan.Compile(g, supports)
 	if err != nil {
 		t.Fatalf("%T of %v was accepted, but: %v", op, inputs, err)
 	}
 	if err := m.Print(io.Discard); err != nil {
 		t.Fatal(err)
+	}
+	if fused {
+		return plan.OpName(op)
 	}
 	for _, x := range m.Tensors[1:] {
 		if x.Type.Float() && x.Type != graph.F32 {
