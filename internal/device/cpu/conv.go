@@ -57,6 +57,10 @@ func (b *builder) convPool(c kernel.Conv, walk *kernel.Walk, l kernel.Layer, fil
 
 func (b *builder) convBackData(op graph.ConvBackData, n graph.Node) {
 	c := b.convExtents(op.Conv, n.Out[0], n.In[0])
+	if few := c.FewBackData(b.set); few != nil {
+		b.fewBackData(few, c, op, n)
+		return
+	}
 	w, walk := b.f32(n.In[0]), c.BackData(b.set)
 	b.scratch.memberNeed = max(b.scratch.memberNeed, walk.Scratch())
 	filters := b.pack(n.In[0], packBackData, walk.Packed(), c.I, c.R*c.S*c.O, func(data []float32, lo, hi int) {
@@ -68,11 +72,25 @@ func (b *builder) convBackData(op graph.ConvBackData, n graph.Node) {
 		b.walk(walk, l, filters, c, c.I)
 		return
 	}
-	work, image := align(walk.Scratch()), c.H*c.W*c.I
-	dy := b.unpool(convPoolExtents(*op.Unpool, c), n.In[1], n.In[2], work)
+	image := c.H * c.W * c.I
+	dy := b.gradients(op.Unpool, c, n, align(walk.Scratch()))
 	b.split(c.N, convTime(c), func(lo, hi int, scratch []float32) {
 		for i := lo; i < hi; i++ {
 			walk.Compute(kernel.Layer{Y: l.Y[i*image:], X: dy(i, scratch), Packed: filters.data}, 0, walk.Tiles(), 0, c.I, scratch)
+		}
+	})
+}
+
+// fewBackData is convBackData of few channels.
+func (b *builder) fewBackData(few *kernel.FewBack, c kernel.Conv, op graph.ConvBackData, n graph.Node) {
+	dx, w := b.f32(n.Out[0]), b.f32(n.In[0])
+	work := align(few.Scratch())
+	b.scratch.memberNeed = max(b.scratch.memberNeed, work)
+	filters := b.pack(n.In[0], packFew, few.Packed(), 1, len(w), func(data []float32, _, _ int) { few.Pack(data, w) })
+	image, dy := c.H*c.W*c.I, b.gradients(op.Unpool, c, n, work)
+	b.split(c.N, convTime(c), func(lo, hi int, scratch []float32) {
+		for i := lo; i < hi; i++ {
+			few.Compute(dx[i*image:], filters.data, dy(i, scratch), scratch)
 		}
 	})
 }
@@ -102,13 +120,12 @@ func (b *builder) walk(w *kernel.Walk, l kernel.Layer, filters *packed, c kernel
 func (b *builder) convBackFilter(op graph.ConvBackFilter, n graph.Node) {
 	c := b.convExtents(op.Conv, n.In[0], n.Out[0])
 	dw, x := b.f32(n.Out[0]), b.f32(n.In[0])
-	f := kernel.NewFilter(b.set, c)
 	const most, mostElements = 16, 1 << 23
 	chunks := cut(mostChunks, float64(c.N)*convTime(c)/mostChunks)
 	many := min(most, c.N, max(1, mostElements/len(dw)))
 	image, size := c.H*c.W*c.I, c.Places()*c.O
-	if op.Unpool != nil { // an image at a time, for all tiles
-		dy := b.unpool(convPoolExtents(*op.Unpool, c), n.In[1], n.In[2], 0)
+	if op.Unpool != nil { // an image at a time
+		f, dy := kernel.NewFilter(b.set, c), b.gradients(op.Unpool, c, n, 0)
 		b.filterSums(f, c, dw, min(many, chunks), 1, func(sum []float32, from, until, lo, hi int, scratch []float32) {
 			for i := lo; i < hi; i++ {
 				f.Sum(sum, x[i*image:], dy(i, scratch), from, until, 1, i > lo)
@@ -116,11 +133,10 @@ func (b *builder) convBackFilter(op graph.ConvBackFilter, n graph.Node) {
 		})
 		return
 	}
-	groups := 1
+	f, dy, groups := kernel.NewFilter(b.set, c), b.f32(n.In[1]), 1
 	if chunks > 2*f.Tiles() {
 		groups = min(many, ceil(chunks, f.Tiles()))
 	}
-	dy := b.f32(n.In[1])
 	b.filterSums(f, c, dw, groups, max(1, min(f.Tiles(), chunks/groups)), func(sum []float32, from, until, lo, hi int, _ []float32) {
 		f.Sum(sum, x[lo*image:], dy[lo*size:], from, until, hi-lo, false)
 	})
@@ -150,10 +166,14 @@ func (b *builder) filterSums(f *kernel.Filter, c kernel.Conv, dw []float32, grou
 	}
 }
 
-// unpool returns what unpools the gradients of an image into scratch, from
-// element work on.
-func (b *builder) unpool(pool kernel.Pool, winners, gradients graph.Value, work int) func(image int, scratch []float32) []float32 {
-	arg, dy := b.bytes(winners), b.f32(gradients)
+// gradients returns what finds dy [P,Q,O] of an image, the last inputs of n. With
+// unpool it is unpooled into scratch, from element work on.
+func (b *builder) gradients(unpool *graph.MaxPool, c kernel.Conv, n graph.Node, work int) func(image int, scratch []float32) []float32 {
+	if unpool == nil {
+		dy, size := b.f32(n.In[1]), c.Places()*c.O
+		return func(image int, _ []float32) []float32 { return dy[image*size:] }
+	}
+	pool, arg, dy := convPoolExtents(*unpool, c), b.bytes(n.In[1]), b.f32(n.In[2])
 	offsets, pooled, full := pool.Offsets(), pool.P*pool.Q*pool.C, pool.H*pool.W*pool.C
 	b.scratch.memberNeed = max(b.scratch.memberNeed, work+full)
 	return func(image int, scratch []float32) []float32 {

@@ -19,6 +19,7 @@ type packing uint8
 const (
 	packForward packing = iota
 	packBackData
+	packFew
 )
 
 // packs holds what entries pack, and how often each Value changed.

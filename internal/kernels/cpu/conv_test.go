@@ -32,6 +32,9 @@ func checkConv(t *testing.T, c Conv) {
 	image, places := c.H*c.W*c.I, c.N*c.Places()
 	x, w, bias := random(1, c.N*image), random(2, c.O*c.Taps()), random(3, c.O)
 	dy := random(4, places*c.O)
+	for i := range dy { // as behind a ReLU
+		dy[i] = max(dy[i], 0)
+	}
 	y64, dx64, dw64 := make([]float64, len(dy)), make([]float64, len(x)), make([]float64, len(w))
 	for i := range y64 {
 		y64[i] = float64(bias[i%c.O])
@@ -61,6 +64,15 @@ func checkConv(t *testing.T, c Conv) {
 		}
 		f.Finish(dw, parts, 0, c.O)
 		got["dw"] = dw
+		if few := c.FewBackData(set); few != nil {
+			packed, scratch := filled(few.Packed()), filled(few.Scratch())
+			few.Pack(packed, w)
+			got["few"] = filled(len(x))
+			for n := range c.N {
+				few.Compute(got["few"][n*image:], packed, dy[n*c.Places()*c.O:], scratch)
+			}
+			expectNear(t, what+"dx of few", got["few"], dx64, c.O*c.R*c.S)
+		}
 
 		expectNear(t, what+"y", got["y"], y64, c.Taps()+1)
 		expectNear(t, what+"dx", got["dx"], dx64, c.O*c.R*c.S)

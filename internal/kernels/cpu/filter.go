@@ -7,9 +7,9 @@ import "imgcls/internal/kernels/cpu/tile"
 //
 //	dw[o,r,s,i] = Σ dy[n,p,q,o] · x[n, p·Stride+r−Pad, q·Stride+s−Pad, i]
 //
-// The places p, q of a tap are those whose x is inside the image. Where x has
-// few channels, the sum is made transposed, as dw[r,s,i,o], so that the many
-// filters fill the vectors instead of the few channels.
+// The places p, q of a tap are those whose x is inside the image. Where the filters
+// fill vectors better than what lies under one of them in a run, the sum is made
+// transposed, as dw[r,s,i,o].
 type Filter struct {
 	conv       Conv
 	set        *tile.Set
@@ -25,18 +25,20 @@ type filterTile struct {
 	length, height int // places
 }
 
-// fewChannels is the number of channels below which the sum is transposed.
-const fewChannels = 8
-
 // NewFilter returns the tiles of c.
 func NewFilter(set *tile.Set, c Conv) *Filter {
-	f := &Filter{conv: c, set: set, Transposed: set.Overlap && c.I < fewChannels}
+	f := &Filter{conv: c, set: set}
+	run := c.I
+	if f.rows() {
+		run *= c.S
+	}
+	f.Transposed = set.Overlap && run*set.Packed(1, c.O) < c.O*set.Packed(1, run)
 	// x and dy of a block of images stay in a nearby cache for all tiles.
 	const near = 1 << 17
 	f.block = max(1, near/(c.H*c.W*c.I+c.Places()*c.O))
 	for r := range c.R {
 		p, p1 := c.inside(r, c.H, c.P)
-		if c.Pad == 0 && set.Overlap { // a row of the filter lies in one run
+		if f.rows() {
 			f.add(r, 0, p, p1, 0, c.Q, c.S*c.I)
 			continue
 		}
@@ -47,6 +49,9 @@ func NewFilter(set *tile.Set, c Conv) *Filter {
 	}
 	return f
 }
+
+// rows reports whether what lies under a row of the filter is one run.
+func (f *Filter) rows() bool { return f.conv.Pad == 0 && f.set.Overlap }
 
 // inside returns the places lo to hi of most, at which tap r of the filter lies
 // inside an extent of x.

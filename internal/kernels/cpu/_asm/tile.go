@@ -56,6 +56,7 @@ func tileKernels(ctx *build.Context) {
 		kernel(ctx, i, "cols", writer.colsTile)
 		dotKernel(ctx, i)
 	}
+	sparseKernels(ctx)
 	transposeKernel(ctx, 4)
 	transposeKernel(ctx, 2)
 }
@@ -111,7 +112,7 @@ func (l layout) at(base reg.Register, field string) Mem {
 	return Mem{Base: base, Disp: offset}
 }
 
-// args mirrors tile.Rows, tile.Cols and tile.Dot; a test of package tile compares.
+// args mirrors tile.Rows, Cols, Dot and Spread; a test of package tile compares.
 var args = layout{
 	"rows.A": 0, "rows.B": 8, "rows.C": 16, "rows.Bias": 24, "rows.Runs": 32, "rows.COff": 40,
 	"rows.Taps": 48, "rows.K": 56, "rows.M": 64, "rows.Width": 72, "rows.Mask": 80, "rows.Lanes": 88, "rows.ReLU": 96,
@@ -122,6 +123,9 @@ var args = layout{
 
 	"dot.A": 0, "dot.B": 8, "dot.C": 16, "dot.AStep": 24, "dot.BStep": 32, "dot.CStep": 40, "dot.K": 48, "dot.M": 56, "dot.N": 64,
 	"dot.Mask": 72, "dot.Lanes": 80,
+
+	"spread.DY": 0, "spread.Window": 8, "spread.W": 16, "spread.Offsets": 24, "spread.Masks": 32, "spread.FilterMasks": 40,
+	"spread.DYStep": 48, "spread.WindowStep": 56, "spread.FilterStep": 64, "spread.Places": 72, "spread.Filters": 80, "spread.Vectors": 88,
 }
 
 // vector returns the n-th vector register of the shape's width.

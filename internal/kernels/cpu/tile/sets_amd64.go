@@ -81,3 +81,17 @@ func transpose4(dst, src *float32, dstStep, srcStep, blocks int)
 
 //go:noescape
 func transpose2(dst, src *float32, dstStep, srcStep, blocks int)
+
+func (s *Set) spread(t *Spread) {
+	if s.kind == avx512 {
+		spreadAVX512(t)
+		return
+	}
+	spreadAVX2(t)
+}
+
+//go:noescape
+func spreadAVX512(t *Spread)
+
+//go:noescape
+func spreadAVX2(t *Spread)

@@ -15863,6 +15863,2710 @@ dot_1x1_sum:
 	VZEROUPPER
 	RET
 
+// func spreadAVX512(t *byte)
+// Requires: AVX, AVX512F, BMI
+TEXT ·spreadAVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), R14
+	MOVQ 88(R14), AX
+	CMPQ AX, $0x0c
+	JEQ  spread_12
+	CMPQ AX, $0x0b
+	JEQ  spread_11
+	CMPQ AX, $0x0a
+	JEQ  spread_10
+	CMPQ AX, $0x09
+	JEQ  spread_9
+	CMPQ AX, $0x08
+	JEQ  spread_8
+	CMPQ AX, $0x07
+	JEQ  spread_7
+	CMPQ AX, $0x06
+	JEQ  spread_6
+	CMPQ AX, $0x05
+	JEQ  spread_5
+	CMPQ AX, $0x04
+	JEQ  spread_4
+	CMPQ AX, $0x03
+	JEQ  spread_3
+	CMPQ AX, $0x02
+	JEQ  spread_2
+	MOVQ (R14), SI
+	MOVQ 8(R14), DI
+	MOVQ 72(R14), CX
+	MOVQ 24(R14), R8
+	MOVQ 32(R14), R9
+	MOVQ 64(R14), R12
+
+spread_1_place:
+	// A place of zeros alone is passed over.
+	MOVQ   80(R14), BX
+	XORQ   R13, R13
+	VPXORD Z15, Z15, Z15
+
+spread_1_look:
+	MOVQ      40(R14), DX
+	MOVQ      R13, R10
+	SHRQ      $0x03, R10
+	KMOVW     (DX)(R10*1), K1
+	VMOVUPS.Z (SI)(R13*4), K1, Z13
+	VCMPPS    $0x04, Z15, Z13, K1
+	KMOVW     K1, R10
+	TESTL     R10, R10
+	JNE       spread_1_begin
+	ADDQ      $0x10, R13
+	SUBQ      $0x10, BX
+	JGT       spread_1_look
+	JMP       spread_1_next
+
+spread_1_begin:
+	VPXORD Z0, Z0, Z0
+	JMP    spread_1_each
+
+spread_1_block:
+	MOVQ      40(R14), DX
+	MOVQ      R13, R10
+	SHRQ      $0x03, R10
+	KMOVW     (DX)(R10*1), K1
+	VMOVUPS.Z (SI)(R13*4), K1, Z13
+	VCMPPS    $0x04, Z15, Z13, K1
+	KMOVW     K1, R10
+	TESTL     R10, R10
+	JEQ       spread_1_blockEnd
+
+spread_1_each:
+	TZCNTL       R10, DX
+	BLSRL        R10, R10
+	ADDQ         R13, DX
+	VBROADCASTSS (SI)(DX*4), Z12
+	IMULQ        R12, DX
+	MOVQ         16(R14), R11
+	ADDQ         DX, R11
+	VFMADD231PS  (R11), Z12, Z0
+	TESTL        R10, R10
+	JNE          spread_1_each
+
+spread_1_blockEnd:
+	ADDQ      $0x10, R13
+	SUBQ      $0x10, BX
+	JGT       spread_1_block
+	MOVLQSX   (R8), DX
+	KMOVW     (R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z0, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+
+spread_1_next:
+	ADDQ 48(R14), SI
+	ADDQ 56(R14), DI
+	DECQ CX
+	JNE  spread_1_place
+	VZEROUPPER
+	RET
+
+spread_2:
+	MOVQ (R14), SI
+	MOVQ 8(R14), DI
+	MOVQ 72(R14), CX
+	MOVQ 24(R14), R8
+	MOVQ 32(R14), R9
+	MOVQ 64(R14), R12
+
+spread_2_place:
+	// A place of zeros alone is passed over.
+	MOVQ   80(R14), BX
+	XORQ   R13, R13
+	VPXORD Z15, Z15, Z15
+
+spread_2_look:
+	MOVQ      40(R14), DX
+	MOVQ      R13, R10
+	SHRQ      $0x03, R10
+	KMOVW     (DX)(R10*1), K1
+	VMOVUPS.Z (SI)(R13*4), K1, Z13
+	VCMPPS    $0x04, Z15, Z13, K1
+	KMOVW     K1, R10
+	TESTL     R10, R10
+	JNE       spread_2_begin
+	ADDQ      $0x10, R13
+	SUBQ      $0x10, BX
+	JGT       spread_2_look
+	JMP       spread_2_next
+
+spread_2_begin:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	JMP    spread_2_each
+
+spread_2_block:
+	MOVQ      40(R14), DX
+	MOVQ      R13, R10
+	SHRQ      $0x03, R10
+	KMOVW     (DX)(R10*1), K1
+	VMOVUPS.Z (SI)(R13*4), K1, Z13
+	VCMPPS    $0x04, Z15, Z13, K1
+	KMOVW     K1, R10
+	TESTL     R10, R10
+	JEQ       spread_2_blockEnd
+
+spread_2_each:
+	TZCNTL       R10, DX
+	BLSRL        R10, R10
+	ADDQ         R13, DX
+	VBROADCASTSS (SI)(DX*4), Z12
+	IMULQ        R12, DX
+	MOVQ         16(R14), R11
+	ADDQ         DX, R11
+	VFMADD231PS  (R11), Z12, Z0
+	VFMADD231PS  64(R11), Z12, Z1
+	TESTL        R10, R10
+	JNE          spread_2_each
+
+spread_2_blockEnd:
+	ADDQ      $0x10, R13
+	SUBQ      $0x10, BX
+	JGT       spread_2_block
+	MOVLQSX   (R8), DX
+	KMOVW     (R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z0, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   4(R8), DX
+	KMOVW     2(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z1, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+
+spread_2_next:
+	ADDQ 48(R14), SI
+	ADDQ 56(R14), DI
+	DECQ CX
+	JNE  spread_2_place
+	VZEROUPPER
+	RET
+
+spread_3:
+	MOVQ (R14), SI
+	MOVQ 8(R14), DI
+	MOVQ 72(R14), CX
+	MOVQ 24(R14), R8
+	MOVQ 32(R14), R9
+	MOVQ 64(R14), R12
+
+spread_3_place:
+	// A place of zeros alone is passed over.
+	MOVQ   80(R14), BX
+	XORQ   R13, R13
+	VPXORD Z15, Z15, Z15
+
+spread_3_look:
+	MOVQ      40(R14), DX
+	MOVQ      R13, R10
+	SHRQ      $0x03, R10
+	KMOVW     (DX)(R10*1), K1
+	VMOVUPS.Z (SI)(R13*4), K1, Z13
+	VCMPPS    $0x04, Z15, Z13, K1
+	KMOVW     K1, R10
+	TESTL     R10, R10
+	JNE       spread_3_begin
+	ADDQ      $0x10, R13
+	SUBQ      $0x10, BX
+	JGT       spread_3_look
+	JMP       spread_3_next
+
+spread_3_begin:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	JMP    spread_3_each
+
+spread_3_block:
+	MOVQ      40(R14), DX
+	MOVQ      R13, R10
+	SHRQ      $0x03, R10
+	KMOVW     (DX)(R10*1), K1
+	VMOVUPS.Z (SI)(R13*4), K1, Z13
+	VCMPPS    $0x04, Z15, Z13, K1
+	KMOVW     K1, R10
+	TESTL     R10, R10
+	JEQ       spread_3_blockEnd
+
+spread_3_each:
+	TZCNTL       R10, DX
+	BLSRL        R10, R10
+	ADDQ         R13, DX
+	VBROADCASTSS (SI)(DX*4), Z12
+	IMULQ        R12, DX
+	MOVQ         16(R14), R11
+	ADDQ         DX, R11
+	VFMADD231PS  (R11), Z12, Z0
+	VFMADD231PS  64(R11), Z12, Z1
+	VFMADD231PS  128(R11), Z12, Z2
+	TESTL        R10, R10
+	JNE          spread_3_each
+
+spread_3_blockEnd:
+	ADDQ      $0x10, R13
+	SUBQ      $0x10, BX
+	JGT       spread_3_block
+	MOVLQSX   (R8), DX
+	KMOVW     (R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z0, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   4(R8), DX
+	KMOVW     2(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z1, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   8(R8), DX
+	KMOVW     4(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z2, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+
+spread_3_next:
+	ADDQ 48(R14), SI
+	ADDQ 56(R14), DI
+	DECQ CX
+	JNE  spread_3_place
+	VZEROUPPER
+	RET
+
+spread_4:
+	MOVQ (R14), SI
+	MOVQ 8(R14), DI
+	MOVQ 72(R14), CX
+	MOVQ 24(R14), R8
+	MOVQ 32(R14), R9
+	MOVQ 64(R14), R12
+
+spread_4_place:
+	// A place of zeros alone is passed over.
+	MOVQ   80(R14), BX
+	XORQ   R13, R13
+	VPXORD Z15, Z15, Z15
+
+spread_4_look:
+	MOVQ      40(R14), DX
+	MOVQ      R13, R10
+	SHRQ      $0x03, R10
+	KMOVW     (DX)(R10*1), K1
+	VMOVUPS.Z (SI)(R13*4), K1, Z13
+	VCMPPS    $0x04, Z15, Z13, K1
+	KMOVW     K1, R10
+	TESTL     R10, R10
+	JNE       spread_4_begin
+	ADDQ      $0x10, R13
+	SUBQ      $0x10, BX
+	JGT       spread_4_look
+	JMP       spread_4_next
+
+spread_4_begin:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	JMP    spread_4_each
+
+spread_4_block:
+	MOVQ      40(R14), DX
+	MOVQ      R13, R10
+	SHRQ      $0x03, R10
+	KMOVW     (DX)(R10*1), K1
+	VMOVUPS.Z (SI)(R13*4), K1, Z13
+	VCMPPS    $0x04, Z15, Z13, K1
+	KMOVW     K1, R10
+	TESTL     R10, R10
+	JEQ       spread_4_blockEnd
+
+spread_4_each:
+	TZCNTL       R10, DX
+	BLSRL        R10, R10
+	ADDQ         R13, DX
+	VBROADCASTSS (SI)(DX*4), Z12
+	IMULQ        R12, DX
+	MOVQ         16(R14), R11
+	ADDQ         DX, R11
+	VFMADD231PS  (R11), Z12, Z0
+	VFMADD231PS  64(R11), Z12, Z1
+	VFMADD231PS  128(R11), Z12, Z2
+	VFMADD231PS  192(R11), Z12, Z3
+	TESTL        R10, R10
+	JNE          spread_4_each
+
+spread_4_blockEnd:
+	ADDQ      $0x10, R13
+	SUBQ      $0x10, BX
+	JGT       spread_4_block
+	MOVLQSX   (R8), DX
+	KMOVW     (R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z0, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   4(R8), DX
+	KMOVW     2(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z1, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   8(R8), DX
+	KMOVW     4(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z2, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   12(R8), DX
+	KMOVW     6(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z3, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+
+spread_4_next:
+	ADDQ 48(R14), SI
+	ADDQ 56(R14), DI
+	DECQ CX
+	JNE  spread_4_place
+	VZEROUPPER
+	RET
+
+spread_5:
+	MOVQ (R14), SI
+	MOVQ 8(R14), DI
+	MOVQ 72(R14), CX
+	MOVQ 24(R14), R8
+	MOVQ 32(R14), R9
+	MOVQ 64(R14), R12
+
+spread_5_place:
+	// A place of zeros alone is passed over.
+	MOVQ   80(R14), BX
+	XORQ   R13, R13
+	VPXORD Z15, Z15, Z15
+
+spread_5_look:
+	MOVQ      40(R14), DX
+	MOVQ      R13, R10
+	SHRQ      $0x03, R10
+	KMOVW     (DX)(R10*1), K1
+	VMOVUPS.Z (SI)(R13*4), K1, Z13
+	VCMPPS    $0x04, Z15, Z13, K1
+	KMOVW     K1, R10
+	TESTL     R10, R10
+	JNE       spread_5_begin
+	ADDQ      $0x10, R13
+	SUBQ      $0x10, BX
+	JGT       spread_5_look
+	JMP       spread_5_next
+
+spread_5_begin:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	JMP    spread_5_each
+
+spread_5_block:
+	MOVQ      40(R14), DX
+	MOVQ      R13, R10
+	SHRQ      $0x03, R10
+	KMOVW     (DX)(R10*1), K1
+	VMOVUPS.Z (SI)(R13*4), K1, Z13
+	VCMPPS    $0x04, Z15, Z13, K1
+	KMOVW     K1, R10
+	TESTL     R10, R10
+	JEQ       spread_5_blockEnd
+
+spread_5_each:
+	TZCNTL       R10, DX
+	BLSRL        R10, R10
+	ADDQ         R13, DX
+	VBROADCASTSS (SI)(DX*4), Z12
+	IMULQ        R12, DX
+	MOVQ         16(R14), R11
+	ADDQ         DX, R11
+	VFMADD231PS  (R11), Z12, Z0
+	VFMADD231PS  64(R11), Z12, Z1
+	VFMADD231PS  128(R11), Z12, Z2
+	VFMADD231PS  192(R11), Z12, Z3
+	VFMADD231PS  256(R11), Z12, Z4
+	TESTL        R10, R10
+	JNE          spread_5_each
+
+spread_5_blockEnd:
+	ADDQ      $0x10, R13
+	SUBQ      $0x10, BX
+	JGT       spread_5_block
+	MOVLQSX   (R8), DX
+	KMOVW     (R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z0, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   4(R8), DX
+	KMOVW     2(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z1, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   8(R8), DX
+	KMOVW     4(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z2, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   12(R8), DX
+	KMOVW     6(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z3, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   16(R8), DX
+	KMOVW     8(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z4, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+
+spread_5_next:
+	ADDQ 48(R14), SI
+	ADDQ 56(R14), DI
+	DECQ CX
+	JNE  spread_5_place
+	VZEROUPPER
+	RET
+
+spread_6:
+	MOVQ (R14), SI
+	MOVQ 8(R14), DI
+	MOVQ 72(R14), CX
+	MOVQ 24(R14), R8
+	MOVQ 32(R14), R9
+	MOVQ 64(R14), R12
+
+spread_6_place:
+	// A place of zeros alone is passed over.
+	MOVQ   80(R14), BX
+	XORQ   R13, R13
+	VPXORD Z15, Z15, Z15
+
+spread_6_look:
+	MOVQ      40(R14), DX
+	MOVQ      R13, R10
+	SHRQ      $0x03, R10
+	KMOVW     (DX)(R10*1), K1
+	VMOVUPS.Z (SI)(R13*4), K1, Z13
+	VCMPPS    $0x04, Z15, Z13, K1
+	KMOVW     K1, R10
+	TESTL     R10, R10
+	JNE       spread_6_begin
+	ADDQ      $0x10, R13
+	SUBQ      $0x10, BX
+	JGT       spread_6_look
+	JMP       spread_6_next
+
+spread_6_begin:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	JMP    spread_6_each
+
+spread_6_block:
+	MOVQ      40(R14), DX
+	MOVQ      R13, R10
+	SHRQ      $0x03, R10
+	KMOVW     (DX)(R10*1), K1
+	VMOVUPS.Z (SI)(R13*4), K1, Z13
+	VCMPPS    $0x04, Z15, Z13, K1
+	KMOVW     K1, R10
+	TESTL     R10, R10
+	JEQ       spread_6_blockEnd
+
+spread_6_each:
+	TZCNTL       R10, DX
+	BLSRL        R10, R10
+	ADDQ         R13, DX
+	VBROADCASTSS (SI)(DX*4), Z12
+	IMULQ        R12, DX
+	MOVQ         16(R14), R11
+	ADDQ         DX, R11
+	VFMADD231PS  (R11), Z12, Z0
+	VFMADD231PS  64(R11), Z12, Z1
+	VFMADD231PS  128(R11), Z12, Z2
+	VFMADD231PS  192(R11), Z12, Z3
+	VFMADD231PS  256(R11), Z12, Z4
+	VFMADD231PS  320(R11), Z12, Z5
+	TESTL        R10, R10
+	JNE          spread_6_each
+
+spread_6_blockEnd:
+	ADDQ      $0x10, R13
+	SUBQ      $0x10, BX
+	JGT       spread_6_block
+	MOVLQSX   (R8), DX
+	KMOVW     (R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z0, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   4(R8), DX
+	KMOVW     2(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z1, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   8(R8), DX
+	KMOVW     4(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z2, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   12(R8), DX
+	KMOVW     6(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z3, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   16(R8), DX
+	KMOVW     8(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z4, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   20(R8), DX
+	KMOVW     10(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z5, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+
+spread_6_next:
+	ADDQ 48(R14), SI
+	ADDQ 56(R14), DI
+	DECQ CX
+	JNE  spread_6_place
+	VZEROUPPER
+	RET
+
+spread_7:
+	MOVQ (R14), SI
+	MOVQ 8(R14), DI
+	MOVQ 72(R14), CX
+	MOVQ 24(R14), R8
+	MOVQ 32(R14), R9
+	MOVQ 64(R14), R12
+
+spread_7_place:
+	// A place of zeros alone is passed over.
+	MOVQ   80(R14), BX
+	XORQ   R13, R13
+	VPXORD Z15, Z15, Z15
+
+spread_7_look:
+	MOVQ      40(R14), DX
+	MOVQ      R13, R10
+	SHRQ      $0x03, R10
+	KMOVW     (DX)(R10*1), K1
+	VMOVUPS.Z (SI)(R13*4), K1, Z13
+	VCMPPS    $0x04, Z15, Z13, K1
+	KMOVW     K1, R10
+	TESTL     R10, R10
+	JNE       spread_7_begin
+	ADDQ      $0x10, R13
+	SUBQ      $0x10, BX
+	JGT       spread_7_look
+	JMP       spread_7_next
+
+spread_7_begin:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	JMP    spread_7_each
+
+spread_7_block:
+	MOVQ      40(R14), DX
+	MOVQ      R13, R10
+	SHRQ      $0x03, R10
+	KMOVW     (DX)(R10*1), K1
+	VMOVUPS.Z (SI)(R13*4), K1, Z13
+	VCMPPS    $0x04, Z15, Z13, K1
+	KMOVW     K1, R10
+	TESTL     R10, R10
+	JEQ       spread_7_blockEnd
+
+spread_7_each:
+	TZCNTL       R10, DX
+	BLSRL        R10, R10
+	ADDQ         R13, DX
+	VBROADCASTSS (SI)(DX*4), Z12
+	IMULQ        R12, DX
+	MOVQ         16(R14), R11
+	ADDQ         DX, R11
+	VFMADD231PS  (R11), Z12, Z0
+	VFMADD231PS  64(R11), Z12, Z1
+	VFMADD231PS  128(R11), Z12, Z2
+	VFMADD231PS  192(R11), Z12, Z3
+	VFMADD231PS  256(R11), Z12, Z4
+	VFMADD231PS  320(R11), Z12, Z5
+	VFMADD231PS  384(R11), Z12, Z6
+	TESTL        R10, R10
+	JNE          spread_7_each
+
+spread_7_blockEnd:
+	ADDQ      $0x10, R13
+	SUBQ      $0x10, BX
+	JGT       spread_7_block
+	MOVLQSX   (R8), DX
+	KMOVW     (R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z0, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   4(R8), DX
+	KMOVW     2(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z1, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   8(R8), DX
+	KMOVW     4(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z2, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   12(R8), DX
+	KMOVW     6(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z3, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   16(R8), DX
+	KMOVW     8(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z4, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   20(R8), DX
+	KMOVW     10(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z5, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   24(R8), DX
+	KMOVW     12(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z6, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+
+spread_7_next:
+	ADDQ 48(R14), SI
+	ADDQ 56(R14), DI
+	DECQ CX
+	JNE  spread_7_place
+	VZEROUPPER
+	RET
+
+spread_8:
+	MOVQ (R14), SI
+	MOVQ 8(R14), DI
+	MOVQ 72(R14), CX
+	MOVQ 24(R14), R8
+	MOVQ 32(R14), R9
+	MOVQ 64(R14), R12
+
+spread_8_place:
+	// A place of zeros alone is passed over.
+	MOVQ   80(R14), BX
+	XORQ   R13, R13
+	VPXORD Z15, Z15, Z15
+
+spread_8_look:
+	MOVQ      40(R14), DX
+	MOVQ      R13, R10
+	SHRQ      $0x03, R10
+	KMOVW     (DX)(R10*1), K1
+	VMOVUPS.Z (SI)(R13*4), K1, Z13
+	VCMPPS    $0x04, Z15, Z13, K1
+	KMOVW     K1, R10
+	TESTL     R10, R10
+	JNE       spread_8_begin
+	ADDQ      $0x10, R13
+	SUBQ      $0x10, BX
+	JGT       spread_8_look
+	JMP       spread_8_next
+
+spread_8_begin:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	JMP    spread_8_each
+
+spread_8_block:
+	MOVQ      40(R14), DX
+	MOVQ      R13, R10
+	SHRQ      $0x03, R10
+	KMOVW     (DX)(R10*1), K1
+	VMOVUPS.Z (SI)(R13*4), K1, Z13
+	VCMPPS    $0x04, Z15, Z13, K1
+	KMOVW     K1, R10
+	TESTL     R10, R10
+	JEQ       spread_8_blockEnd
+
+spread_8_each:
+	TZCNTL       R10, DX
+	BLSRL        R10, R10
+	ADDQ         R13, DX
+	VBROADCASTSS (SI)(DX*4), Z12
+	IMULQ        R12, DX
+	MOVQ         16(R14), R11
+	ADDQ         DX, R11
+	VFMADD231PS  (R11), Z12, Z0
+	VFMADD231PS  64(R11), Z12, Z1
+	VFMADD231PS  128(R11), Z12, Z2
+	VFMADD231PS  192(R11), Z12, Z3
+	VFMADD231PS  256(R11), Z12, Z4
+	VFMADD231PS  320(R11), Z12, Z5
+	VFMADD231PS  384(R11), Z12, Z6
+	VFMADD231PS  448(R11), Z12, Z7
+	TESTL        R10, R10
+	JNE          spread_8_each
+
+spread_8_blockEnd:
+	ADDQ      $0x10, R13
+	SUBQ      $0x10, BX
+	JGT       spread_8_block
+	MOVLQSX   (R8), DX
+	KMOVW     (R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z0, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   4(R8), DX
+	KMOVW     2(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z1, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   8(R8), DX
+	KMOVW     4(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z2, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   12(R8), DX
+	KMOVW     6(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z3, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   16(R8), DX
+	KMOVW     8(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z4, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   20(R8), DX
+	KMOVW     10(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z5, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   24(R8), DX
+	KMOVW     12(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z6, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   28(R8), DX
+	KMOVW     14(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z7, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+
+spread_8_next:
+	ADDQ 48(R14), SI
+	ADDQ 56(R14), DI
+	DECQ CX
+	JNE  spread_8_place
+	VZEROUPPER
+	RET
+
+spread_9:
+	MOVQ (R14), SI
+	MOVQ 8(R14), DI
+	MOVQ 72(R14), CX
+	MOVQ 24(R14), R8
+	MOVQ 32(R14), R9
+	MOVQ 64(R14), R12
+
+spread_9_place:
+	// A place of zeros alone is passed over.
+	MOVQ   80(R14), BX
+	XORQ   R13, R13
+	VPXORD Z15, Z15, Z15
+
+spread_9_look:
+	MOVQ      40(R14), DX
+	MOVQ      R13, R10
+	SHRQ      $0x03, R10
+	KMOVW     (DX)(R10*1), K1
+	VMOVUPS.Z (SI)(R13*4), K1, Z13
+	VCMPPS    $0x04, Z15, Z13, K1
+	KMOVW     K1, R10
+	TESTL     R10, R10
+	JNE       spread_9_begin
+	ADDQ      $0x10, R13
+	SUBQ      $0x10, BX
+	JGT       spread_9_look
+	JMP       spread_9_next
+
+spread_9_begin:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	JMP    spread_9_each
+
+spread_9_block:
+	MOVQ      40(R14), DX
+	MOVQ      R13, R10
+	SHRQ      $0x03, R10
+	KMOVW     (DX)(R10*1), K1
+	VMOVUPS.Z (SI)(R13*4), K1, Z13
+	VCMPPS    $0x04, Z15, Z13, K1
+	KMOVW     K1, R10
+	TESTL     R10, R10
+	JEQ       spread_9_blockEnd
+
+spread_9_each:
+	TZCNTL       R10, DX
+	BLSRL        R10, R10
+	ADDQ         R13, DX
+	VBROADCASTSS (SI)(DX*4), Z12
+	IMULQ        R12, DX
+	MOVQ         16(R14), R11
+	ADDQ         DX, R11
+	VFMADD231PS  (R11), Z12, Z0
+	VFMADD231PS  64(R11), Z12, Z1
+	VFMADD231PS  128(R11), Z12, Z2
+	VFMADD231PS  192(R11), Z12, Z3
+	VFMADD231PS  256(R11), Z12, Z4
+	VFMADD231PS  320(R11), Z12, Z5
+	VFMADD231PS  384(R11), Z12, Z6
+	VFMADD231PS  448(R11), Z12, Z7
+	VFMADD231PS  512(R11), Z12, Z8
+	TESTL        R10, R10
+	JNE          spread_9_each
+
+spread_9_blockEnd:
+	ADDQ      $0x10, R13
+	SUBQ      $0x10, BX
+	JGT       spread_9_block
+	MOVLQSX   (R8), DX
+	KMOVW     (R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z0, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   4(R8), DX
+	KMOVW     2(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z1, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   8(R8), DX
+	KMOVW     4(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z2, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   12(R8), DX
+	KMOVW     6(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z3, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   16(R8), DX
+	KMOVW     8(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z4, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   20(R8), DX
+	KMOVW     10(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z5, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   24(R8), DX
+	KMOVW     12(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z6, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   28(R8), DX
+	KMOVW     14(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z7, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   32(R8), DX
+	KMOVW     16(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z8, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+
+spread_9_next:
+	ADDQ 48(R14), SI
+	ADDQ 56(R14), DI
+	DECQ CX
+	JNE  spread_9_place
+	VZEROUPPER
+	RET
+
+spread_10:
+	MOVQ (R14), SI
+	MOVQ 8(R14), DI
+	MOVQ 72(R14), CX
+	MOVQ 24(R14), R8
+	MOVQ 32(R14), R9
+	MOVQ 64(R14), R12
+
+spread_10_place:
+	// A place of zeros alone is passed over.
+	MOVQ   80(R14), BX
+	XORQ   R13, R13
+	VPXORD Z15, Z15, Z15
+
+spread_10_look:
+	MOVQ      40(R14), DX
+	MOVQ      R13, R10
+	SHRQ      $0x03, R10
+	KMOVW     (DX)(R10*1), K1
+	VMOVUPS.Z (SI)(R13*4), K1, Z13
+	VCMPPS    $0x04, Z15, Z13, K1
+	KMOVW     K1, R10
+	TESTL     R10, R10
+	JNE       spread_10_begin
+	ADDQ      $0x10, R13
+	SUBQ      $0x10, BX
+	JGT       spread_10_look
+	JMP       spread_10_next
+
+spread_10_begin:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	JMP    spread_10_each
+
+spread_10_block:
+	MOVQ      40(R14), DX
+	MOVQ      R13, R10
+	SHRQ      $0x03, R10
+	KMOVW     (DX)(R10*1), K1
+	VMOVUPS.Z (SI)(R13*4), K1, Z13
+	VCMPPS    $0x04, Z15, Z13, K1
+	KMOVW     K1, R10
+	TESTL     R10, R10
+	JEQ       spread_10_blockEnd
+
+spread_10_each:
+	TZCNTL       R10, DX
+	BLSRL        R10, R10
+	ADDQ         R13, DX
+	VBROADCASTSS (SI)(DX*4), Z12
+	IMULQ        R12, DX
+	MOVQ         16(R14), R11
+	ADDQ         DX, R11
+	VFMADD231PS  (R11), Z12, Z0
+	VFMADD231PS  64(R11), Z12, Z1
+	VFMADD231PS  128(R11), Z12, Z2
+	VFMADD231PS  192(R11), Z12, Z3
+	VFMADD231PS  256(R11), Z12, Z4
+	VFMADD231PS  320(R11), Z12, Z5
+	VFMADD231PS  384(R11), Z12, Z6
+	VFMADD231PS  448(R11), Z12, Z7
+	VFMADD231PS  512(R11), Z12, Z8
+	VFMADD231PS  576(R11), Z12, Z9
+	TESTL        R10, R10
+	JNE          spread_10_each
+
+spread_10_blockEnd:
+	ADDQ      $0x10, R13
+	SUBQ      $0x10, BX
+	JGT       spread_10_block
+	MOVLQSX   (R8), DX
+	KMOVW     (R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z0, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   4(R8), DX
+	KMOVW     2(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z1, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   8(R8), DX
+	KMOVW     4(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z2, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   12(R8), DX
+	KMOVW     6(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z3, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   16(R8), DX
+	KMOVW     8(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z4, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   20(R8), DX
+	KMOVW     10(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z5, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   24(R8), DX
+	KMOVW     12(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z6, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   28(R8), DX
+	KMOVW     14(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z7, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   32(R8), DX
+	KMOVW     16(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z8, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   36(R8), DX
+	KMOVW     18(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z9, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+
+spread_10_next:
+	ADDQ 48(R14), SI
+	ADDQ 56(R14), DI
+	DECQ CX
+	JNE  spread_10_place
+	VZEROUPPER
+	RET
+
+spread_11:
+	MOVQ (R14), SI
+	MOVQ 8(R14), DI
+	MOVQ 72(R14), CX
+	MOVQ 24(R14), R8
+	MOVQ 32(R14), R9
+	MOVQ 64(R14), R12
+
+spread_11_place:
+	// A place of zeros alone is passed over.
+	MOVQ   80(R14), BX
+	XORQ   R13, R13
+	VPXORD Z15, Z15, Z15
+
+spread_11_look:
+	MOVQ      40(R14), DX
+	MOVQ      R13, R10
+	SHRQ      $0x03, R10
+	KMOVW     (DX)(R10*1), K1
+	VMOVUPS.Z (SI)(R13*4), K1, Z13
+	VCMPPS    $0x04, Z15, Z13, K1
+	KMOVW     K1, R10
+	TESTL     R10, R10
+	JNE       spread_11_begin
+	ADDQ      $0x10, R13
+	SUBQ      $0x10, BX
+	JGT       spread_11_look
+	JMP       spread_11_next
+
+spread_11_begin:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	JMP    spread_11_each
+
+spread_11_block:
+	MOVQ      40(R14), DX
+	MOVQ      R13, R10
+	SHRQ      $0x03, R10
+	KMOVW     (DX)(R10*1), K1
+	VMOVUPS.Z (SI)(R13*4), K1, Z13
+	VCMPPS    $0x04, Z15, Z13, K1
+	KMOVW     K1, R10
+	TESTL     R10, R10
+	JEQ       spread_11_blockEnd
+
+spread_11_each:
+	TZCNTL       R10, DX
+	BLSRL        R10, R10
+	ADDQ         R13, DX
+	VBROADCASTSS (SI)(DX*4), Z12
+	IMULQ        R12, DX
+	MOVQ         16(R14), R11
+	ADDQ         DX, R11
+	VFMADD231PS  (R11), Z12, Z0
+	VFMADD231PS  64(R11), Z12, Z1
+	VFMADD231PS  128(R11), Z12, Z2
+	VFMADD231PS  192(R11), Z12, Z3
+	VFMADD231PS  256(R11), Z12, Z4
+	VFMADD231PS  320(R11), Z12, Z5
+	VFMADD231PS  384(R11), Z12, Z6
+	VFMADD231PS  448(R11), Z12, Z7
+	VFMADD231PS  512(R11), Z12, Z8
+	VFMADD231PS  576(R11), Z12, Z9
+	VFMADD231PS  640(R11), Z12, Z10
+	TESTL        R10, R10
+	JNE          spread_11_each
+
+spread_11_blockEnd:
+	ADDQ      $0x10, R13
+	SUBQ      $0x10, BX
+	JGT       spread_11_block
+	MOVLQSX   (R8), DX
+	KMOVW     (R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z0, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   4(R8), DX
+	KMOVW     2(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z1, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   8(R8), DX
+	KMOVW     4(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z2, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   12(R8), DX
+	KMOVW     6(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z3, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   16(R8), DX
+	KMOVW     8(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z4, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   20(R8), DX
+	KMOVW     10(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z5, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   24(R8), DX
+	KMOVW     12(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z6, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   28(R8), DX
+	KMOVW     14(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z7, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   32(R8), DX
+	KMOVW     16(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z8, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   36(R8), DX
+	KMOVW     18(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z9, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   40(R8), DX
+	KMOVW     20(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z10, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+
+spread_11_next:
+	ADDQ 48(R14), SI
+	ADDQ 56(R14), DI
+	DECQ CX
+	JNE  spread_11_place
+	VZEROUPPER
+	RET
+
+spread_12:
+	MOVQ (R14), SI
+	MOVQ 8(R14), DI
+	MOVQ 72(R14), CX
+	MOVQ 24(R14), R8
+	MOVQ 32(R14), R9
+	MOVQ 64(R14), R12
+
+spread_12_place:
+	// A place of zeros alone is passed over.
+	MOVQ   80(R14), BX
+	XORQ   R13, R13
+	VPXORD Z15, Z15, Z15
+
+spread_12_look:
+	MOVQ      40(R14), DX
+	MOVQ      R13, R10
+	SHRQ      $0x03, R10
+	KMOVW     (DX)(R10*1), K1
+	VMOVUPS.Z (SI)(R13*4), K1, Z13
+	VCMPPS    $0x04, Z15, Z13, K1
+	KMOVW     K1, R10
+	TESTL     R10, R10
+	JNE       spread_12_begin
+	ADDQ      $0x10, R13
+	SUBQ      $0x10, BX
+	JGT       spread_12_look
+	JMP       spread_12_next
+
+spread_12_begin:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	JMP    spread_12_each
+
+spread_12_block:
+	MOVQ      40(R14), DX
+	MOVQ      R13, R10
+	SHRQ      $0x03, R10
+	KMOVW     (DX)(R10*1), K1
+	VMOVUPS.Z (SI)(R13*4), K1, Z13
+	VCMPPS    $0x04, Z15, Z13, K1
+	KMOVW     K1, R10
+	TESTL     R10, R10
+	JEQ       spread_12_blockEnd
+
+spread_12_each:
+	TZCNTL       R10, DX
+	BLSRL        R10, R10
+	ADDQ         R13, DX
+	VBROADCASTSS (SI)(DX*4), Z12
+	IMULQ        R12, DX
+	MOVQ         16(R14), R11
+	ADDQ         DX, R11
+	VFMADD231PS  (R11), Z12, Z0
+	VFMADD231PS  64(R11), Z12, Z1
+	VFMADD231PS  128(R11), Z12, Z2
+	VFMADD231PS  192(R11), Z12, Z3
+	VFMADD231PS  256(R11), Z12, Z4
+	VFMADD231PS  320(R11), Z12, Z5
+	VFMADD231PS  384(R11), Z12, Z6
+	VFMADD231PS  448(R11), Z12, Z7
+	VFMADD231PS  512(R11), Z12, Z8
+	VFMADD231PS  576(R11), Z12, Z9
+	VFMADD231PS  640(R11), Z12, Z10
+	VFMADD231PS  704(R11), Z12, Z11
+	TESTL        R10, R10
+	JNE          spread_12_each
+
+spread_12_blockEnd:
+	ADDQ      $0x10, R13
+	SUBQ      $0x10, BX
+	JGT       spread_12_block
+	MOVLQSX   (R8), DX
+	KMOVW     (R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z0, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   4(R8), DX
+	KMOVW     2(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z1, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   8(R8), DX
+	KMOVW     4(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z2, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   12(R8), DX
+	KMOVW     6(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z3, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   16(R8), DX
+	KMOVW     8(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z4, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   20(R8), DX
+	KMOVW     10(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z5, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   24(R8), DX
+	KMOVW     12(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z6, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   28(R8), DX
+	KMOVW     14(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z7, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   32(R8), DX
+	KMOVW     16(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z8, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   36(R8), DX
+	KMOVW     18(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z9, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   40(R8), DX
+	KMOVW     20(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z10, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+	MOVLQSX   44(R8), DX
+	KMOVW     22(R9), K1
+	VMOVUPS.Z (DI)(DX*1), K1, Z13
+	VADDPS    Z11, Z13, Z13
+	VMOVUPS   Z13, K1, (DI)(DX*1)
+
+spread_12_next:
+	ADDQ 48(R14), SI
+	ADDQ 56(R14), DI
+	DECQ CX
+	JNE  spread_12_place
+	VZEROUPPER
+	RET
+
+// func spreadAVX2(t *byte)
+// Requires: AVX, BMI, FMA3
+TEXT ·spreadAVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), R14
+	MOVQ 88(R14), AX
+	CMPQ AX, $0x0c
+	JEQ  spread_12
+	CMPQ AX, $0x0b
+	JEQ  spread_11
+	CMPQ AX, $0x0a
+	JEQ  spread_10
+	CMPQ AX, $0x09
+	JEQ  spread_9
+	CMPQ AX, $0x08
+	JEQ  spread_8
+	CMPQ AX, $0x07
+	JEQ  spread_7
+	CMPQ AX, $0x06
+	JEQ  spread_6
+	CMPQ AX, $0x05
+	JEQ  spread_5
+	CMPQ AX, $0x04
+	JEQ  spread_4
+	CMPQ AX, $0x03
+	JEQ  spread_3
+	CMPQ AX, $0x02
+	JEQ  spread_2
+	MOVQ (R14), SI
+	MOVQ 8(R14), DI
+	MOVQ 72(R14), CX
+	MOVQ 24(R14), R8
+	MOVQ 32(R14), R9
+	MOVQ 64(R14), R12
+
+spread_1_place:
+	// A place of zeros alone is passed over.
+	MOVQ   80(R14), BX
+	XORQ   R13, R13
+	VXORPS Y15, Y15, Y15
+
+spread_1_look:
+	MOVQ       40(R14), DX
+	VMOVUPS    (DX)(R13*4), Y14
+	VMASKMOVPS (SI)(R13*4), Y14, Y13
+	VCMPPS     $0x04, Y15, Y13, Y13
+	VMOVMSKPS  Y13, R10
+	TESTL      R10, R10
+	JNE        spread_1_begin
+	ADDQ       $0x08, R13
+	SUBQ       $0x08, BX
+	JGT        spread_1_look
+	JMP        spread_1_next
+
+spread_1_begin:
+	VXORPS Y0, Y0, Y0
+	JMP    spread_1_each
+
+spread_1_block:
+	MOVQ       40(R14), DX
+	VMOVUPS    (DX)(R13*4), Y14
+	VMASKMOVPS (SI)(R13*4), Y14, Y13
+	VCMPPS     $0x04, Y15, Y13, Y13
+	VMOVMSKPS  Y13, R10
+	TESTL      R10, R10
+	JEQ        spread_1_blockEnd
+
+spread_1_each:
+	TZCNTL       R10, DX
+	BLSRL        R10, R10
+	ADDQ         R13, DX
+	VBROADCASTSS (SI)(DX*4), Y12
+	IMULQ        R12, DX
+	MOVQ         16(R14), R11
+	ADDQ         DX, R11
+	VFMADD231PS  (R11), Y12, Y0
+	TESTL        R10, R10
+	JNE          spread_1_each
+
+spread_1_blockEnd:
+	ADDQ       $0x08, R13
+	SUBQ       $0x08, BX
+	JGT        spread_1_block
+	MOVLQSX    (R8), DX
+	VMOVUPS    (R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y0, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+
+spread_1_next:
+	ADDQ 48(R14), SI
+	ADDQ 56(R14), DI
+	DECQ CX
+	JNE  spread_1_place
+	VZEROUPPER
+	RET
+
+spread_2:
+	MOVQ (R14), SI
+	MOVQ 8(R14), DI
+	MOVQ 72(R14), CX
+	MOVQ 24(R14), R8
+	MOVQ 32(R14), R9
+	MOVQ 64(R14), R12
+
+spread_2_place:
+	// A place of zeros alone is passed over.
+	MOVQ   80(R14), BX
+	XORQ   R13, R13
+	VXORPS Y15, Y15, Y15
+
+spread_2_look:
+	MOVQ       40(R14), DX
+	VMOVUPS    (DX)(R13*4), Y14
+	VMASKMOVPS (SI)(R13*4), Y14, Y13
+	VCMPPS     $0x04, Y15, Y13, Y13
+	VMOVMSKPS  Y13, R10
+	TESTL      R10, R10
+	JNE        spread_2_begin
+	ADDQ       $0x08, R13
+	SUBQ       $0x08, BX
+	JGT        spread_2_look
+	JMP        spread_2_next
+
+spread_2_begin:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	JMP    spread_2_each
+
+spread_2_block:
+	MOVQ       40(R14), DX
+	VMOVUPS    (DX)(R13*4), Y14
+	VMASKMOVPS (SI)(R13*4), Y14, Y13
+	VCMPPS     $0x04, Y15, Y13, Y13
+	VMOVMSKPS  Y13, R10
+	TESTL      R10, R10
+	JEQ        spread_2_blockEnd
+
+spread_2_each:
+	TZCNTL       R10, DX
+	BLSRL        R10, R10
+	ADDQ         R13, DX
+	VBROADCASTSS (SI)(DX*4), Y12
+	IMULQ        R12, DX
+	MOVQ         16(R14), R11
+	ADDQ         DX, R11
+	VFMADD231PS  (R11), Y12, Y0
+	VFMADD231PS  32(R11), Y12, Y1
+	TESTL        R10, R10
+	JNE          spread_2_each
+
+spread_2_blockEnd:
+	ADDQ       $0x08, R13
+	SUBQ       $0x08, BX
+	JGT        spread_2_block
+	MOVLQSX    (R8), DX
+	VMOVUPS    (R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y0, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    4(R8), DX
+	VMOVUPS    32(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y1, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+
+spread_2_next:
+	ADDQ 48(R14), SI
+	ADDQ 56(R14), DI
+	DECQ CX
+	JNE  spread_2_place
+	VZEROUPPER
+	RET
+
+spread_3:
+	MOVQ (R14), SI
+	MOVQ 8(R14), DI
+	MOVQ 72(R14), CX
+	MOVQ 24(R14), R8
+	MOVQ 32(R14), R9
+	MOVQ 64(R14), R12
+
+spread_3_place:
+	// A place of zeros alone is passed over.
+	MOVQ   80(R14), BX
+	XORQ   R13, R13
+	VXORPS Y15, Y15, Y15
+
+spread_3_look:
+	MOVQ       40(R14), DX
+	VMOVUPS    (DX)(R13*4), Y14
+	VMASKMOVPS (SI)(R13*4), Y14, Y13
+	VCMPPS     $0x04, Y15, Y13, Y13
+	VMOVMSKPS  Y13, R10
+	TESTL      R10, R10
+	JNE        spread_3_begin
+	ADDQ       $0x08, R13
+	SUBQ       $0x08, BX
+	JGT        spread_3_look
+	JMP        spread_3_next
+
+spread_3_begin:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	JMP    spread_3_each
+
+spread_3_block:
+	MOVQ       40(R14), DX
+	VMOVUPS    (DX)(R13*4), Y14
+	VMASKMOVPS (SI)(R13*4), Y14, Y13
+	VCMPPS     $0x04, Y15, Y13, Y13
+	VMOVMSKPS  Y13, R10
+	TESTL      R10, R10
+	JEQ        spread_3_blockEnd
+
+spread_3_each:
+	TZCNTL       R10, DX
+	BLSRL        R10, R10
+	ADDQ         R13, DX
+	VBROADCASTSS (SI)(DX*4), Y12
+	IMULQ        R12, DX
+	MOVQ         16(R14), R11
+	ADDQ         DX, R11
+	VFMADD231PS  (R11), Y12, Y0
+	VFMADD231PS  32(R11), Y12, Y1
+	VFMADD231PS  64(R11), Y12, Y2
+	TESTL        R10, R10
+	JNE          spread_3_each
+
+spread_3_blockEnd:
+	ADDQ       $0x08, R13
+	SUBQ       $0x08, BX
+	JGT        spread_3_block
+	MOVLQSX    (R8), DX
+	VMOVUPS    (R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y0, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    4(R8), DX
+	VMOVUPS    32(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y1, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    8(R8), DX
+	VMOVUPS    64(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y2, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+
+spread_3_next:
+	ADDQ 48(R14), SI
+	ADDQ 56(R14), DI
+	DECQ CX
+	JNE  spread_3_place
+	VZEROUPPER
+	RET
+
+spread_4:
+	MOVQ (R14), SI
+	MOVQ 8(R14), DI
+	MOVQ 72(R14), CX
+	MOVQ 24(R14), R8
+	MOVQ 32(R14), R9
+	MOVQ 64(R14), R12
+
+spread_4_place:
+	// A place of zeros alone is passed over.
+	MOVQ   80(R14), BX
+	XORQ   R13, R13
+	VXORPS Y15, Y15, Y15
+
+spread_4_look:
+	MOVQ       40(R14), DX
+	VMOVUPS    (DX)(R13*4), Y14
+	VMASKMOVPS (SI)(R13*4), Y14, Y13
+	VCMPPS     $0x04, Y15, Y13, Y13
+	VMOVMSKPS  Y13, R10
+	TESTL      R10, R10
+	JNE        spread_4_begin
+	ADDQ       $0x08, R13
+	SUBQ       $0x08, BX
+	JGT        spread_4_look
+	JMP        spread_4_next
+
+spread_4_begin:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	JMP    spread_4_each
+
+spread_4_block:
+	MOVQ       40(R14), DX
+	VMOVUPS    (DX)(R13*4), Y14
+	VMASKMOVPS (SI)(R13*4), Y14, Y13
+	VCMPPS     $0x04, Y15, Y13, Y13
+	VMOVMSKPS  Y13, R10
+	TESTL      R10, R10
+	JEQ        spread_4_blockEnd
+
+spread_4_each:
+	TZCNTL       R10, DX
+	BLSRL        R10, R10
+	ADDQ         R13, DX
+	VBROADCASTSS (SI)(DX*4), Y12
+	IMULQ        R12, DX
+	MOVQ         16(R14), R11
+	ADDQ         DX, R11
+	VFMADD231PS  (R11), Y12, Y0
+	VFMADD231PS  32(R11), Y12, Y1
+	VFMADD231PS  64(R11), Y12, Y2
+	VFMADD231PS  96(R11), Y12, Y3
+	TESTL        R10, R10
+	JNE          spread_4_each
+
+spread_4_blockEnd:
+	ADDQ       $0x08, R13
+	SUBQ       $0x08, BX
+	JGT        spread_4_block
+	MOVLQSX    (R8), DX
+	VMOVUPS    (R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y0, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    4(R8), DX
+	VMOVUPS    32(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y1, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    8(R8), DX
+	VMOVUPS    64(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y2, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    12(R8), DX
+	VMOVUPS    96(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y3, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+
+spread_4_next:
+	ADDQ 48(R14), SI
+	ADDQ 56(R14), DI
+	DECQ CX
+	JNE  spread_4_place
+	VZEROUPPER
+	RET
+
+spread_5:
+	MOVQ (R14), SI
+	MOVQ 8(R14), DI
+	MOVQ 72(R14), CX
+	MOVQ 24(R14), R8
+	MOVQ 32(R14), R9
+	MOVQ 64(R14), R12
+
+spread_5_place:
+	// A place of zeros alone is passed over.
+	MOVQ   80(R14), BX
+	XORQ   R13, R13
+	VXORPS Y15, Y15, Y15
+
+spread_5_look:
+	MOVQ       40(R14), DX
+	VMOVUPS    (DX)(R13*4), Y14
+	VMASKMOVPS (SI)(R13*4), Y14, Y13
+	VCMPPS     $0x04, Y15, Y13, Y13
+	VMOVMSKPS  Y13, R10
+	TESTL      R10, R10
+	JNE        spread_5_begin
+	ADDQ       $0x08, R13
+	SUBQ       $0x08, BX
+	JGT        spread_5_look
+	JMP        spread_5_next
+
+spread_5_begin:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	JMP    spread_5_each
+
+spread_5_block:
+	MOVQ       40(R14), DX
+	VMOVUPS    (DX)(R13*4), Y14
+	VMASKMOVPS (SI)(R13*4), Y14, Y13
+	VCMPPS     $0x04, Y15, Y13, Y13
+	VMOVMSKPS  Y13, R10
+	TESTL      R10, R10
+	JEQ        spread_5_blockEnd
+
+spread_5_each:
+	TZCNTL       R10, DX
+	BLSRL        R10, R10
+	ADDQ         R13, DX
+	VBROADCASTSS (SI)(DX*4), Y12
+	IMULQ        R12, DX
+	MOVQ         16(R14), R11
+	ADDQ         DX, R11
+	VFMADD231PS  (R11), Y12, Y0
+	VFMADD231PS  32(R11), Y12, Y1
+	VFMADD231PS  64(R11), Y12, Y2
+	VFMADD231PS  96(R11), Y12, Y3
+	VFMADD231PS  128(R11), Y12, Y4
+	TESTL        R10, R10
+	JNE          spread_5_each
+
+spread_5_blockEnd:
+	ADDQ       $0x08, R13
+	SUBQ       $0x08, BX
+	JGT        spread_5_block
+	MOVLQSX    (R8), DX
+	VMOVUPS    (R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y0, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    4(R8), DX
+	VMOVUPS    32(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y1, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    8(R8), DX
+	VMOVUPS    64(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y2, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    12(R8), DX
+	VMOVUPS    96(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y3, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    16(R8), DX
+	VMOVUPS    128(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y4, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+
+spread_5_next:
+	ADDQ 48(R14), SI
+	ADDQ 56(R14), DI
+	DECQ CX
+	JNE  spread_5_place
+	VZEROUPPER
+	RET
+
+spread_6:
+	MOVQ (R14), SI
+	MOVQ 8(R14), DI
+	MOVQ 72(R14), CX
+	MOVQ 24(R14), R8
+	MOVQ 32(R14), R9
+	MOVQ 64(R14), R12
+
+spread_6_place:
+	// A place of zeros alone is passed over.
+	MOVQ   80(R14), BX
+	XORQ   R13, R13
+	VXORPS Y15, Y15, Y15
+
+spread_6_look:
+	MOVQ       40(R14), DX
+	VMOVUPS    (DX)(R13*4), Y14
+	VMASKMOVPS (SI)(R13*4), Y14, Y13
+	VCMPPS     $0x04, Y15, Y13, Y13
+	VMOVMSKPS  Y13, R10
+	TESTL      R10, R10
+	JNE        spread_6_begin
+	ADDQ       $0x08, R13
+	SUBQ       $0x08, BX
+	JGT        spread_6_look
+	JMP        spread_6_next
+
+spread_6_begin:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	JMP    spread_6_each
+
+spread_6_block:
+	MOVQ       40(R14), DX
+	VMOVUPS    (DX)(R13*4), Y14
+	VMASKMOVPS (SI)(R13*4), Y14, Y13
+	VCMPPS     $0x04, Y15, Y13, Y13
+	VMOVMSKPS  Y13, R10
+	TESTL      R10, R10
+	JEQ        spread_6_blockEnd
+
+spread_6_each:
+	TZCNTL       R10, DX
+	BLSRL        R10, R10
+	ADDQ         R13, DX
+	VBROADCASTSS (SI)(DX*4), Y12
+	IMULQ        R12, DX
+	MOVQ         16(R14), R11
+	ADDQ         DX, R11
+	VFMADD231PS  (R11), Y12, Y0
+	VFMADD231PS  32(R11), Y12, Y1
+	VFMADD231PS  64(R11), Y12, Y2
+	VFMADD231PS  96(R11), Y12, Y3
+	VFMADD231PS  128(R11), Y12, Y4
+	VFMADD231PS  160(R11), Y12, Y5
+	TESTL        R10, R10
+	JNE          spread_6_each
+
+spread_6_blockEnd:
+	ADDQ       $0x08, R13
+	SUBQ       $0x08, BX
+	JGT        spread_6_block
+	MOVLQSX    (R8), DX
+	VMOVUPS    (R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y0, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    4(R8), DX
+	VMOVUPS    32(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y1, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    8(R8), DX
+	VMOVUPS    64(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y2, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    12(R8), DX
+	VMOVUPS    96(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y3, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    16(R8), DX
+	VMOVUPS    128(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y4, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    20(R8), DX
+	VMOVUPS    160(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y5, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+
+spread_6_next:
+	ADDQ 48(R14), SI
+	ADDQ 56(R14), DI
+	DECQ CX
+	JNE  spread_6_place
+	VZEROUPPER
+	RET
+
+spread_7:
+	MOVQ (R14), SI
+	MOVQ 8(R14), DI
+	MOVQ 72(R14), CX
+	MOVQ 24(R14), R8
+	MOVQ 32(R14), R9
+	MOVQ 64(R14), R12
+
+spread_7_place:
+	// A place of zeros alone is passed over.
+	MOVQ   80(R14), BX
+	XORQ   R13, R13
+	VXORPS Y15, Y15, Y15
+
+spread_7_look:
+	MOVQ       40(R14), DX
+	VMOVUPS    (DX)(R13*4), Y14
+	VMASKMOVPS (SI)(R13*4), Y14, Y13
+	VCMPPS     $0x04, Y15, Y13, Y13
+	VMOVMSKPS  Y13, R10
+	TESTL      R10, R10
+	JNE        spread_7_begin
+	ADDQ       $0x08, R13
+	SUBQ       $0x08, BX
+	JGT        spread_7_look
+	JMP        spread_7_next
+
+spread_7_begin:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	JMP    spread_7_each
+
+spread_7_block:
+	MOVQ       40(R14), DX
+	VMOVUPS    (DX)(R13*4), Y14
+	VMASKMOVPS (SI)(R13*4), Y14, Y13
+	VCMPPS     $0x04, Y15, Y13, Y13
+	VMOVMSKPS  Y13, R10
+	TESTL      R10, R10
+	JEQ        spread_7_blockEnd
+
+spread_7_each:
+	TZCNTL       R10, DX
+	BLSRL        R10, R10
+	ADDQ         R13, DX
+	VBROADCASTSS (SI)(DX*4), Y12
+	IMULQ        R12, DX
+	MOVQ         16(R14), R11
+	ADDQ         DX, R11
+	VFMADD231PS  (R11), Y12, Y0
+	VFMADD231PS  32(R11), Y12, Y1
+	VFMADD231PS  64(R11), Y12, Y2
+	VFMADD231PS  96(R11), Y12, Y3
+	VFMADD231PS  128(R11), Y12, Y4
+	VFMADD231PS  160(R11), Y12, Y5
+	VFMADD231PS  192(R11), Y12, Y6
+	TESTL        R10, R10
+	JNE          spread_7_each
+
+spread_7_blockEnd:
+	ADDQ       $0x08, R13
+	SUBQ       $0x08, BX
+	JGT        spread_7_block
+	MOVLQSX    (R8), DX
+	VMOVUPS    (R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y0, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    4(R8), DX
+	VMOVUPS    32(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y1, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    8(R8), DX
+	VMOVUPS    64(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y2, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    12(R8), DX
+	VMOVUPS    96(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y3, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    16(R8), DX
+	VMOVUPS    128(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y4, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    20(R8), DX
+	VMOVUPS    160(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y5, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    24(R8), DX
+	VMOVUPS    192(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y6, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+
+spread_7_next:
+	ADDQ 48(R14), SI
+	ADDQ 56(R14), DI
+	DECQ CX
+	JNE  spread_7_place
+	VZEROUPPER
+	RET
+
+spread_8:
+	MOVQ (R14), SI
+	MOVQ 8(R14), DI
+	MOVQ 72(R14), CX
+	MOVQ 24(R14), R8
+	MOVQ 32(R14), R9
+	MOVQ 64(R14), R12
+
+spread_8_place:
+	// A place of zeros alone is passed over.
+	MOVQ   80(R14), BX
+	XORQ   R13, R13
+	VXORPS Y15, Y15, Y15
+
+spread_8_look:
+	MOVQ       40(R14), DX
+	VMOVUPS    (DX)(R13*4), Y14
+	VMASKMOVPS (SI)(R13*4), Y14, Y13
+	VCMPPS     $0x04, Y15, Y13, Y13
+	VMOVMSKPS  Y13, R10
+	TESTL      R10, R10
+	JNE        spread_8_begin
+	ADDQ       $0x08, R13
+	SUBQ       $0x08, BX
+	JGT        spread_8_look
+	JMP        spread_8_next
+
+spread_8_begin:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	JMP    spread_8_each
+
+spread_8_block:
+	MOVQ       40(R14), DX
+	VMOVUPS    (DX)(R13*4), Y14
+	VMASKMOVPS (SI)(R13*4), Y14, Y13
+	VCMPPS     $0x04, Y15, Y13, Y13
+	VMOVMSKPS  Y13, R10
+	TESTL      R10, R10
+	JEQ        spread_8_blockEnd
+
+spread_8_each:
+	TZCNTL       R10, DX
+	BLSRL        R10, R10
+	ADDQ         R13, DX
+	VBROADCASTSS (SI)(DX*4), Y12
+	IMULQ        R12, DX
+	MOVQ         16(R14), R11
+	ADDQ         DX, R11
+	VFMADD231PS  (R11), Y12, Y0
+	VFMADD231PS  32(R11), Y12, Y1
+	VFMADD231PS  64(R11), Y12, Y2
+	VFMADD231PS  96(R11), Y12, Y3
+	VFMADD231PS  128(R11), Y12, Y4
+	VFMADD231PS  160(R11), Y12, Y5
+	VFMADD231PS  192(R11), Y12, Y6
+	VFMADD231PS  224(R11), Y12, Y7
+	TESTL        R10, R10
+	JNE          spread_8_each
+
+spread_8_blockEnd:
+	ADDQ       $0x08, R13
+	SUBQ       $0x08, BX
+	JGT        spread_8_block
+	MOVLQSX    (R8), DX
+	VMOVUPS    (R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y0, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    4(R8), DX
+	VMOVUPS    32(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y1, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    8(R8), DX
+	VMOVUPS    64(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y2, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    12(R8), DX
+	VMOVUPS    96(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y3, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    16(R8), DX
+	VMOVUPS    128(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y4, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    20(R8), DX
+	VMOVUPS    160(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y5, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    24(R8), DX
+	VMOVUPS    192(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y6, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    28(R8), DX
+	VMOVUPS    224(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y7, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+
+spread_8_next:
+	ADDQ 48(R14), SI
+	ADDQ 56(R14), DI
+	DECQ CX
+	JNE  spread_8_place
+	VZEROUPPER
+	RET
+
+spread_9:
+	MOVQ (R14), SI
+	MOVQ 8(R14), DI
+	MOVQ 72(R14), CX
+	MOVQ 24(R14), R8
+	MOVQ 32(R14), R9
+	MOVQ 64(R14), R12
+
+spread_9_place:
+	// A place of zeros alone is passed over.
+	MOVQ   80(R14), BX
+	XORQ   R13, R13
+	VXORPS Y15, Y15, Y15
+
+spread_9_look:
+	MOVQ       40(R14), DX
+	VMOVUPS    (DX)(R13*4), Y14
+	VMASKMOVPS (SI)(R13*4), Y14, Y13
+	VCMPPS     $0x04, Y15, Y13, Y13
+	VMOVMSKPS  Y13, R10
+	TESTL      R10, R10
+	JNE        spread_9_begin
+	ADDQ       $0x08, R13
+	SUBQ       $0x08, BX
+	JGT        spread_9_look
+	JMP        spread_9_next
+
+spread_9_begin:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	JMP    spread_9_each
+
+spread_9_block:
+	MOVQ       40(R14), DX
+	VMOVUPS    (DX)(R13*4), Y14
+	VMASKMOVPS (SI)(R13*4), Y14, Y13
+	VCMPPS     $0x04, Y15, Y13, Y13
+	VMOVMSKPS  Y13, R10
+	TESTL      R10, R10
+	JEQ        spread_9_blockEnd
+
+spread_9_each:
+	TZCNTL       R10, DX
+	BLSRL        R10, R10
+	ADDQ         R13, DX
+	VBROADCASTSS (SI)(DX*4), Y12
+	IMULQ        R12, DX
+	MOVQ         16(R14), R11
+	ADDQ         DX, R11
+	VFMADD231PS  (R11), Y12, Y0
+	VFMADD231PS  32(R11), Y12, Y1
+	VFMADD231PS  64(R11), Y12, Y2
+	VFMADD231PS  96(R11), Y12, Y3
+	VFMADD231PS  128(R11), Y12, Y4
+	VFMADD231PS  160(R11), Y12, Y5
+	VFMADD231PS  192(R11), Y12, Y6
+	VFMADD231PS  224(R11), Y12, Y7
+	VFMADD231PS  256(R11), Y12, Y8
+	TESTL        R10, R10
+	JNE          spread_9_each
+
+spread_9_blockEnd:
+	ADDQ       $0x08, R13
+	SUBQ       $0x08, BX
+	JGT        spread_9_block
+	MOVLQSX    (R8), DX
+	VMOVUPS    (R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y0, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    4(R8), DX
+	VMOVUPS    32(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y1, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    8(R8), DX
+	VMOVUPS    64(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y2, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    12(R8), DX
+	VMOVUPS    96(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y3, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    16(R8), DX
+	VMOVUPS    128(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y4, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    20(R8), DX
+	VMOVUPS    160(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y5, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    24(R8), DX
+	VMOVUPS    192(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y6, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    28(R8), DX
+	VMOVUPS    224(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y7, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    32(R8), DX
+	VMOVUPS    256(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y8, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+
+spread_9_next:
+	ADDQ 48(R14), SI
+	ADDQ 56(R14), DI
+	DECQ CX
+	JNE  spread_9_place
+	VZEROUPPER
+	RET
+
+spread_10:
+	MOVQ (R14), SI
+	MOVQ 8(R14), DI
+	MOVQ 72(R14), CX
+	MOVQ 24(R14), R8
+	MOVQ 32(R14), R9
+	MOVQ 64(R14), R12
+
+spread_10_place:
+	// A place of zeros alone is passed over.
+	MOVQ   80(R14), BX
+	XORQ   R13, R13
+	VXORPS Y15, Y15, Y15
+
+spread_10_look:
+	MOVQ       40(R14), DX
+	VMOVUPS    (DX)(R13*4), Y14
+	VMASKMOVPS (SI)(R13*4), Y14, Y13
+	VCMPPS     $0x04, Y15, Y13, Y13
+	VMOVMSKPS  Y13, R10
+	TESTL      R10, R10
+	JNE        spread_10_begin
+	ADDQ       $0x08, R13
+	SUBQ       $0x08, BX
+	JGT        spread_10_look
+	JMP        spread_10_next
+
+spread_10_begin:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	JMP    spread_10_each
+
+spread_10_block:
+	MOVQ       40(R14), DX
+	VMOVUPS    (DX)(R13*4), Y14
+	VMASKMOVPS (SI)(R13*4), Y14, Y13
+	VCMPPS     $0x04, Y15, Y13, Y13
+	VMOVMSKPS  Y13, R10
+	TESTL      R10, R10
+	JEQ        spread_10_blockEnd
+
+spread_10_each:
+	TZCNTL       R10, DX
+	BLSRL        R10, R10
+	ADDQ         R13, DX
+	VBROADCASTSS (SI)(DX*4), Y12
+	IMULQ        R12, DX
+	MOVQ         16(R14), R11
+	ADDQ         DX, R11
+	VFMADD231PS  (R11), Y12, Y0
+	VFMADD231PS  32(R11), Y12, Y1
+	VFMADD231PS  64(R11), Y12, Y2
+	VFMADD231PS  96(R11), Y12, Y3
+	VFMADD231PS  128(R11), Y12, Y4
+	VFMADD231PS  160(R11), Y12, Y5
+	VFMADD231PS  192(R11), Y12, Y6
+	VFMADD231PS  224(R11), Y12, Y7
+	VFMADD231PS  256(R11), Y12, Y8
+	VFMADD231PS  288(R11), Y12, Y9
+	TESTL        R10, R10
+	JNE          spread_10_each
+
+spread_10_blockEnd:
+	ADDQ       $0x08, R13
+	SUBQ       $0x08, BX
+	JGT        spread_10_block
+	MOVLQSX    (R8), DX
+	VMOVUPS    (R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y0, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    4(R8), DX
+	VMOVUPS    32(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y1, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    8(R8), DX
+	VMOVUPS    64(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y2, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    12(R8), DX
+	VMOVUPS    96(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y3, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    16(R8), DX
+	VMOVUPS    128(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y4, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    20(R8), DX
+	VMOVUPS    160(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y5, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    24(R8), DX
+	VMOVUPS    192(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y6, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    28(R8), DX
+	VMOVUPS    224(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y7, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    32(R8), DX
+	VMOVUPS    256(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y8, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    36(R8), DX
+	VMOVUPS    288(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y9, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+
+spread_10_next:
+	ADDQ 48(R14), SI
+	ADDQ 56(R14), DI
+	DECQ CX
+	JNE  spread_10_place
+	VZEROUPPER
+	RET
+
+spread_11:
+	MOVQ (R14), SI
+	MOVQ 8(R14), DI
+	MOVQ 72(R14), CX
+	MOVQ 24(R14), R8
+	MOVQ 32(R14), R9
+	MOVQ 64(R14), R12
+
+spread_11_place:
+	// A place of zeros alone is passed over.
+	MOVQ   80(R14), BX
+	XORQ   R13, R13
+	VXORPS Y15, Y15, Y15
+
+spread_11_look:
+	MOVQ       40(R14), DX
+	VMOVUPS    (DX)(R13*4), Y14
+	VMASKMOVPS (SI)(R13*4), Y14, Y13
+	VCMPPS     $0x04, Y15, Y13, Y13
+	VMOVMSKPS  Y13, R10
+	TESTL      R10, R10
+	JNE        spread_11_begin
+	ADDQ       $0x08, R13
+	SUBQ       $0x08, BX
+	JGT        spread_11_look
+	JMP        spread_11_next
+
+spread_11_begin:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	JMP    spread_11_each
+
+spread_11_block:
+	MOVQ       40(R14), DX
+	VMOVUPS    (DX)(R13*4), Y14
+	VMASKMOVPS (SI)(R13*4), Y14, Y13
+	VCMPPS     $0x04, Y15, Y13, Y13
+	VMOVMSKPS  Y13, R10
+	TESTL      R10, R10
+	JEQ        spread_11_blockEnd
+
+spread_11_each:
+	TZCNTL       R10, DX
+	BLSRL        R10, R10
+	ADDQ         R13, DX
+	VBROADCASTSS (SI)(DX*4), Y12
+	IMULQ        R12, DX
+	MOVQ         16(R14), R11
+	ADDQ         DX, R11
+	VFMADD231PS  (R11), Y12, Y0
+	VFMADD231PS  32(R11), Y12, Y1
+	VFMADD231PS  64(R11), Y12, Y2
+	VFMADD231PS  96(R11), Y12, Y3
+	VFMADD231PS  128(R11), Y12, Y4
+	VFMADD231PS  160(R11), Y12, Y5
+	VFMADD231PS  192(R11), Y12, Y6
+	VFMADD231PS  224(R11), Y12, Y7
+	VFMADD231PS  256(R11), Y12, Y8
+	VFMADD231PS  288(R11), Y12, Y9
+	VFMADD231PS  320(R11), Y12, Y10
+	TESTL        R10, R10
+	JNE          spread_11_each
+
+spread_11_blockEnd:
+	ADDQ       $0x08, R13
+	SUBQ       $0x08, BX
+	JGT        spread_11_block
+	MOVLQSX    (R8), DX
+	VMOVUPS    (R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y0, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    4(R8), DX
+	VMOVUPS    32(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y1, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    8(R8), DX
+	VMOVUPS    64(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y2, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    12(R8), DX
+	VMOVUPS    96(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y3, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    16(R8), DX
+	VMOVUPS    128(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y4, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    20(R8), DX
+	VMOVUPS    160(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y5, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    24(R8), DX
+	VMOVUPS    192(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y6, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    28(R8), DX
+	VMOVUPS    224(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y7, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    32(R8), DX
+	VMOVUPS    256(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y8, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    36(R8), DX
+	VMOVUPS    288(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y9, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    40(R8), DX
+	VMOVUPS    320(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y10, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+
+spread_11_next:
+	ADDQ 48(R14), SI
+	ADDQ 56(R14), DI
+	DECQ CX
+	JNE  spread_11_place
+	VZEROUPPER
+	RET
+
+spread_12:
+	MOVQ (R14), SI
+	MOVQ 8(R14), DI
+	MOVQ 72(R14), CX
+	MOVQ 24(R14), R8
+	MOVQ 32(R14), R9
+	MOVQ 64(R14), R12
+
+spread_12_place:
+	// A place of zeros alone is passed over.
+	MOVQ   80(R14), BX
+	XORQ   R13, R13
+	VXORPS Y15, Y15, Y15
+
+spread_12_look:
+	MOVQ       40(R14), DX
+	VMOVUPS    (DX)(R13*4), Y14
+	VMASKMOVPS (SI)(R13*4), Y14, Y13
+	VCMPPS     $0x04, Y15, Y13, Y13
+	VMOVMSKPS  Y13, R10
+	TESTL      R10, R10
+	JNE        spread_12_begin
+	ADDQ       $0x08, R13
+	SUBQ       $0x08, BX
+	JGT        spread_12_look
+	JMP        spread_12_next
+
+spread_12_begin:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	JMP    spread_12_each
+
+spread_12_block:
+	MOVQ       40(R14), DX
+	VMOVUPS    (DX)(R13*4), Y14
+	VMASKMOVPS (SI)(R13*4), Y14, Y13
+	VCMPPS     $0x04, Y15, Y13, Y13
+	VMOVMSKPS  Y13, R10
+	TESTL      R10, R10
+	JEQ        spread_12_blockEnd
+
+spread_12_each:
+	TZCNTL       R10, DX
+	BLSRL        R10, R10
+	ADDQ         R13, DX
+	VBROADCASTSS (SI)(DX*4), Y12
+	IMULQ        R12, DX
+	MOVQ         16(R14), R11
+	ADDQ         DX, R11
+	VFMADD231PS  (R11), Y12, Y0
+	VFMADD231PS  32(R11), Y12, Y1
+	VFMADD231PS  64(R11), Y12, Y2
+	VFMADD231PS  96(R11), Y12, Y3
+	VFMADD231PS  128(R11), Y12, Y4
+	VFMADD231PS  160(R11), Y12, Y5
+	VFMADD231PS  192(R11), Y12, Y6
+	VFMADD231PS  224(R11), Y12, Y7
+	VFMADD231PS  256(R11), Y12, Y8
+	VFMADD231PS  288(R11), Y12, Y9
+	VFMADD231PS  320(R11), Y12, Y10
+	VFMADD231PS  352(R11), Y12, Y11
+	TESTL        R10, R10
+	JNE          spread_12_each
+
+spread_12_blockEnd:
+	ADDQ       $0x08, R13
+	SUBQ       $0x08, BX
+	JGT        spread_12_block
+	MOVLQSX    (R8), DX
+	VMOVUPS    (R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y0, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    4(R8), DX
+	VMOVUPS    32(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y1, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    8(R8), DX
+	VMOVUPS    64(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y2, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    12(R8), DX
+	VMOVUPS    96(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y3, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    16(R8), DX
+	VMOVUPS    128(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y4, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    20(R8), DX
+	VMOVUPS    160(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y5, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    24(R8), DX
+	VMOVUPS    192(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y6, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    28(R8), DX
+	VMOVUPS    224(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y7, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    32(R8), DX
+	VMOVUPS    256(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y8, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    36(R8), DX
+	VMOVUPS    288(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y9, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    40(R8), DX
+	VMOVUPS    320(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y10, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+	MOVLQSX    44(R8), DX
+	VMOVUPS    352(R9), Y14
+	VMASKMOVPS (DI)(DX*1), Y14, Y13
+	VADDPS     Y11, Y13, Y13
+	VMASKMOVPS Y13, Y14, (DI)(DX*1)
+
+spread_12_next:
+	ADDQ 48(R14), SI
+	ADDQ 56(R14), DI
+	DECQ CX
+	JNE  spread_12_place
+	VZEROUPPER
+	RET
+
 // func transpose4(dst *float32, src *float32, dstStep int, srcStep int, blocks int)
 // Requires: AVX
 TEXT ·transpose4(SB), NOSPLIT, $0-40

@@ -11,6 +11,7 @@ func TestLayout(t *testing.T) {
 	var r Rows
 	var c Cols
 	var d Dot
+	var p Spread
 	for _, f := range []struct {
 		name      string
 		got, want uintptr
@@ -29,6 +30,12 @@ func TestLayout(t *testing.T) {
 		{"Dot.A", unsafe.Offsetof(d.A), 0}, {"Dot.B", unsafe.Offsetof(d.B), 8}, {"Dot.C", unsafe.Offsetof(d.C), 16},
 		{"Dot.AStep", unsafe.Offsetof(d.AStep), 24}, {"Dot.BStep", unsafe.Offsetof(d.BStep), 32}, {"Dot.CStep", unsafe.Offsetof(d.CStep), 40},
 		{"Dot.K", unsafe.Offsetof(d.K), 48}, {"Dot.M", unsafe.Offsetof(d.M), 56}, {"Dot.N", unsafe.Offsetof(d.N), 64},
+		{"Spread.DY", unsafe.Offsetof(p.DY), 0}, {"Spread.Window", unsafe.Offsetof(p.Window), 8}, {"Spread.W", unsafe.Offsetof(p.W), 16},
+		{"Spread.Offsets", unsafe.Offsetof(p.Offsets), 24}, {"Spread.Masks", unsafe.Offsetof(p.Masks), 32},
+		{"Spread.FilterMasks", unsafe.Offsetof(p.FilterMasks), 40}, {"Spread.DYStep", unsafe.Offsetof(p.DYStep), 48},
+		{"Spread.WindowStep", unsafe.Offsetof(p.WindowStep), 56}, {"Spread.FilterStep", unsafe.Offsetof(p.FilterStep), 64},
+		{"Spread.Places", unsafe.Offsetof(p.Places), 72}, {"Spread.Filters", unsafe.Offsetof(p.Filters), 80},
+		{"Spread.Vectors", unsafe.Offsetof(p.Vectors), 88},
 		{"Dot.mask", unsafe.Offsetof(d.mask), 72}, {"Dot.lanes", unsafe.Offsetof(d.lanes), 80},
 	} {
 		if f.got != f.want {
