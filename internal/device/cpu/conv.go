@@ -160,9 +160,7 @@ func (b *builder) filterSums(f *kernel.Filter, c kernel.Conv, dw []float32, grou
 		run(sum, f.Tiles()*part/parts, f.Tiles()*(part+1)/parts, c.N*group/groups, c.N*(group+1)/groups, scratch)
 	}})
 	if !direct {
-		b.split(c.O, float64(groups*c.Taps())/2, func(lo, hi int, _ []float32) {
-			f.Finish(dw, room.common[:groups*len(dw)], lo, hi)
-		})
+		b.whole(func() { f.Finish(dw, room.common[:groups*len(dw)]) })
 	}
 }
 

@@ -62,7 +62,7 @@ func checkConv(t *testing.T, c Conv) {
 				f.Sum(part, x[images[0]*image:], dy[images[0]*c.Places()*c.O:], i, i+1, images[1]-images[0], i%2 > 0)
 			}
 		}
-		f.Finish(dw, parts, 0, c.O)
+		f.Finish(dw, parts)
 		got["dw"] = dw
 		if few := c.FewBackData(set); few != nil {
 			packed, scratch := filled(few.Packed()), filled(few.Scratch())

@@ -142,22 +142,16 @@ func (f *Filter) tile(t *filterTile, dw, x, dy []float32, n, images int, add boo
 	f.set.Cols(&call)
 }
 
-// Finish adds up what Sum left in parts [parts, O·R·S·I] from the first to the
-// last, for the filters lo to hi of dw [O,R,S,I].
-func (f *Filter) Finish(dw, parts []float32, lo, hi int) {
+// Finish adds up to dw [O,R,S,I] what Sum left in parts [parts, O·R·S·I], from the
+// first to the last.
+func (f *Filter) Finish(dw, parts []float32) {
 	c := f.conv
 	taps := c.Taps()
 	if !f.Transposed {
-		SumPartials(dw, parts, c.O, taps, taps, lo, hi)
+		SumPartials(dw, parts, 1, len(dw), len(dw), 0, 1)
 		return
 	}
-	for o := lo; o < hi; o++ {
-		for tap := range taps {
-			sum := parts[tap*c.O+o]
-			for at := taps*c.O + tap*c.O + o; at < len(parts); at += taps * c.O {
-				sum += parts[at]
-			}
-			dw[o*taps+tap] = sum
-		}
-	}
+	// The columns of the sum, dw[r,s,i,o], are the rows of dw.
+	SumPartials(parts, parts, 1, taps*c.O, taps*c.O, 0, 1)
+	f.set.Transpose(dw, taps, parts, c.O, taps, c.O)
 }

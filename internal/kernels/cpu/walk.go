@@ -1,6 +1,10 @@
 package cpu
 
-import "imgcls/internal/kernels/cpu/tile"
+import (
+	"unsafe"
+
+	"imgcls/internal/kernels/cpu/tile"
+)
 
 // A Walk is the list of tiles in which an image of a convolution's output is
 // computed, or of a gradient that is a convolution too. It is the same for every
@@ -18,15 +22,10 @@ type Walk struct {
 	depth   int // rows of the packed filters
 	k       int // elements of a run
 
-	tiles []walkTile
+	tiles []tile.Places
 	lines []int // of each output line the first tile, and the end
 	runs  []int32
-	coff  []int32 // bytes, from the begin of the output line
-}
-
-type walkTile struct {
-	line, m, taps int
-	runs, coff    int // where its own begin
+	coff  []int32 // bytes, from the begin of the output image
 }
 
 func newWalk(set *tile.Set, size, from, columns, depth int) *Walk {
@@ -59,13 +58,15 @@ func (w *Walk) line(count, step, begin, taps int, in func(place, tap int) (from 
 		for !w.regular(at, m, taps, in) {
 			m--
 		}
-		t := walkTile{line: len(w.lines) - 1, m: m, runs: len(w.runs), coff: len(w.coff)}
+		const bytes = 4
+		t := tile.Places{M: int32(m), Runs: int32(bytes * len(w.runs)), COff: int32(bytes * len(w.coff))}
+		line := (len(w.lines) - 1) * w.size
 		for i := range m {
-			w.coff = append(w.coff, int32(4*(begin+(at+i)*step)))
+			w.coff = append(w.coff, int32(bytes*(line+begin+(at+i)*step)))
 		}
 		for tap := range taps {
 			if which, any := w.which(at, m, tap, in); any {
-				t.taps++
+				t.Taps++
 				w.addTap(at, m, tap, which, in)
 			}
 		}
@@ -129,18 +130,18 @@ type Layer struct {
 }
 
 // Compute computes the tiles lo to hi, counted over all images, of the output's
-// columns from j to the end of a panel, and on to the column end.
+// columns j to end, which are whole panels.
 func (w *Walk) Compute(l Layer, lo, hi, j, end int, scratch []float32) {
-	image := (len(w.lines) - 1) * w.size
+	image, tiles := (len(w.lines)-1)*w.size, len(w.tiles)
 	for j < end {
-		width := w.set.Width(w.columns - j)
-		t := w.panel(l, j, width, scratch)
-		for at := lo; at < hi; at++ {
-			n := at / len(w.tiles)
-			one := &w.tiles[at%len(w.tiles)]
-			w.one(&t, one, l.Y[n*image+one.line*w.size:], l.X[n*w.from:], l.Bias, j)
+		t := w.panel(l, j, scratch)
+		for at := lo; at < hi; at += t.Count {
+			n, first := at/tiles, at%tiles
+			t.Count = min(tiles-first, hi-at)
+			t.A, t.C, t.Places = &l.X[n*w.from], &l.Y[n*image+j], &w.tiles[first]
+			w.set.Rows(&t)
 		}
-		j += width
+		j += t.Width
 	}
 }
 
@@ -148,21 +149,19 @@ func (w *Walk) Compute(l Layer, lo, hi, j, end int, scratch []float32) {
 // which begins with line lo.
 func (w *Walk) Lines(l Layer, x []float32, lo, hi int, scratch []float32) {
 	for j := 0; j < w.columns; {
-		width := w.set.Width(w.columns - j)
-		t := w.panel(l, j, width, scratch)
-		for at := w.lines[lo]; at < w.lines[hi]; at++ {
-			one := &w.tiles[at]
-			w.one(&t, one, l.Y[(one.line-lo)*w.size:], x, l.Bias, j)
-		}
-		j += width
+		t := w.panel(l, j, scratch)
+		t.A, t.C, t.Places = &x[0], &l.Y[j], &w.tiles[w.lines[lo]]
+		t.Count, t.CShift = w.lines[hi]-w.lines[lo], 4*lo*w.size
+		w.set.Rows(&t)
+		j += t.Width
 	}
 }
 
-// panel returns what the tiles of a panel of columns share.
-func (w *Walk) panel(l Layer, j, width int, scratch []float32) tile.Rows {
-	t := tile.Rows{
-		B: &l.Packed[w.set.Packed(w.depth, j)], K: w.k, Width: width, N: min(width, w.columns-j), Scratch: scratch,
-	}
+// panel returns what the tiles of the panel share that begins at column j.
+func (w *Walk) panel(l Layer, j int, scratch []float32) tile.Rows {
+	t := tile.Rows{B: &l.Packed[w.set.Packed(w.depth, j)], K: w.k, Runs: unsafe.SliceData(w.runs), COff: unsafe.SliceData(w.coff), Scratch: scratch}
+	t.Width = w.set.Width(w.columns - j)
+	t.N = min(t.Width, w.columns-j)
 	if l.Bias != nil {
 		t.Bias = &l.Bias[j]
 	}
@@ -170,30 +169,4 @@ func (w *Walk) panel(l Layer, j, width int, scratch []float32) tile.Rows {
 		t.ReLU = 1
 	}
 	return t
-}
-
-// one computes a tile; line is where its line of the output begins.
-func (w *Walk) one(t *tile.Rows, at *walkTile, line, x, bias []float32, j int) {
-	t.M, t.Taps = at.m, at.taps
-	if at.taps == 0 { // nothing but padding
-		w.empty(t, at, line, bias, j)
-		return
-	}
-	t.A, t.C = &x[0], &line[j]
-	t.Runs, t.COff = &w.runs[at.runs], &w.coff[at.coff]
-	w.set.Rows(t)
-}
-
-// empty writes the sums of no products.
-func (w *Walk) empty(t *tile.Rows, at *walkTile, line, bias []float32, j int) {
-	for _, off := range w.coff[at.coff : at.coff+at.m] {
-		c := line[int(off)/4+j:][:t.N]
-		clear(c)
-		if bias != nil {
-			copy(c, bias[j:])
-		}
-		if t.ReLU != 0 {
-			ReLU(c, c)
-		}
-	}
 }

@@ -28,15 +28,12 @@ var (
 	filter, filterStep, from = reg.R11, reg.R12, reg.R13
 )
 
-// sparseKernels writes
+// spreadKernels writes
 //
 //	window += Σ_o dy[o]·w[o]    for each place
-func sparseKernels(ctx *build.Context) {
+func spreadKernels(ctx *build.Context) {
 	for _, i := range isas {
-		ctx.Function("spread" + i.suffix)
-		ctx.Attributes(build.NOSPLIT)
-		ctx.SignatureExpr("func(t *byte)")
-		ctx.MOVQ(param, reg.R14)
+		function(ctx, "spread"+i.suffix, 0)
 		ctx.MOVQ(args.at(reg.R14, "spread.Vectors"), reg.RAX)
 		for v := mostVectors; v > 1; v-- {
 			ctx.CMPQ(reg.RAX, U8(v))

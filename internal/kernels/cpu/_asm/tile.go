@@ -52,51 +52,65 @@ type writer struct {
 
 func tileKernels(ctx *build.Context) {
 	for _, i := range isas {
-		kernel(ctx, i, "rows", writer.rowsTile)
-		kernel(ctx, i, "cols", writer.colsTile)
+		rowsKernel(ctx, i)
+		colsKernel(ctx, i)
 		dotKernel(ctx, i)
 	}
-	sparseKernels(ctx)
+	spreadKernels(ctx)
 	transposeKernel(ctx, 4)
 	transposeKernel(ctx, 2)
 }
 
-// kernel writes a function that jumps to the tile of its M and Width.
-func kernel(ctx *build.Context, i isa, name string, tile func(writer)) {
-	ctx.Function(name + i.suffix)
+// function begins a function of one argument, whose address is then in R14, and of
+// so many words of its own.
+func function(ctx *build.Context, name string, words int) {
+	ctx.Function(name)
 	ctx.Attributes(build.NOSPLIT)
 	ctx.SignatureExpr("func(t *byte)")
-	ctx.AllocLocal(40)
+	ctx.AllocLocal(8 * words)
 	ctx.MOVQ(param, reg.R14)
-	ctx.MOVQ(args.at(reg.R14, name+".M"), reg.RAX)
-	ctx.MOVQ(args.at(reg.R14, name+".Width"), reg.RCX)
-	var tiles []writer
+}
+
+// tiles calls tile for each width and, at the label of that name and width, jumps
+// to the tile of as many rows as RAX says.
+func (i isa) tiles(ctx *build.Context, name string, tile func(writer)) {
 	for _, s := range i.shapes {
-		for m := i.rows; m >= 1; m-- {
-			tiles = append(tiles, writer{ctx, i, s, m, fmt.Sprintf("%s_%dx%d", name, m, s.width())})
-		}
-	}
-	for n, s := range i.shapes {
-		next := fmt.Sprintf("%s_not%d", name, s.width())
-		if n+1 < len(i.shapes) {
-			ctx.CMPQ(reg.RCX, U8(s.width()))
-			ctx.JNE(LabelRef(next))
-		}
+		label := func(m int) string { return fmt.Sprintf("%s_%dx%d", name, m, s.width()) }
+		ctx.Label(fmt.Sprintf("%s_%d", name, s.width()))
 		for m := i.rows; m > 1; m-- {
 			ctx.CMPQ(reg.RAX, U8(m))
-			ctx.JEQ(LabelRef(fmt.Sprintf("%s_%dx%d", name, m, s.width())))
+			ctx.JEQ(LabelRef(label(m)))
 		}
-		ctx.JMP(LabelRef(fmt.Sprintf("%s_1x%d", name, s.width())))
-		if n+1 < len(i.shapes) {
-			ctx.Label(next)
+		for m := 1; m <= i.rows; m++ {
+			ctx.Label(label(m))
+			tile(writer{ctx, i, s, m, label(m)})
 		}
 	}
-	for _, w := range tiles {
-		ctx.Label(w.name)
-		tile(w)
-		ctx.VZEROUPPER()
-		ctx.RET()
+}
+
+// jumpToWidth jumps to the label of that name and the width in RCX.
+func (i isa) jumpToWidth(ctx *build.Context, name string) {
+	for n, s := range i.shapes {
+		if n < len(i.shapes)-1 {
+			ctx.CMPQ(reg.RCX, U8(s.width()))
+			ctx.JEQ(LabelRef(fmt.Sprintf("%s_%d", name, s.width())))
+		} else {
+			ctx.JMP(LabelRef(fmt.Sprintf("%s_%d", name, s.width())))
+		}
 	}
+}
+
+// colsKernel writes the product of one tile.
+func colsKernel(ctx *build.Context, i isa) {
+	function(ctx, "cols"+i.suffix, 0)
+	ctx.MOVQ(args.at(reg.R14, "cols.M"), reg.RAX)
+	ctx.MOVQ(args.at(reg.R14, "cols.Width"), reg.RCX)
+	i.jumpToWidth(ctx, "cols")
+	i.tiles(ctx, "cols", func(w writer) {
+		w.colsTile()
+		w.VZEROUPPER()
+		w.RET()
+	})
 }
 
 var param = NewParamAddr("t", 0)
@@ -112,10 +126,11 @@ func (l layout) at(base reg.Register, field string) Mem {
 	return Mem{Base: base, Disp: offset}
 }
 
-// args mirrors tile.Rows, Cols, Dot and Spread; a test of package tile compares.
+// args mirrors tile.Rows, Places, Cols, Dot and Spread; a test of package tile compares.
 var args = layout{
-	"rows.A": 0, "rows.B": 8, "rows.C": 16, "rows.Bias": 24, "rows.Runs": 32, "rows.COff": 40,
-	"rows.Taps": 48, "rows.K": 56, "rows.M": 64, "rows.Width": 72, "rows.Mask": 80, "rows.Lanes": 88, "rows.ReLU": 96,
+	"rows.A": 0, "rows.B": 8, "rows.C": 16, "rows.Bias": 24, "rows.Places": 32, "rows.Runs": 40, "rows.COff": 48,
+	"rows.Count": 56, "rows.CShift": 64, "rows.K": 72, "rows.Width": 80, "rows.Mask": 88, "rows.Lanes": 96, "rows.ReLU": 104,
+	"places.M": 0, "places.Taps": 4, "places.Runs": 8, "places.COff": 12,
 
 	"cols.A": 0, "cols.B": 8, "cols.C": 16, "cols.AStep": 24, "cols.BStep": 32, "cols.Len": 40, "cols.ARow": 48, "cols.BRow": 56,
 	"cols.Rows": 64, "cols.AImage": 72, "cols.BImage": 80, "cols.Images": 88, "cols.CStep": 96, "cols.M": 104, "cols.Width": 112,
@@ -244,76 +259,116 @@ var rowRegisters = []reg.Register{
 	reg.RAX, reg.RBX, reg.RCX, reg.RDX, reg.RSI, reg.RDI, reg.R8, reg.R9, reg.R10, reg.R11, reg.R12, reg.R13,
 }
 
+// What a rowsKernel keeps in memory, as all registers are taken: where the run of
+// offset 0 ends, the panel of b, the place in the list of runs, how many taps are
+// left, −K in bytes, where in c the offset 0 is, the place in the list of tiles,
+// and how many tiles are left.
+var (
+	rowsEnd, rowsPanel, rowsRuns, rowsTaps   = NewStackAddr(0), NewStackAddr(8), NewStackAddr(16), NewStackAddr(24)
+	rowsCount, rowsC, rowsPlaces, rowsOthers = NewStackAddr(32), NewStackAddr(40), NewStackAddr(48), NewStackAddr(56)
+)
+
+// rowsKernel writes the products of a list of tiles.
+func rowsKernel(ctx *build.Context, i isa) {
+	function(ctx, "rows"+i.suffix, 8)
+	field := func(name string) Mem { return args.at(reg.R14, "rows."+name) }
+	ctx.MOVQ(field("K"), reg.RAX)
+	ctx.SHLQ(U8(2), reg.RAX)
+	ctx.MOVQ(field("A"), reg.RBX)
+	ctx.ADDQ(reg.RAX, reg.RBX)
+	ctx.MOVQ(reg.RBX, rowsEnd)
+	ctx.NEGQ(reg.RAX)
+	ctx.MOVQ(reg.RAX, rowsCount)
+	ctx.MOVQ(field("C"), reg.RAX)
+	ctx.SUBQ(field("CShift"), reg.RAX)
+	ctx.MOVQ(reg.RAX, rowsC)
+	for _, copied := range []struct {
+		field string
+		to    Mem
+	}{{"B", rowsPanel}, {"Places", rowsPlaces}, {"Count", rowsOthers}} {
+		ctx.MOVQ(field(copied.field), reg.RAX)
+		ctx.MOVQ(reg.RAX, copied.to)
+	}
+	writer{Context: ctx, isa: i, shape: i.shapes[0]}.mask(reg.R14, "rows")
+
+	ctx.Label("rows_next")
+	ctx.MOVQ(rowsPlaces, reg.RBX)
+	ctx.ADDQ(U8(16), rowsPlaces)
+	ctx.MOVLQZX(args.at(reg.RBX, "places.Taps"), reg.RAX)
+	ctx.MOVQ(reg.RAX, rowsTaps)
+	ctx.MOVLQSX(args.at(reg.RBX, "places.Runs"), reg.RAX)
+	ctx.ADDQ(field("Runs"), reg.RAX)
+	ctx.MOVQ(reg.RAX, rowsRuns)
+	ctx.MOVLQZX(args.at(reg.RBX, "places.M"), reg.RAX)
+	ctx.MOVQ(field("Width"), reg.RCX)
+	ctx.MOVQ(field("Bias"), reg.RDX)
+	i.jumpToWidth(ctx, "rows")
+	i.tiles(ctx, "rows", func(w writer) {
+		w.rowsTile()
+		w.DECQ(rowsOthers)
+		w.JNE(LabelRef("rows_next"))
+		w.VZEROUPPER()
+		w.RET()
+	})
+}
+
 func (w writer) rowsTile() {
 	field := func(name string) Mem { return args.at(reg.R14, "rows."+name) }
-	local := func(n int) Mem { return NewStackAddr(8 * n) }
-	end, panel, runs, taps, count := local(0), local(1), local(2), local(3), local(4)
-
-	w.mask(reg.R14, "rows")
-	w.Comment("end is where the run of offset 0 ends; k is counted from there.")
-	w.MOVQ(field("K"), reg.RAX)
-	w.SHLQ(U8(2), reg.RAX)
-	w.MOVQ(field("A"), reg.RBX)
-	w.ADDQ(reg.RAX, reg.RBX)
-	w.MOVQ(reg.RBX, end)
-	w.NEGQ(reg.RAX)
-	w.MOVQ(reg.RAX, count)
-	w.MOVQ(field("Runs"), reg.RAX)
-	w.MOVQ(reg.RAX, runs)
-	w.MOVQ(field("Taps"), reg.RAX)
-	w.MOVQ(reg.RAX, taps)
-	w.MOVQ(field("B"), reg.RAX)
-	w.MOVQ(reg.RAX, panel)
-	w.MOVQ(field("Bias"), reg.RAX)
-	w.TESTQ(reg.RAX, reg.RAX)
+	w.TESTQ(reg.RDX, reg.RDX)
 	w.JNE(LabelRef(w.name + "_bias"))
 	w.clear()
-	w.JMP(LabelRef(w.name + "_tap"))
+	w.JMP(LabelRef(w.name + "_begin"))
 	w.Label(w.name + "_bias")
 	for j := range w.vectors {
-		w.load(Mem{Base: reg.RAX}, j, w.acc(0, j))
+		w.load(Mem{Base: reg.RDX}, j, w.acc(0, j))
 	}
 	w.each(func(i, j int) {
 		if i > 0 {
 			w.VMOVAPS(w.acc(0, j), w.acc(i, j))
 		}
 	})
+	w.Label(w.name + "_begin")
+	w.CMPQ(rowsTaps, U8(0))
+	w.JEQ(LabelRef(w.name + "_end"))
 
 	w.Label(w.name + "_tap")
-	w.MOVQ(runs, reg.R14)
+	w.MOVQ(rowsRuns, reg.R14)
 	for i := range w.m {
 		w.MOVLQSX(Mem{Base: reg.R14, Disp: 4 * i}, rowRegisters[i])
-		w.ADDQ(end, rowRegisters[i])
+		w.ADDQ(rowsEnd, rowRegisters[i])
 	}
 	w.MOVLQSX(Mem{Base: reg.R14, Disp: 4 * w.rows}, reg.R15)
 	w.IMUL3Q(U32(4*w.width()), reg.R15, reg.R15)
-	w.ADDQ(panel, reg.R15)
-	w.ADDQ(U8(4*(w.rows+2)), runs)
+	w.ADDQ(rowsPanel, reg.R15)
+	w.ADDQ(U8(4*(w.rows+2)), rowsRuns)
 	if w.m > 1 {
 		w.MOVL(Mem{Base: reg.R14, Disp: 4 * (w.rows + 1)}, reg.R14L)
 		w.CMPL(reg.R14L, U8(1))
-		w.MOVQ(count, reg.R14)
+		w.MOVQ(rowsCount, reg.R14)
 		w.JLT(LabelRef(w.name + "_all"))
 		w.JEQ(LabelRef(w.name + "_butFirst"))
 		w.run("_butLast", 0, w.m-1)
-		w.JMP(LabelRef(w.name + "_next"))
+		w.JMP(LabelRef(w.name + "_last"))
 		w.run("_butFirst", 1, w.m)
-		w.JMP(LabelRef(w.name + "_next"))
+		w.JMP(LabelRef(w.name + "_last"))
 	} else {
-		w.MOVQ(count, reg.R14)
+		w.MOVQ(rowsCount, reg.R14)
 	}
 	w.run("_all", 0, w.m)
-	w.Label(w.name + "_next")
-	w.DECQ(taps)
+	w.Label(w.name + "_last")
+	w.DECQ(rowsTaps)
 	w.JNE(LabelRef(w.name + "_tap"))
 
+	w.Label(w.name + "_end")
 	w.MOVQ(param, reg.R14)
 	w.CMPQ(field("ReLU"), U8(0))
 	w.JEQ(LabelRef(w.name + "_store"))
 	w.relu()
 	w.Label(w.name + "_store")
-	w.MOVQ(field("C"), reg.RCX)
-	w.MOVQ(field("COff"), reg.RDX)
+	w.MOVQ(rowsC, reg.RCX)
+	w.MOVQ(rowsPlaces, reg.RDX)
+	w.MOVLQSX(Mem{Base: reg.RDX, Disp: args["places.COff"] - 16}, reg.RDX)
+	w.ADDQ(field("COff"), reg.RDX)
 	for i := range w.m {
 		w.MOVLQSX(Mem{Base: reg.RDX, Disp: 4 * i}, reg.RBX)
 		for j := range w.vectors {
@@ -398,11 +453,7 @@ func (w writer) colsTile() {
 // dotKernel writes the products of rows with rows. A sum has sixteen parts, of
 // the elements that are equal modulo 16, whatever the vectors' width.
 func dotKernel(ctx *build.Context, i isa) {
-	ctx.Function("dot" + i.suffix)
-	ctx.Attributes(build.NOSPLIT)
-	ctx.SignatureExpr("func(t *byte)")
-	ctx.AllocLocal(8)
-	ctx.MOVQ(param, reg.R14)
+	function(ctx, "dot"+i.suffix, 1)
 	ctx.MOVQ(args.at(reg.R14, "dot.M"), reg.RAX)
 	ctx.MOVQ(args.at(reg.R14, "dot.N"), reg.RCX)
 	most, across := 4, 6

@@ -125,27 +125,35 @@ type Cols struct {
 	N              int
 }
 
-// Rows is c[i,j] = bias[j] + Σ_k a[i,k]·b[k,j] for M rows and N columns, where
-// the k of a row lie in Taps runs of K elements each.
+// Rows is c[i,j] = bias[j] + Σ_k a[i,k]·b[k,j] for a list of tiles of N columns,
+// where the k of a row lie in runs of K elements each, a run for each tap.
 type Rows struct {
-	A    *float32 // where the offsets of runs begin
-	B    *float32 // [taps·K, Width], a panel of Pack
-	C    *float32 // where the offsets in COff begin
-	Bias *float32 // [N], or nil
-	// Runs holds for each tap Tall offsets of runs from A, in bytes; the row of
-	// B that meets their first element; and which rows have such a run: All,
+	A      *float32 // where the offsets of runs begin
+	B      *float32 // [taps·K, Width], a panel of Pack
+	C      *float32 // where the offset CShift in COff is
+	Bias   *float32 // [N], or nil
+	Places *Places  // the tiles
+	// Runs holds for each tap of a tile Tall offsets of runs from A, in bytes; the
+	// row of B that meets their first element; and which rows have such a run: All,
 	// ButFirst or ButLast.
-	Runs *int32
-	COff *int32 // [M], in bytes
+	Runs  *int32
+	COff  *int32 // where the rows of c begin, in bytes
+	Count int    // tiles
 
-	Taps, K  int
-	M, Width int
-	mask     uint64
-	lanes    *uint32
-	ReLU     uint64 // 1: what is not above zero, and no NaN, becomes zero
+	CShift   int // bytes
+	K, Width int
+	mask     uint64  // a bit for each valid lane of the last vector
+	lanes    *uint32 // the same as words of ones or zeros
+	ReLU     uint64  // 1: what is not above zero, and no NaN, becomes zero
 	N        int
 	// Scratch has room for Tall·K elements, unless Direct.
 	Scratch []float32
+}
+
+// Places are the rows of a tile of Rows.
+type Places struct {
+	M, Taps    int32
+	Runs, COff int32 // where its own begin in Rows, in bytes
 }
 
 // Which rows of a tile have a run under a tap.
@@ -278,50 +286,60 @@ func (s *Set) Pack(dst, src []float32, stride int, trans bool, k, n, lo, hi int)
 
 // gather computes Rows by Cols: the runs of a tap are turned into columns.
 func (s *Set) gather(t *Rows) {
-	coff := unsafe.Slice(t.COff, t.M)
-	for _, at := range coff {
-		c := unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(t.C), at)), t.N)
-		if t.Bias != nil {
-			copy(c, unsafe.Slice(t.Bias, t.N))
-		} else {
+	for _, at := range unsafe.Slice(t.Places, t.Count) {
+		coff := unsafe.Slice((*int32)(unsafe.Add(unsafe.Pointer(t.COff), at.COff)), at.M)
+		for i := range coff {
+			c := t.row(coff[i])
 			clear(c)
-		}
-	}
-	words := s.RunWords()
-	runs := unsafe.Slice(t.Runs, t.Taps*words)
-	for ; len(runs) > 0; runs = runs[words:] {
-		lo, hi := 0, t.M
-		switch runs[s.Tall+1] {
-		case ButFirst:
-			lo++
-		case ButLast:
-			hi--
-		}
-		m := hi - lo
-		for i := lo; i < hi; i++ {
-			run := unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(t.A), runs[i])), t.K)
-			for k, v := range run {
-				t.Scratch[k*m+i-lo] = v
+			if t.Bias != nil {
+				copy(c, unsafe.Slice(t.Bias, t.N))
 			}
 		}
-		step := 4 * t.Width
-		if m > 1 {
-			step = int(coff[lo+1] - coff[lo])
+		words := s.RunWords()
+		runs := unsafe.Slice((*int32)(unsafe.Add(unsafe.Pointer(t.Runs), at.Runs)), int(at.Taps)*words)
+		for ; len(runs) > 0; runs = runs[words:] {
+			s.gatherTap(t, coff, runs)
 		}
-		s.Cols(&Cols{
-			A: &t.Scratch[0], AStep: 4 * m,
-			B: (*float32)(unsafe.Add(unsafe.Pointer(t.B), 4*t.Width*int(runs[s.Tall]))), BStep: 4 * t.Width,
-			C: (*float32)(unsafe.Add(unsafe.Pointer(t.C), coff[lo])), CStep: step,
-			Len: t.K, Rows: 1, Images: 1, M: m, N: t.N, Width: t.Width, Add: 1,
-		})
-	}
-	if t.ReLU == 0 {
-		return
-	}
-	for _, at := range coff {
-		c := unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(t.C), at)), t.N)
-		for j, v := range c {
-			c[j] = max(v, 0)
+		for i := range coff {
+			if t.ReLU > 0 {
+				c := t.row(coff[i])
+				for j, v := range c {
+					c[j] = max(v, 0)
+				}
+			}
 		}
 	}
+}
+
+// row returns a row of c.
+func (t *Rows) row(off int32) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(t.C), int(off)-t.CShift)), t.N)
+}
+
+// gatherTap adds the products of one tap.
+func (s *Set) gatherTap(t *Rows, coff, runs []int32) {
+	lo, hi := 0, len(coff)
+	switch runs[s.Tall+1] {
+	case ButFirst:
+		lo++
+	case ButLast:
+		hi--
+	}
+	m := hi - lo
+	for i := lo; i < hi; i++ {
+		run := unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(t.A), runs[i])), t.K)
+		for k, v := range run {
+			t.Scratch[k*m+i-lo] = v
+		}
+	}
+	step := 4 * t.Width
+	if m > 1 {
+		step = int(coff[lo+1] - coff[lo])
+	}
+	s.Cols(&Cols{
+		A: &t.Scratch[0], AStep: 4 * m,
+		B: (*float32)(unsafe.Add(unsafe.Pointer(t.B), 4*t.Width*int(runs[s.Tall]))), BStep: 4 * t.Width,
+		C: &t.row(coff[lo])[0], CStep: step,
+		Len: t.K, Rows: 1, Images: 1, M: m, N: t.N, Width: t.Width, Add: 1,
+	})
 }

@@ -12,15 +12,18 @@ func TestLayout(t *testing.T) {
 	var c Cols
 	var d Dot
 	var p Spread
+	var l Places
 	for _, f := range []struct {
 		name      string
 		got, want uintptr
 	}{
 		{"Rows.A", unsafe.Offsetof(r.A), 0}, {"Rows.B", unsafe.Offsetof(r.B), 8}, {"Rows.C", unsafe.Offsetof(r.C), 16},
-		{"Rows.Bias", unsafe.Offsetof(r.Bias), 24}, {"Rows.Runs", unsafe.Offsetof(r.Runs), 32}, {"Rows.COff", unsafe.Offsetof(r.COff), 40},
-		{"Rows.Taps", unsafe.Offsetof(r.Taps), 48}, {"Rows.K", unsafe.Offsetof(r.K), 56}, {"Rows.M", unsafe.Offsetof(r.M), 64},
-		{"Rows.Width", unsafe.Offsetof(r.Width), 72}, {"Rows.mask", unsafe.Offsetof(r.mask), 80}, {"Rows.lanes", unsafe.Offsetof(r.lanes), 88},
-		{"Rows.ReLU", unsafe.Offsetof(r.ReLU), 96},
+		{"Rows.Bias", unsafe.Offsetof(r.Bias), 24}, {"Rows.Places", unsafe.Offsetof(r.Places), 32}, {"Rows.Runs", unsafe.Offsetof(r.Runs), 40},
+		{"Rows.COff", unsafe.Offsetof(r.COff), 48}, {"Rows.Count", unsafe.Offsetof(r.Count), 56}, {"Rows.CShift", unsafe.Offsetof(r.CShift), 64},
+		{"Rows.K", unsafe.Offsetof(r.K), 72}, {"Rows.Width", unsafe.Offsetof(r.Width), 80}, {"Rows.mask", unsafe.Offsetof(r.mask), 88},
+		{"Rows.lanes", unsafe.Offsetof(r.lanes), 96}, {"Rows.ReLU", unsafe.Offsetof(r.ReLU), 104},
+		{"Places.M", unsafe.Offsetof(l.M), 0}, {"Places.Taps", unsafe.Offsetof(l.Taps), 4}, {"Places.Runs", unsafe.Offsetof(l.Runs), 8},
+		{"Places.COff", unsafe.Offsetof(l.COff), 12}, {"Places", unsafe.Sizeof(l), 16},
 		{"Cols.A", unsafe.Offsetof(c.A), 0}, {"Cols.B", unsafe.Offsetof(c.B), 8}, {"Cols.C", unsafe.Offsetof(c.C), 16},
 		{"Cols.AStep", unsafe.Offsetof(c.AStep), 24}, {"Cols.BStep", unsafe.Offsetof(c.BStep), 32}, {"Cols.Len", unsafe.Offsetof(c.Len), 40},
 		{"Cols.ARow", unsafe.Offsetof(c.ARow), 48}, {"Cols.BRow", unsafe.Offsetof(c.BRow), 56}, {"Cols.Rows", unsafe.Offsetof(c.Rows), 64},
