@@ -12,6 +12,7 @@
 //	fused.go    the same for what the planner has fused
 //	builder.go  what those are made with: slices, chunks, scratch
 //	crew.go     goroutines that share the chunks of a phase
+//	pace.go     how many of them are best
 //	program.go  run, write, feed, read
 //	packed.go   weights in the order of the kernels, kept while they do not change
 //	memory.go   the arena
@@ -89,6 +90,7 @@ func (p *processor) Compile(m *plan.Module) (device.Program, error) {
 			}
 			one.slots[slot], one.packed = b.phases, b.packed
 		}
+		one.pace = newPace(one.slots[0], p.threads)
 		for _, n := range e.Nodes {
 			for _, v := range n.Set {
 				one.sets = append(one.sets, m.Root[v])

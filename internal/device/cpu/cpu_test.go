@@ -294,7 +294,9 @@ func TestCrew(t *testing.T) {
 	for range cap(phases) {
 		phases = append(phases, phase{chunks, func(chunk int, _ []float32) { done[chunk]++ }})
 	}
-	c.do(phases, make([][]float32, 5))
+	for _, members := range []int{5, 1, 2, 4} {
+		c.do(phases[:len(phases)/4], make([][]float32, 5), members)
+	}
 	for chunk, n := range done {
 		if n != len(phases) {
 			t.Errorf("chunk %d ran %d times, want %d", chunk, n, len(phases))
@@ -335,10 +337,10 @@ func TestPanicReachesTheCaller(t *testing.T) {
 			if i == 3 {
 				panic("chunk 3")
 			}
-		}}}, scratch)
+		}}}, scratch, 2)
 	}()
 	ran := [8]bool{}
-	c.do([]phase{{chunks: 8, run: func(i int, _ []float32) { ran[i] = true }}}, scratch)
+	c.do([]phase{{chunks: 8, run: func(i int, _ []float32) { ran[i] = true }}}, scratch, 2)
 	if ran != [8]bool{true, true, true, true, true, true, true, true} {
 		t.Errorf("chunks that ran: %v", ran)
 	}

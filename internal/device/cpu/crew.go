@@ -31,14 +31,20 @@ type crew struct {
 	_       [56]byte
 
 	phase   phase
-	scratch [][]float32 // for each member, the caller first
+	scratch [][]float32  // for each member, the caller first
+	working atomic.Int32 // members that take part
 
 	panicked atomic.Pointer[any] // what a chunk of the phase panicked with
 
-	asleep atomic.Int32
+	helpers []helper // of the members from 1 on
+	gone    sync.WaitGroup
+	ended   sync.Once
+}
+
+// A helper sleeps until it is woken.
+type helper struct {
+	asleep atomic.Bool
 	wake   chan struct{}
-	gone   sync.WaitGroup
-	ended  sync.Once
 }
 
 // A helper looks for work this many times before it sleeps, and offers its
@@ -51,18 +57,21 @@ const (
 )
 
 func newCrew(threads int) *crew {
-	c := &crew{wake: make(chan struct{}, threads)}
-	for id := 1; id < threads; id++ {
-		c.gone.Go(func() { c.help(id) })
+	c := &crew{helpers: make([]helper, threads-1)}
+	for i := range c.helpers {
+		c.helpers[i].wake = make(chan struct{}, 1)
+		c.gone.Go(func() { c.help(i + 1) })
 	}
 	return c
 }
 
-// do runs phases one after another. The caller holds the turn.
-func (c *crew) do(phases []phase, scratch [][]float32) {
+// do runs phases one after another with that many members. The caller holds the
+// turn.
+func (c *crew) do(phases []phase, scratch [][]float32, members int) {
 	c.scratch = scratch
+	c.working.Store(int32(members))
 	for _, p := range phases {
-		if p.chunks <= 1 || len(scratch) == 1 {
+		if p.chunks <= 1 || members == 1 {
 			for i := range p.chunks {
 				p.run(i, scratch[0])
 			}
@@ -77,10 +86,12 @@ func (c *crew) share(p phase) {
 	c.pending.Store(int64(p.chunks))
 	number := c.ticket.Load()>>32 + 1
 	c.ticket.Store(number<<32 | uint64(p.chunks))
-	for range min(int(c.asleep.Load()), p.chunks-1) {
-		select {
-		case c.wake <- struct{}{}:
-		default:
+	for i := range min(p.chunks, int(c.working.Load())) - 1 {
+		if h := &c.helpers[i]; h.asleep.Load() {
+			select {
+			case h.wake <- struct{}{}:
+			default:
+			}
 		}
 	}
 	c.work(0)
@@ -123,9 +134,10 @@ func (c *crew) chunk(i, member int) {
 
 // help works, waits for more, and sleeps when none comes, until wake is closed.
 func (c *crew) help(member int) {
+	self := &c.helpers[member-1]
 	for open := true; open; {
 		for i := 1; i < patience; i++ {
-			if uint32(c.ticket.Load()) > 0 {
+			if c.wanted(member) {
 				c.work(member)
 				i = 0
 			}
@@ -133,16 +145,25 @@ func (c *crew) help(member int) {
 				runtime.Gosched()
 			}
 		}
-		c.asleep.Add(1)
-		if uint32(c.ticket.Load()) == 0 {
-			_, open = <-c.wake
+		self.asleep.Store(true)
+		if !c.wanted(member) {
+			_, open = <-self.wake
 		}
-		c.asleep.Add(-1)
+		self.asleep.Store(false)
 	}
+}
+
+// wanted reports whether there are chunks for that helper.
+func (c *crew) wanted(member int) bool {
+	return uint32(c.ticket.Load()) > 0 && member < int(c.working.Load())
 }
 
 // end lets the helpers go; ending twice is ending once.
 func (c *crew) end() {
-	c.ended.Do(func() { close(c.wake) })
+	c.ended.Do(func() {
+		for i := range c.helpers {
+			close(c.helpers[i].wake)
+		}
+	})
 	c.gone.Wait()
 }

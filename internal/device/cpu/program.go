@@ -24,6 +24,7 @@ type entry struct {
 	slots  [][]phase
 	packed []*packed
 	sets   []graph.Value // the roots of the cells that it changes
+	pace   *pace
 }
 
 // A ring counts what was fed to an input of several slots, and what was read.
@@ -66,7 +67,8 @@ func (p *program) Run(entry, n int) error {
 	defer p.crew.turn.Unlock()
 	e := &p.entries[entry]
 	for i := range n {
-		p.crew.do(e.slots[(slot+i)%len(e.slots)], p.scratch)
+		p.crew.do(e.slots[(slot+i)%len(e.slots)], p.scratch, e.pace.members())
+		e.pace.done()
 		for _, one := range e.packed {
 			one.made = p.packs.changes[one.of]
 		}
