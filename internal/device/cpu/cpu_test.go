@@ -91,9 +91,10 @@ func TestSameBitsByOp(t *testing.T) {
 		{graph.MatMul{}, [][]int{{330, 333}, {333, 401}}},
 		{graph.MatMul{TransA: true, TransB: true}, [][]int{{161, 270}, {199, 161}}},
 		{graph.MaxPool{Kernel: 3, Stride: 2, Pad: 1}, [][]int{{5, 41, 43, 11}}},
-		{graph.ChannelSum{}, [][]int{{999, 77}}},
+		{graph.MaxPool{Kernel: 2, Stride: 2}, [][]int{{5, 83, 87, 5}}},
+		{graph.ChannelSum{}, [][]int{{5003, 77}}},
 		{graph.ChannelSum{}, [][]int{{100001, 3}}},
-		{graph.Add{}, [][]int{{100001}, {100001}}},
+		{graph.Add{}, [][]int{{300001}, {300001}}},
 	} {
 		g := graph.New()
 		var in []graph.Value
