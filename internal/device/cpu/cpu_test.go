@@ -305,6 +305,30 @@ func TestCrew(t *testing.T) {
 	}
 }
 
+// A convolution whose image is beyond what its kernels count is refused, before
+// any memory is asked for.
+func TestImageTooLarge(t *testing.T) {
+	dev := New(1)
+	defer dev.Close()
+	for _, op := range []graph.Op{graph.Conv{Stride: 1}, graph.ConvBackData{Conv: graph.Conv{Stride: 1}, H: 1 << 15, W: 1 << 15}} {
+		g := graph.New()
+		x, w := g.Input("x", graph.F32, 1, 1<<15, 1<<15, 1), g.Input("w", graph.F32, 1, 1, 1, 1)
+		in := []graph.Value{x, w}
+		if _, back := op.(graph.ConvBackData); back {
+			in = []graph.Value{w, x}
+		}
+		g.Return(g.Add("op", op, in...)...)
+		m, err := plan.Compile(g, dev.Supports)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := &builder{module: m, scratch: &scratch{}, set: tile.Best(), packs: newPacks(len(m.Tensors))}
+		if err := b.build(m.Entries[0]); fault.KindOf(err) != fault.Room {
+			t.Errorf("%T: %v", op, err)
+		}
+	}
+}
+
 func TestStretches(t *testing.T) {
 	for _, c := range []struct {
 		lengths []int
