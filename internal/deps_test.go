@@ -41,7 +41,9 @@ var ranks = map[string]int{
 
 	"internal/infer": 6,
 	"internal/train": 7,
-	"cmd/imgcls":     8,
+	"internal/bench": 8,
+	"cmd/imgcls":     9,
+	"bench":          9,
 }
 
 // subRanks are the packages below another that stand higher than it.

@@ -55,6 +55,12 @@ type settings struct {
 	topk   int
 	logits bool
 
+	threadsList []int
+	batchSizes  []auto[int]
+	modes       []string
+	precisions  []string
+	serve       bool
+
 	rows    []row
 	origins map[string]string // where a value that is no default came from, by flag
 }
@@ -86,6 +92,7 @@ func newSettings(c *console) *settings {
 		console: c, device: "auto", seed: 42, progressAs: "auto", logFormat: "text", color: "auto",
 		dataDir: defaultDataDir(), download: "auto", split: "test",
 		output: defaultOutput(), format: "text", topk: 5,
+		modes: []string{"train", "infer"}, precisions: []string{"fp32"},
 		origins: map[string]string{},
 	}
 	const (
@@ -98,7 +105,7 @@ func newSettings(c *console) *settings {
 	s.rows = []row{
 		{"device", "", everywhere, always, bind(&s.device, text()), "compute on auto, cpu, ref, cuda or cuda:N"},
 		{"seed", "", everywhere, always, bind(&s.seed, intIn(0, 1<<53-1)), "seed of all random numbers"},
-		{"threads", "", everywhere, always, bind(&s.threads, intIn(0, 4096)), "CPU threads; 0 takes one for each core"},
+		{"threads", "", everywhere, always, bindList(&s.threads, &s.threadsList, intIn(0, 4096)), "CPU threads; 0 takes one for each core"},
 		{"verbose", "v", everywhere, never, level{&s.verbose}, "say more; may be repeated"},
 		{"quiet", "q", everywhere, never, bind(&s.quiet, truth()), "say nothing but results, warnings and errors"},
 		{"progress", "", everywhere, never, bind(&s.progressAs, oneOf("auto", "bar", "plain", "none")),
@@ -117,7 +124,7 @@ func newSettings(c *console) *settings {
 		{"samples", "", "train eval", always, bind(&s.samples, orAuto(intIn(10, 10_000_000))), "size of the set shapes"},
 		{"split", "", "eval", never, bind(&s.split, oneOf("test", "train")), "evaluate test or train"},
 
-		{"model", "", "train eval predict plan", always, bind(&s.model, orAuto(text())),
+		{"model", "", "train eval predict plan bench", always, bind(&s.model, orAuto(text())),
 			"network `name` (auto: cifar-net, or what the model file says)"},
 		{"weights", "", learns, always, bind(&s.weights, orAuto(text())), "start from the weights in this `file`"},
 		{"convert", "", reads, always, bind(&s.convert, truth()), "accept half-precision weights"},
@@ -131,7 +138,7 @@ func newSettings(c *console) *settings {
 			"standard deviation of each channel"},
 
 		{"epochs", "e", learns, always, bind(&s.epochs, orAuto(intIn(1, 100_000))), "passes over the training set"},
-		{"batch-size", "b", "train eval predict plan", always, bind(&s.batchSize, orAuto(intIn(1, 1<<20))), "pictures a step"},
+		{"batch-size", "b", "train eval predict plan bench", always, bindList(&s.batchSize, &s.batchSizes, orAuto(intIn(1, 1<<20))), "pictures a step"},
 		{"lr", "", learns, always, bind(&s.lr, orAuto(numberAbove(most))), "learning rate"},
 		{"momentum", "", learns, always, bind(&s.momentum, orAuto(numberBelow(1))), "momentum of SGD"},
 		{"nesterov", "", learns, always, bind(&s.nesterov, orAuto(truth())), "Nesterov's momentum"},
@@ -142,10 +149,14 @@ func newSettings(c *console) *settings {
 			"`name` of the run folder (auto: time, data and model)"},
 		{"overwrite", "", learns, never, bind(&s.overwrite, truth()), "replace the run of that --name"},
 
-		{"format", "", "eval predict info plan models devices", never, bind(&s.format, oneOf("text", "json", "jsonl")),
+		{"format", "", "eval predict info plan models devices bench", never, bind(&s.format, oneOf("text", "json", "jsonl")),
 			"print text, json or jsonl"},
 		{"topk", "", "predict", never, bind(&s.topk, intIn(1, 1<<20)), "labels for each picture"},
 		{"logits", "", "predict", never, bind(&s.logits, truth()), "print the logits too (json and jsonl)"},
+
+		{"mode", "", "bench", never, bind(&s.modes, listOf(oneOf("train", "infer"))), "measure train, infer or both"},
+		{"precision", "", "bench", never, bind(&s.precisions, listOf(oneOf("fp32"))), "fp32, the one there is"},
+		{"serve", "", "bench", never, bind(&s.serve, truth()), "measure what standard input asks for (bench/README.md)"},
 	}
 	return s
 }

@@ -47,6 +47,9 @@ var commands = []command{
 	{name: "plan", data: none, run: runPlan,
 		short:   "Show the compiled plan of a network: operations, shapes, bytes, FLOPs",
 		example: "  imgcls plan --model cifar-net"},
+	{name: "bench", data: none, run: runBench,
+		short:   "Measure training and inference; flags may be lists",
+		example: "  imgcls bench --mode train --batch-size 4,128 --threads 1,2"},
 	{name: "models", data: none, run: runModels, short: "List the networks"},
 	{name: "devices", data: none, run: runDevices, short: "List the devices, and why one cannot be used"},
 	{name: "data", data: none, short: "Fetch data sets", subs: []command{
@@ -175,6 +178,9 @@ func (f *frame) run(cmd *cobra.Command, c command, args []string) error {
 	if err := f.s.resolve(c.name, f.flags, f.env); err != nil {
 		return err
 	}
+	if err := f.s.single(c.name); err != nil {
+		return err
+	}
 	f.s.configure(f.s)
 	if f.s.printConfig {
 		if c.settle != nil {
@@ -189,6 +195,16 @@ func (f *frame) run(cmd *cobra.Command, c command, args []string) error {
 		return err
 	}
 	return c.run(cmd.Context(), f.s, args)
+}
+
+// single refuses lists of values for a command that takes one of each.
+func (s *settings) single(command string) error {
+	for _, r := range s.rows {
+		if v, ok := r.value.(interface{ many() bool }); ok && v.many() && r.has(command) && command != "bench" {
+			return fault.New(fault.Usage, "--"+r.name, "", "", "%s is a list, which only bench takes", fault.Quote(r.value.String()))
+		}
+	}
+	return nil
 }
 
 // flagError puts an error of pflag into the words of imgcls.

@@ -165,6 +165,33 @@ func (a *auto[T]) fallBack(value T) T {
 	return a.value
 }
 
+// listOf reads values with commas between them.
+func listOf[T any](of reader[T]) reader[[]T] {
+	of.want += ", or a list of such with commas between them"
+	return reader[[]T]{
+		kind: of.kind,
+		want: of.want,
+		read: func(s string) (list []T, ok bool) {
+			for part := range strings.SplitSeq(s, ",") {
+				x, ok := of.read(part)
+				if !ok {
+					return nil, false
+				}
+				list = append(list, x)
+			}
+			return list, true
+		},
+		show: func(list []T) string {
+			shown := make([]string, len(list))
+			for i, x := range list {
+				shown[i] = of.show(x)
+			}
+			return strings.Join(shown, ",")
+		},
+		choices: of.choices,
+	}
+}
+
 // orAuto turns a reader of T into one that accepts "auto" as well.
 func orAuto[T any](of reader[T]) reader[auto[T]] {
 	return reader[auto[T]]{
@@ -216,6 +243,39 @@ func (v value[T]) fromRecipe() bool {
 }
 
 func (a *auto[T]) isSettled() bool { return a.settled }
+
+// A listed value may be a list for the command bench; all others take one. The
+// field has the first of the list, and the list is empty where there is one.
+type listed[T any] struct {
+	value[T]
+	list *[]T
+}
+
+func bindList[T any](field *T, list *[]T, r reader[T]) listed[T] {
+	return listed[T]{bind(field, r), list}
+}
+
+func (v listed[T]) Set(s string) error {
+	list, ok := listOf(v.reader).read(s)
+	if !ok {
+		return errors.New(v.want)
+	}
+	if *v.field = list[0]; len(list) == 1 {
+		list = nil
+	}
+	*v.list = list
+	return nil
+}
+
+func (v listed[T]) String() string {
+	if v.many() {
+		return listOf(v.reader).show(*v.list)
+	}
+	return v.value.String()
+}
+
+// many reports whether there is more than one value.
+func (v listed[T]) many() bool { return len(*v.list) > 1 }
 
 // A level counts how often its flag stands on the command line.
 type level struct{ field *int }
