@@ -8,6 +8,8 @@ import (
 	"slices"
 	"testing"
 	"unsafe"
+
+	"imgcls/internal/kernels/cpu/fence"
 )
 
 // room is how many bytes lie before each slice of a memory, with a pattern in
@@ -29,7 +31,7 @@ type memory struct {
 func newMemory(t testing.TB, size int) *memory {
 	m := &memory{}
 	for range 4 {
-		m.free = append(m.free, fenced(t, size+room))
+		m.free = append(m.free, fence.Bytes(t, size+room))
 	}
 	return m
 }
