@@ -111,7 +111,11 @@ func rowsInBounds(t *testing.T, s *Set, m, n int, which int32) {
 	const k, taps = 3, 2
 	r := rand.New(rand.NewPCG(3, uint64(m*100+n)))
 	width := s.Width(n)
-	x, w, bias, c := floats(t, r, m*k+k), floats(t, r, taps*k*width), floats(t, r, n), floats(t, r, m*n)
+	x, w, bias, c := floats(t, r, m*k+k), floats(t, r, taps*k*n), floats(t, r, n), floats(t, r, m*n)
+	panel := floats(t, r, taps*k*width)
+	for l := range taps * k {
+		s.PackRow(panel, w[l*n:(l+1)*n], width, taps*k, l)
+	}
 	runs, coff := make([]int32, taps*s.RunWords()), make([]int32, m)
 	for tap := range taps {
 		words := runs[tap*s.RunWords():]
@@ -133,8 +137,8 @@ func rowsInBounds(t *testing.T, s *Set, m, n int, which int32) {
 	}
 	places := Places{M: int32(m), Taps: taps}
 	s.Rows(&Rows{
-		A: &x[0], B: &w[0], C: &c[0], Bias: &bias[0], Places: &places, Runs: &runs[0], COff: &coff[0], Count: 1,
-		K: k, Width: width, N: n, ReLU: 1, Scratch: make([]float32, s.Tall*k),
+		A: &x[0], B: &panel[0], C: &c[0], Bias: &bias[0], Places: &places, Runs: &runs[0], COff: &coff[0], Count: 1,
+		K: k, Width: width, N: n, ReLU: 1, Depth: taps * k, Scratch: make([]float32, s.Tall*taps*k),
 	})
 	for at, got := range c {
 		i, j := at/n, at%n
@@ -144,7 +148,7 @@ func rowsInBounds(t *testing.T, s *Set, m, n int, which int32) {
 				continue
 			}
 			for l := range k {
-				want += float64(x[int(runs[tap*s.RunWords()+i])/4+l]) * float64(w[(tap*k+l)*width+j])
+				want += float64(x[int(runs[tap*s.RunWords()+i])/4+l]) * float64(w[(tap*k+l)*n+j])
 			}
 		}
 		near(t, fmt.Sprintf("%s: %d×%d, rows %d to %d: c[%d,%d]", s.Name, m, n, lo, hi, i, j), got, max(want, 0), taps*k+1)
