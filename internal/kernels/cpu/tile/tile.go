@@ -19,10 +19,7 @@
 // The callers are trusted: pointers, steps and extents are not checked.
 package tile
 
-import (
-	"fmt"
-	"unsafe"
-)
+import "unsafe"
 
 // A Set is the products in one instruction set.
 type Set struct {
@@ -55,18 +52,6 @@ func (s *Set) Native() bool { return s.kind != portable }
 // Best returns the quickest set.
 func Best() *Set { return Sets()[0] }
 
-// Find returns the set of that name.
-func Find(name string) (*Set, error) {
-	var names []string
-	for _, s := range Sets() {
-		if s.Name == name {
-			return s, nil
-		}
-		names = append(names, s.Name)
-	}
-	return nil, fmt.Errorf("this processor has no %s; it has %v", name, names)
-}
-
 // Width returns the width of the tile that takes the next of n columns.
 func (s *Set) Width(n int) int {
 	width := s.Widths[0]
@@ -97,12 +82,10 @@ func (s *Set) Packed(k, n int) int {
 	return k * columns
 }
 
-// Share returns into how many rows the next tile of the remaining n should
-// have, so that tiles are about equally tall.
-func (s *Set) Share(n int) int { return share(n, s.Tall) }
-
-func share(n, most int) int {
-	tiles := (n + most - 1) / most
+// Share returns how many of the remaining n rows the next tile should have, so
+// that tiles are about equally tall.
+func (s *Set) Share(n int) int {
+	tiles := (n + s.Tall - 1) / s.Tall
 	return (n + tiles - 1) / tiles
 }
 
