@@ -111,6 +111,9 @@ func (c *Contender) Run(seconds float64) (Sample, error) {
 	return *a.Sample, nil
 }
 
+// PID returns the number of the process.
+func (c *Contender) PID() int { return c.cmd.Process.Pid }
+
 // Peak returns the most bytes of memory that the process ever held, where the
 // system tells (Linux: VmHWM of proc(5)).
 func (c *Contender) Peak() (bytes int64, known bool) {

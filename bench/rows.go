@@ -1,0 +1,197 @@
+package main
+
+import (
+	"fmt"
+
+	"imgcls/internal/bench"
+)
+
+// The groups of rows.
+const (
+	gemmGroup    = "gemm"
+	convGroup    = "conv"
+	trainGroup   = "train"
+	inferGroup   = "infer"
+	memoryGroup  = "memory"
+	scalingGroup = "scaling"
+)
+
+var allGroups = []string{gemmGroup, convGroup, trainGroup, inferGroup, memoryGroup, scalingGroup}
+
+// A row is one work, done by several contenders.
+type row struct {
+	Group string
+	Name  string
+	Work  bench.Work
+	Ways  []way
+	RunUp float64 // seconds, untimed, before each sample
+	Time  float64 // seconds of a sample
+}
+
+// A way is a contender with its settings.
+type way struct {
+	Peer     string   `json:"peer"`
+	Threads  int      `json:"threads"`
+	Settings []string `json:"settings"`
+}
+
+// The seconds of a sample and of what runs before it. A model's are longer: its
+// memory is larger, and grows cold while others have their turns.
+const (
+	modelRunUp, modelTime = 0.4, 0.6
+	opRunUp, opTime       = 0.2, 0.3
+)
+
+// cores is the number of threads that is compared with one.
+const cores = 2
+
+// rows lists everything that is measured.
+func rows() []row {
+	var list []row
+	list = append(list, gemms()...)
+	list = append(list, convolutions()...)
+	list = append(list, networks()...)
+	return list
+}
+
+// A geometry is a convolution of a residual network for CIFAR, 3×3 with padding
+// 1 or 1×1 without.
+type geometry struct{ net, size, in, out, kernel, stride int }
+
+// geometries are the different convolutions of ResNet-18 and ResNet-20.
+var geometries = []geometry{
+	{18, 32, 3, 64, 3, 1}, {18, 32, 64, 64, 3, 1},
+	{18, 32, 64, 128, 3, 2}, {18, 32, 64, 128, 1, 2}, {18, 16, 128, 128, 3, 1},
+	{18, 16, 128, 256, 3, 2}, {18, 16, 128, 256, 1, 2}, {18, 8, 256, 256, 3, 1},
+	{18, 8, 256, 512, 3, 2}, {18, 8, 256, 512, 1, 2}, {18, 4, 512, 512, 3, 1},
+	{20, 32, 3, 16, 3, 1}, {20, 32, 16, 16, 3, 1},
+	{20, 32, 16, 32, 3, 2}, {20, 16, 32, 32, 3, 1},
+	{20, 16, 32, 64, 3, 2}, {20, 8, 64, 64, 3, 1},
+}
+
+const convBatch = 32
+
+func (g geometry) name() string {
+	text := fmt.Sprintf("ResNet-%d %d→%d %d×%d at %d²", g.net, g.in, g.out, g.kernel, g.kernel, g.size)
+	if g.stride > 1 {
+		text += fmt.Sprintf(" by %d", g.stride)
+	}
+	return text
+}
+
+func (g geometry) work(op string) bench.Work {
+	return bench.Work{
+		Op: op, Batch: convBatch, Size: g.size, In: g.in, Out: g.out, Kernel: g.kernel, Stride: g.stride, Pad: g.kernel / 2,
+	}
+}
+
+// convolutions are single operations, with one thread and with all.
+func convolutions() (list []row) {
+	for _, g := range geometries {
+		for _, d := range []struct{ op, name string }{
+			{bench.Conv, "forward"}, {bench.ConvBackData, "input gradient"}, {bench.ConvBackFilter, "filter gradient"},
+		} {
+			for _, threads := range []int{1, cores} {
+				list = append(list, row{
+					Group: convGroup, Name: fmt.Sprintf("%s %s, %s", g.name(), d.name, counted(threads)),
+					Work: g.work(d.op), RunUp: opRunUp, Time: opTime,
+					Ways: []way{
+						{imgcls, threads, nil},
+						{pytorch, threads, nil}, {pytorch, threads, []string{"channels_last"}},
+					},
+				})
+			}
+		}
+	}
+	return list
+}
+
+// gemms are matrix products on one core: a large one, and those that the models'
+// layers amount to, [M,K] by [K,N].
+func gemms() (list []row) {
+	add := func(name string, m, n, k int) {
+		list = append(list, row{
+			Group: gemmGroup, Name: fmt.Sprintf("%s: %d×%d by %d×%d, 1 thread", name, m, k, k, n),
+			Work: bench.Work{Op: bench.MatMul, M: m, N: n, K: k}, RunUp: opRunUp, Time: opTime,
+			Ways: []way{{imgcls, 1, nil}, {pytorch, 1, nil}},
+		})
+	}
+	add("GEMM", 1024, 1024, 1024)
+	for _, g := range geometries {
+		out := (g.size + 2*(g.kernel/2) - g.kernel) / g.stride
+		out++
+		if g.net == 18 {
+			add(g.name(), convBatch*out*out, g.out, g.kernel*g.kernel*g.in)
+		}
+	}
+	for _, batch := range []int{4, 128} {
+		add(fmt.Sprintf("cifar-net conv1, batch %d", batch), batch*28*28, 6, 75)
+		add(fmt.Sprintf("cifar-net conv2, batch %d", batch), batch*10*10, 16, 150)
+		add(fmt.Sprintf("cifar-net fc1, batch %d", batch), batch, 120, 400)
+		add(fmt.Sprintf("cifar-net fc2, batch %d", batch), batch, 84, 120)
+		add(fmt.Sprintf("cifar-net fc3, batch %d", batch), batch, 10, 84)
+	}
+	return list
+}
+
+// networks are steps of whole models.
+func networks() (list []row) {
+	const model = "cifar-net"
+	add := func(group, name string, w bench.Work, ways []way) {
+		w.Model = model
+		list = append(list, row{group, model + " " + name, w, ways, modelRunUp, modelTime})
+	}
+	for _, batch := range []int{4, 128} {
+		add(trainGroup, fmt.Sprintf("training, batch %d", batch), bench.Work{Mode: bench.Train, Batch: batch}, trainingWays())
+	}
+	for _, batch := range []int{1, 128} {
+		add(inferGroup, fmt.Sprintf("inference, batch %d", batch), bench.Work{Mode: bench.Infer, Batch: batch}, inferenceWays())
+	}
+	const cifar10 = 50_000
+	for _, batch := range []int{4, 128} {
+		add(memoryGroup, fmt.Sprintf("peak memory of training on 50,000 pictures, batch %d", batch),
+			bench.Work{Mode: bench.Train, Batch: batch, Samples: cifar10}, memoryWays())
+	}
+	add(scalingGroup, fmt.Sprintf("training, batch 128: 1 → %d threads", cores),
+		bench.Work{Mode: bench.Train, Batch: 128}, []way{{imgcls, 1, nil}, {imgcls, cores, nil}})
+	return list
+}
+
+// product returns each list of words with each number of threads.
+func product(peer string, settings ...[]string) (list []way) {
+	for _, threads := range []int{1, cores} {
+		for _, words := range settings {
+			list = append(list, way{peer, threads, words})
+		}
+	}
+	return list
+}
+
+func trainingWays() []way {
+	list := product(imgcls, nil)
+	list = append(list, product(pytorch,
+		nil, []string{"fused"}, []string{"channels_last"}, []string{"channels_last", "fused"},
+		[]string{"compile", "fused"}, []string{"compile", "channels_last", "fused"})...)
+	return append(list, product(gomlx, nil, []string{"stock"})...)
+}
+
+func inferenceWays() []way {
+	list := product(imgcls, nil)
+	list = append(list, product(pytorch,
+		nil, []string{"channels_last"}, []string{"freeze"}, []string{"freeze", "channels_last"},
+		[]string{"compile"}, []string{"compile", "channels_last"})...)
+	list = append(list, product(onnxRuntime, nil, []string{"binding"})...)
+	return append(list, way{gomlx, cores, nil})
+}
+
+func memoryWays() []way {
+	list := product(imgcls, nil)
+	return append(list, product(pytorch, nil, []string{"channels_last", "fused"})...)
+}
+
+func counted(threads int) string {
+	if threads == 1 {
+		return "1 thread"
+	}
+	return fmt.Sprintf("%d threads", threads)
+}
