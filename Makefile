@@ -6,7 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FLAGS   := -trimpath -ldflags "-s -w -X main.release=$(VERSION)"
 TARGETS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: all build test check lint generated noasm race cross fuzz learn bits bench clean
+.PHONY: all build test check lint generated noasm race cross fuzz learn bits bench peers epoch clean
 
 all: build
 
@@ -67,10 +67,24 @@ learn: build
 bits: build
 	bench/bits.sh
 
-## bench: one epoch of the tutorial beside PyTorch (DATA=folder of CIFAR-10; needs bench/requirements.txt)
+## bench: imgcls beside the peers that `make peers` installed, in turns; rewrites
+## the table of README.md and bench/results (BENCH="-rows train -only 'batch 4'" for less)
+PYTHON ?= build/venv/bin/python
+BENCH  ?= -write
 bench: build
-	@test -n "$(DATA)" || { echo "use: make bench DATA=folder of cifar-10-batches-bin"; exit 2; }
-	bench/epoch.sh $(DATA)
+	$(GO) run ./bench -python $(PYTHON) $(BENCH)
+
+## peers: PyTorch, ONNX Runtime and GoMLX, into build/ (about 6 GB)
+peers:
+	test -x build/venv/bin/python || python3 -m venv build/venv
+	build/venv/bin/pip install -r bench/requirements.txt
+	cd bench/peers/gomlx && CGO_ENABLED=0 $(GO) build -o ../../../build/gomlx-peer .
+	cd bench/peers/gomlx && CGO_ENABLED=0 GOAMD64=v3 GOEXPERIMENT=simd $(GO) build -o ../../../build/gomlx-peer-simd .
+
+## epoch: one epoch of the tutorial on CIFAR-10 beside PyTorch (DATA=folder of CIFAR-10)
+epoch: build
+	@test -n "$(DATA)" || { echo "use: make epoch DATA=folder of cifar-10-batches-bin"; exit 2; }
+	PYTHON=$(PYTHON) bench/epoch.sh $(DATA)
 
 clean:
 	rm -rf build

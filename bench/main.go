@@ -78,6 +78,7 @@ func run(ctx context.Context, argv []string) error {
 			continue
 		}
 		if err := b.measure(ctx, r); err != nil {
+			fmt.Print(b.report.markdown()) // what is known so far
 			return fmt.Errorf("%s: %w", r.Name, err)
 		}
 	}

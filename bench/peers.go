@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 
 	"imgcls/internal/bench"
@@ -19,30 +20,33 @@ const (
 
 var allPeers = []string{imgcls, pytorch, onnxRuntime, gomlx}
 
-// command returns the command line of a contender.
-func (o options) command(peer string, threads int) []string {
-	n := strconv.Itoa(threads)
-	switch peer {
-	case imgcls:
+// command returns the command line of a contender. GoMLX with the compiler's
+// experimental SIMD is another build.
+func (o options) command(w way) []string {
+	n := strconv.Itoa(w.Threads)
+	switch {
+	case w.Peer == imgcls:
 		return []string{o.imgcls, "bench", "--serve", "--device", "cpu", "--threads", n}
-	case pytorch:
+	case w.Peer == pytorch:
 		return []string{o.python, "bench/peers/pytorch.py", "--threads", n}
-	case onnxRuntime:
+	case w.Peer == onnxRuntime:
 		return []string{o.python, "bench/peers/onnx_runtime.py", "--threads", n}
+	case slices.Contains(w.Settings, "simd"):
+		return []string{"build/gomlx-peer-simd", "-threads", n}
 	}
 	return []string{"build/gomlx-peer", "-threads", n}
 }
 
 // start starts a contender.
-func (o options) start(ctx context.Context, peer string, threads int) (*bench.Contender, error) {
-	return bench.Start(ctx, os.Environ(), o.command(peer, threads)...)
+func (o options) start(ctx context.Context, w way) (*bench.Contender, error) {
+	return bench.Start(ctx, os.Environ(), o.command(w)...)
 }
 
 // meet asks each contender for its version. One that does not start is named
 // and left out; without imgcls there is nothing to measure.
 func (b *bencher) meet(ctx context.Context) error {
 	for _, peer := range allPeers {
-		c, err := b.start(ctx, peer, 1)
+		c, err := b.start(ctx, way{Peer: peer, Threads: 1})
 		if err != nil && peer == imgcls {
 			return fmt.Errorf("%w; run make build", err)
 		}

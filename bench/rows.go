@@ -118,8 +118,7 @@ func gemms() (list []row) {
 	}
 	add("GEMM", 1024, 1024, 1024)
 	for _, g := range geometries {
-		out := (g.size + 2*(g.kernel/2) - g.kernel) / g.stride
-		out++
+		out := g.size / g.stride
 		if g.net == 18 {
 			add(g.name(), convBatch*out*out, g.out, g.kernel*g.kernel*g.in)
 		}
@@ -172,7 +171,7 @@ func trainingWays() []way {
 	list = append(list, product(pytorch,
 		nil, []string{"fused"}, []string{"channels_last"}, []string{"channels_last", "fused"},
 		[]string{"compile", "fused"}, []string{"compile", "channels_last", "fused"})...)
-	return append(list, product(gomlx, nil, []string{"stock"})...)
+	return append(list, product(gomlx, nil, []string{"simd"}, []string{"stock"})...)
 }
 
 func inferenceWays() []way {
@@ -181,7 +180,7 @@ func inferenceWays() []way {
 		nil, []string{"channels_last"}, []string{"freeze"}, []string{"freeze", "channels_last"},
 		[]string{"compile"}, []string{"compile", "channels_last"})...)
 	list = append(list, product(onnxRuntime, nil, []string{"binding"})...)
-	return append(list, way{gomlx, cores, nil})
+	return append(list, way{gomlx, cores, nil}, way{gomlx, cores, []string{"simd"}})
 }
 
 func memoryWays() []way {

@@ -137,11 +137,7 @@ func (b *bencher) enter(ctx context.Context, r row, w way) (*entrant, error) {
 		return nil, err
 	}
 	for range 2 {
-		if _, err := c.Run(r.RunUp); err != nil {
-			b.leave(r, e)
-			return nil, err
-		}
-		s, err := c.Run(r.Time)
+		s, _, _, err := b.take(r, e)
 		if err != nil {
 			b.leave(r, e)
 			return nil, err
@@ -163,13 +159,13 @@ func (b *bencher) enter(ctx context.Context, r row, w way) (*entrant, error) {
 // single operation the one that has that many threads.
 func (b *bencher) process(ctx context.Context, r row, w way) (*bench.Contender, error) {
 	if r.Work.Flops() == 0 {
-		return b.start(ctx, w.Peer, w.Threads)
+		return b.start(ctx, w)
 	}
 	key := fmt.Sprintf("%s %d", w.Peer, w.Threads)
 	if c := b.serving[key]; c != nil {
 		return c, nil
 	}
-	c, err := b.start(ctx, w.Peer, w.Threads)
+	c, err := b.start(ctx, w)
 	if err != nil {
 		return nil, err
 	}
@@ -197,17 +193,9 @@ func (b *bencher) close() {
 // that the machine is as busy as it is, and the calmest one counts.
 const mostThrown = 20
 
-// sample takes one sample of e, and takes it again while other processes were
-// busy.
+// sample takes one sample of e for the report.
 func (b *bencher) sample(ctx context.Context, r row, e *entrant) error {
-	s, others, thrown, err := calm(b.guard, func() (bench.Sample, float64, error) {
-		if _, err := e.c.Run(r.RunUp); err != nil {
-			return bench.Sample{}, 0, err
-		}
-		before := look(e.c.PID())
-		s, err := e.c.Run(r.Time)
-		return s, before.others(look(e.c.PID())), err
-	})
+	s, others, thrown, err := b.take(r, e)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -221,6 +209,18 @@ func (b *bencher) sample(ctx context.Context, r row, e *entrant) error {
 	e.thrown += thrown
 	e.others = max(e.others, others)
 	return nil
+}
+
+// take takes one sample, and takes it again while other processes were busy.
+func (b *bencher) take(r row, e *entrant) (s bench.Sample, others float64, thrown int, err error) {
+	return calm(b.guard, func() (bench.Sample, float64, error) {
+		if _, err := e.c.Run(r.RunUp); err != nil {
+			return bench.Sample{}, 0, err
+		}
+		before := look(e.c.PID())
+		s, err := e.c.Run(r.Time)
+		return s, before.others(look(e.c.PID())), err
+	})
 }
 
 // calm takes samples until one has at most so much of a core in use by others,

@@ -29,6 +29,11 @@ var badUsage = []badInput{
 	{id: "C2", what: "empty batch", args: "train digits --batch-size 0", code: 2, stderr: `--batch-size: "0" is not a whole number from 1 to \d+`},
 	{id: "C2", what: "workers", args: "train digits --workers 100000", code: 2, stderr: `unknown flag: "--workers"`},
 	{id: "C2", what: "threads", args: "train digits --threads 100000", code: 2, stderr: `--threads: "100000" is not a whole number from 0 to 4096`},
+	{id: "C2", what: "list of threads to train", args: "train digits --threads 1,2", code: 2, stderr: `--threads: "1,2" is a list, which only bench takes`},
+	{id: "C2", what: "list of batches to train", env: []string{"IMGCLS_BATCH_SIZE=4,8"}, args: "train digits", code: 2, stderr: `--batch-size: "4,8" is a list`},
+	{id: "C2", what: "list with a hole", args: "bench --batch-size 4,,8", code: 2, stderr: `--batch-size: "4,,8" is not a whole number from 1`},
+	{id: "C2", what: "mode", args: "bench --mode train,sleep", code: 2, stderr: `--mode: "train,sleep" is not one of train, infer, or a list`},
+	{id: "C2", what: "precision", args: "bench --precision bf16", code: 2, stderr: `--precision: "bf16" is not one of fp32`},
 	{id: "C2", what: "in the environment", env: []string{"IMGCLS_LR=NaN"}, args: "train digits", code: 2, stderr: `IMGCLS_LR: "NaN" is not a number`},
 
 	{id: "C3", what: "batch above the set", args: "train digits --batch-size 1443", code: 3,
@@ -58,6 +63,8 @@ var badUsage = []badInput{
 
 	{id: "C6", what: "model", args: "train digits --model resnet9999", code: 2, stderr: `--model: there is no model "resnet9999"; the models are: .*cifar-net`},
 	{id: "C6", what: "model of a plan", args: "plan --model resnet9999", code: 2, stderr: `--model: there is no model "resnet9999"; the models are: .*cifar-net`},
+	{id: "C6", what: "model to measure", args: "bench --model cifar-net,resnet9999", code: 2, stderr: `--model: there is no model "resnet9999"; the models are: .*cifar-net`},
+	{id: "C6", what: "device to measure", args: "bench --device cpu,gpu:x", code: 2, stderr: `--device: "gpu:x" is not a device`},
 	{id: "C6", what: "device", args: "train digits --device gpu:x", code: 2, stderr: `--device: "gpu:x" is not a device; use one of auto, cpu, ref, cuda, cuda:N`},
 	{id: "C6", what: "number of a device", args: "train digits --device cuda:-1", code: 2, stderr: `--device: "cuda:-1" is not a device`},
 	{id: "C6", what: "size", args: "train digits --img-size 8", code: 2, stderr: `cifar-net: .*; the least size is \d+×\d+: use --img-size`},

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -323,6 +324,41 @@ func TestContractOfTheRest(t *testing.T) {
 	}
 	if lines := strings.Count(s.mustRun("devices", "--format", "jsonl"), "\n"); lines != len(devices) {
 		t.Errorf("%d lines for %d devices", lines, len(devices))
+	}
+}
+
+// bench measures each combination of its lists, in their order.
+func TestContractOfBench(t *testing.T) {
+	s := newScene(t)
+	rows := s.list(strings.Fields("bench --mode infer,train --batch-size 2,4 --threads 1 --device cpu --format json --quiet")...)
+	var got []string
+	for _, row := range rows {
+		wantObject(t, "bench", row, "model device hardware precision mode batch threads samples images_per_second spread "+
+			"ms_per_step latency_ms peak_bytes commit")
+		got = append(got, fmt.Sprintln(row["model"], row["device"], row["precision"], row["mode"], row["batch"], row["threads"], row["samples"]))
+		rate, spread := row["images_per_second"].(float64), row["spread"].([]any)
+		if !(0 < spread[0].(float64) && spread[0].(float64) <= rate && rate <= spread[1].(float64)) {
+			t.Errorf("%v images a second, spread %v", rate, spread)
+		}
+		if step := 1e3 * row["batch"].(float64) / rate; math.Abs(step/row["ms_per_step"].(float64)-1) > 1e-9 {
+			t.Errorf("%v ms a step, %v images a second", row["ms_per_step"], rate)
+		}
+		if (row["latency_ms"] != nil) != (row["mode"] == "infer") {
+			t.Errorf("%s: latency %v", row["mode"], row["latency_ms"])
+		}
+		if peak, known := row["peak_bytes"].(float64); runtime.GOOS == "linux" && !(known && peak > 1<<20) {
+			t.Errorf("peak %v", row["peak_bytes"])
+		}
+	}
+	want := []string{
+		"cifar-net cpu fp32 infer 2 1 5", "cifar-net cpu fp32 infer 4 1 5",
+		"cifar-net cpu fp32 train 2 1 5", "cifar-net cpu fp32 train 4 1 5",
+	}
+	for i := range got {
+		got[i] = strings.Join(strings.Fields(got[i]), " ")
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("combinations: %s", diff)
 	}
 }
 

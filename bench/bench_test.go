@@ -1,0 +1,109 @@
+package main
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"imgcls/internal/bench"
+)
+
+// A sample is taken again while others are busy, and of all busy ones the
+// calmest counts.
+func TestCalm(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		guard         float64
+		busy          []float64 // in this order, the last for ever
+		taken, thrown int
+	}{
+		{"quiet", 0.12, []float64{0.1}, 1, 0},
+		{"busy twice", 0.12, []float64{0.5, 0.3, 0.12}, 3, 2},
+		{"unwatched", 0, []float64{0.9}, 1, 0},
+		{"always busy", 0.12, []float64{0.9, 0.4, 0.8}, 2, mostThrown},
+	} {
+		n := 0
+		s, others, thrown, err := calm(c.guard, func() (bench.Sample, float64, error) {
+			busy := c.busy[min(n, len(c.busy)-1)]
+			n++
+			return bench.Sample{Steps: n}, busy, nil
+		})
+		if err != nil || s.Steps != c.taken || thrown != c.thrown || others != c.busy[c.taken-1] || n != c.thrown+1 {
+			t.Errorf("%s: sample %d of %d, %d thrown away, others %v, %v", c.name, s.Steps, n, thrown, others, err)
+		}
+	}
+}
+
+func TestOthers(t *testing.T) {
+	before, later := usage{all: 100, one: 10, passed: 50}, usage{all: 170, one: 60, passed: 100}
+	if got := before.others(later); math.Abs(got-0.4) > 1e-12 {
+		t.Errorf("others used %v of a core, want 0.4", got)
+	}
+	if got := later.others(later); got != 0 {
+		t.Errorf("in no time others used %v", got)
+	}
+}
+
+func reportOf(group string, figures map[string]float64) result {
+	r := result{Group: group, Name: "work", Unit: "images/s"}
+	for _, w := range []way{
+		{imgcls, 1, nil}, {imgcls, 2, nil}, {pytorch, 1, nil}, {pytorch, 2, []string{"fused"}}, {gomlx, 2, nil},
+	} {
+		if x, ok := figures[w.String()]; ok {
+			r.Entrants = append(r.Entrants, shown{way: w, Median: x, Samples: []float64{x}, Spread: [2]float64{x, x}})
+		}
+	}
+	r.Ratios = r.ratios()
+	return r
+}
+
+// The ratio is of the best ways, whichever they are, and of memory the least.
+func TestRatios(t *testing.T) {
+	figures := map[string]float64{
+		"imgcls, 1 thread": 100, "imgcls, 2 threads": 180,
+		"PyTorch, 1 thread": 60, "PyTorch, 2 threads, fused": 90,
+	}
+	for _, c := range []struct {
+		group, to string
+		want      float64
+	}{
+		{trainGroup, pytorch, 2}, {memoryGroup, pytorch, 100.0 / 60}, {scalingGroup, "1 thread", 1.8},
+	} {
+		r := reportOf(c.group, figures)
+		if got := r.Ratios[c.to]; math.Abs(got-c.want) > 1e-12 || len(r.Ratios) != 1 {
+			t.Errorf("%s: ratios %v, want %v to %s", c.group, r.Ratios, c.want, c.to)
+		}
+	}
+	if alone := reportOf(trainGroup, map[string]float64{"imgcls, 1 thread": 1}); len(alone.Ratios) != 0 || !strings.Contains(alone.short(), "| 1 images/s | | |") {
+		t.Errorf("imgcls alone: %v, %s", alone.Ratios, alone.short())
+	}
+}
+
+func TestBetween(t *testing.T) {
+	got, err := between([]byte("a\n"+beginMark+"old\n"+endMark+"z\n"), "new\n")
+	if want := "a\n" + beginMark + "new\n" + endMark + "z\n"; err != nil || string(got) != want {
+		t.Errorf("%q, %v, want %q", got, err, want)
+	}
+	for _, text := range []string{"", beginMark, endMark + beginMark, "<!-- bench:begin -->" + endMark} {
+		if _, err := between([]byte(text), "new\n"); err == nil {
+			t.Errorf("%q: no error", text)
+		}
+	}
+}
+
+// Names are distinct, so that -only can tell rows apart, and every row has
+// contenders of one kind of work.
+func TestRows(t *testing.T) {
+	seen := map[string]bool{}
+	for _, r := range rows() {
+		if seen[r.Name] || len(r.Ways) < 2 || r.Ways[0].Peer != imgcls || !(r.Time > 0) || !(r.RunUp > 0) {
+			t.Errorf("%s: twice %v, %d ways", r.Name, seen[r.Name], len(r.Ways))
+		}
+		if seen[r.Name] = true; (r.Work.Flops() > 0) == (r.Work.Model != "") {
+			t.Errorf("%s: is both a model and an operation, or neither", r.Name)
+		}
+	}
+	if w := (geometry{18, 32, 64, 128, 3, 2}).work(bench.Conv); w.Flops() != 2*32*16*16*128*9*64 {
+		t.Errorf("%+v: %d FLOP", w, w.Flops())
+	}
+}
