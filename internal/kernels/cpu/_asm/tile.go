@@ -114,11 +114,11 @@ func (l layout) at(base reg.Register, field string) Mem {
 // args mirrors tile.Rows, tile.Cols and tile.Dot; a test of package tile compares.
 var args = layout{
 	"rows.A": 0, "rows.B": 8, "rows.C": 16, "rows.Bias": 24, "rows.Runs": 32, "rows.COff": 40,
-	"rows.Taps": 48, "rows.K": 56, "rows.M": 64, "rows.Width": 72, "rows.Mask": 80, "rows.Lanes": 88, "rows.ReLU": 96,
+	"rows.Taps": 48, "rows.K": 56, "rows.M": 64, "rows.Width": 72, "rows.Mask": 80, "rows.Lanes": 88, "rows.ReLU": 96, "rows.N": 104,
 
 	"cols.A": 0, "cols.B": 8, "cols.C": 16, "cols.AStep": 24, "cols.BStep": 32, "cols.Len": 40, "cols.ARow": 48, "cols.BRow": 56,
 	"cols.Rows": 64, "cols.AImage": 72, "cols.BImage": 80, "cols.Images": 88, "cols.CStep": 96, "cols.M": 104, "cols.Width": 112,
-	"cols.Mask": 120, "cols.Lanes": 128, "cols.Add": 136,
+	"cols.Mask": 120, "cols.Lanes": 128, "cols.Add": 136, "cols.N": 144,
 
 	"dot.A": 0, "dot.B": 8, "dot.C": 16, "dot.AStep": 24, "dot.BStep": 32, "dot.CStep": 40, "dot.K": 48, "dot.M": 56, "dot.N": 64,
 	"dot.Mask": 72, "dot.Lanes": 80,

@@ -159,7 +159,7 @@ const (
 func (s *Set) RunWords() int { return s.Tall + 2 }
 
 // Direct reports whether Rows works without scratch.
-func (s *Set) Direct() bool { return s.kind == avx2 || s.kind == avx512 }
+func (s *Set) Direct() bool { return s.Native() }
 
 // Dot is c[i,j] = Σ_k a[i,k]·b[j,k] for M rows and N columns.
 type Dot struct {
