@@ -35,7 +35,7 @@ lint: cross generated
 
 ## generated: the assembly is what its generator writes (fetches avo)
 generated:
-	@sums() { cat $$(find internal/kernels/cpu -name '*_amd64.s' -o -name 'stubs_*.go' | sort) | cksum; }; \
+	@sums() { cat $$(find internal/kernels/cpu -name '*_amd64.s' -o -name '*_arm64.s' -o -name 'stubs_*.go' | sort) | cksum; }; \
 	before=$$(sums) && $(GO) generate ./internal/kernels/cpu && test "$$before" = "$$(sums)" || \
 		{ echo "internal/kernels/cpu: the assembly was not what its generator writes; look at it and commit it"; exit 1; }
 

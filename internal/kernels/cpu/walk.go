@@ -40,7 +40,7 @@ func (w *Walk) Packed() int { return w.set.Packed(w.depth, w.columns) }
 
 // Scratch returns the elements of the scratch that Compute works in.
 func (w *Walk) Scratch() int {
-	if w.set.Direct() {
+	if w.set.Native() {
 		return 0
 	}
 	return w.set.Tall * w.depth

@@ -32,6 +32,9 @@ func main() {
 			log.Fatalf("%s is as it was", o.asm)
 		}
 	}
+	if err := save("../tile/tile_arm64.s", []byte(neonKernels())); err != nil {
+		log.Fatal(err)
+	}
 }
 
 func (o output) write() error {

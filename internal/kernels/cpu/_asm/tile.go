@@ -126,15 +126,18 @@ func (l layout) at(base reg.Register, field string) Mem {
 	return Mem{Base: base, Disp: offset}
 }
 
-// args mirrors tile.Rows, Places, Cols, Dot and Spread; a test of package tile compares.
+// args mirrors tile.Rows, Places, Cols, Dot and Spread, and for one tile of Rows the
+// oneTile of NEON; tests of package tile compare.
 var args = layout{
 	"rows.A": 0, "rows.B": 8, "rows.C": 16, "rows.Bias": 24, "rows.Places": 32, "rows.Runs": 40, "rows.COff": 48,
 	"rows.Count": 56, "rows.CShift": 64, "rows.K": 72, "rows.Width": 80, "rows.Mask": 88, "rows.Lanes": 96, "rows.ReLU": 104,
 	"places.M": 0, "places.Taps": 4, "places.Runs": 8, "places.COff": 12,
+	"one.A": 0, "one.B": 8, "one.C": 16, "one.Bias": 24, "one.Runs": 32, "one.COff": 40, "one.Taps": 48, "one.K": 56,
+	"one.M": 64, "one.N": 72, "one.ReLU": 80,
 
 	"cols.A": 0, "cols.B": 8, "cols.C": 16, "cols.AStep": 24, "cols.BStep": 32, "cols.Len": 40, "cols.ARow": 48, "cols.BRow": 56,
 	"cols.Rows": 64, "cols.AImage": 72, "cols.BImage": 80, "cols.Images": 88, "cols.CStep": 96, "cols.M": 104, "cols.Width": 112,
-	"cols.Mask": 120, "cols.Lanes": 128, "cols.Add": 136,
+	"cols.Mask": 120, "cols.Lanes": 128, "cols.Add": 136, "cols.N": 144,
 
 	"dot.A": 0, "dot.B": 8, "dot.C": 16, "dot.AStep": 24, "dot.BStep": 32, "dot.CStep": 40, "dot.K": 48, "dot.M": 56, "dot.N": 64,
 	"dot.Mask": 72, "dot.Lanes": 80,

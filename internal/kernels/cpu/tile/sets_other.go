@@ -1,4 +1,4 @@
-//go:build !amd64 || noasm
+//go:build (!amd64 && !arm64) || noasm
 
 package tile
 
@@ -6,7 +6,7 @@ func native() []*Set { return nil }
 
 func (s *Set) cols(t *Cols) { gonumCols(t) }
 
-func (s *Set) rows(t *Rows) { s.gather(t) }
+func (s *Set) rows(t *Rows) { s.columns(t) }
 
 func (s *Set) dot(t *Dot) { gonumDot(t) }
 

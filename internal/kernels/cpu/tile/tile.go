@@ -129,7 +129,7 @@ type Rows struct {
 	lanes    *uint32 // the same as words of ones or zeros
 	ReLU     uint64  // 1: what is not above zero, and no NaN, becomes zero
 	N, Depth int
-	// Scratch has room for Tall·Depth elements, unless Direct.
+	// Scratch has room for Tall·Depth elements, for gonum.
 	Scratch []float32
 }
 
@@ -148,9 +148,6 @@ const (
 
 // RunWords returns the words that a tap takes in Rows.Runs.
 func (s *Set) RunWords() int { return s.Tall + 2 }
-
-// Direct reports whether Rows works without scratch.
-func (s *Set) Direct() bool { return s.kind == avx2 || s.kind == avx512 }
 
 // Dot is c[i,j] = Σ_k a[i,k]·b[j,k] for M rows and N columns.
 type Dot struct {
@@ -172,12 +169,8 @@ func (s *Set) Cols(t *Cols) {
 
 // Rows computes t.
 func (s *Set) Rows(t *Rows) {
-	switch {
-	case s.kind == portable:
+	if s.kind == portable {
 		s.columns(t)
-		return
-	case !s.Direct():
-		s.gather(t)
 		return
 	}
 	t.mask, t.lanes = s.valid(t.N, t.Width)
@@ -293,19 +286,6 @@ func (s *Set) Pack(dst, src []float32, stride int, trans bool, k, n, lo, hi int)
 	}
 }
 
-// gather computes Rows by Cols: the runs of a tap are turned into columns.
-func (s *Set) gather(t *Rows) {
-	for i := range t.Count {
-		at := t.tile(i)
-		at.begin(t)
-		words := s.RunWords()
-		for runs := at.runs(s); len(runs) > 0; runs = runs[words:] {
-			s.gatherTap(t, at, runs)
-		}
-		at.end(t)
-	}
-}
-
 // A rowsTile is one tile of a list.
 type rowsTile struct {
 	t    *Rows
@@ -374,21 +354,4 @@ func (t *Rows) run(words []int32, i int) []float32 {
 // row returns a row of c.
 func (t *Rows) row(off int32) []float32 {
 	return unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(t.C), int(off)-t.CShift)), t.N)
-}
-
-// gatherTap adds the products of one tap.
-func (s *Set) gatherTap(t *Rows, r rowsTile, words []int32) {
-	lo, hi := s.which(words, len(r.coff))
-	m := hi - lo
-	for i := lo; i < hi; i++ {
-		for k, v := range t.run(words, i) {
-			t.Scratch[k*m+i-lo] = v
-		}
-	}
-	s.Cols(&Cols{
-		A: &t.Scratch[0], AStep: 4 * m,
-		B: (*float32)(unsafe.Add(unsafe.Pointer(t.B), 4*t.Width*int(words[s.Tall]))), BStep: 4 * t.Width,
-		C: &t.row(r.coff[lo])[0], CStep: r.step(lo),
-		Len: t.K, Rows: 1, Images: 1, M: m, N: t.N, Width: t.Width, Add: 1,
-	})
 }

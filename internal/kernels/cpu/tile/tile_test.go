@@ -29,7 +29,7 @@ func TestLayout(t *testing.T) {
 		{"Cols.ARow", unsafe.Offsetof(c.ARow), 48}, {"Cols.BRow", unsafe.Offsetof(c.BRow), 56}, {"Cols.Rows", unsafe.Offsetof(c.Rows), 64},
 		{"Cols.AImage", unsafe.Offsetof(c.AImage), 72}, {"Cols.BImage", unsafe.Offsetof(c.BImage), 80}, {"Cols.Images", unsafe.Offsetof(c.Images), 88},
 		{"Cols.CStep", unsafe.Offsetof(c.CStep), 96}, {"Cols.M", unsafe.Offsetof(c.M), 104}, {"Cols.Width", unsafe.Offsetof(c.Width), 112},
-		{"Cols.mask", unsafe.Offsetof(c.mask), 120}, {"Cols.lanes", unsafe.Offsetof(c.lanes), 128}, {"Cols.Add", unsafe.Offsetof(c.Add), 136},
+		{"Cols.mask", unsafe.Offsetof(c.mask), 120}, {"Cols.lanes", unsafe.Offsetof(c.lanes), 128}, {"Cols.Add", unsafe.Offsetof(c.Add), 136}, {"Cols.N", unsafe.Offsetof(c.N), 144},
 		{"Dot.A", unsafe.Offsetof(d.A), 0}, {"Dot.B", unsafe.Offsetof(d.B), 8}, {"Dot.C", unsafe.Offsetof(d.C), 16},
 		{"Dot.AStep", unsafe.Offsetof(d.AStep), 24}, {"Dot.BStep", unsafe.Offsetof(d.BStep), 32}, {"Dot.CStep", unsafe.Offsetof(d.CStep), 40},
 		{"Dot.K", unsafe.Offsetof(d.K), 48}, {"Dot.M", unsafe.Offsetof(d.M), 56}, {"Dot.N", unsafe.Offsetof(d.N), 64},
