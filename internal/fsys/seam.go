@@ -22,6 +22,7 @@ const (
 	CallMkdir    Call = "mkdir"
 	CallLink     Call = "symlink"
 	CallSyncDir  Call = "sync folder"
+	CallLock     Call = "lock"
 )
 
 var hook atomic.Pointer[func(Call, string) error]
