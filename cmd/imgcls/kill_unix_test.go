@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,21 +14,6 @@ import (
 
 	"imgcls/internal/run"
 )
-
-// soak returns how often a drill is done: as the environment says in the variable
-// of that name, else n times.
-func soak(t *testing.T, variable string, n int) int {
-	t.Helper()
-	text := os.Getenv(variable)
-	if text == "" {
-		return n
-	}
-	times, err := strconv.Atoi(text)
-	if err != nil || times < 1 {
-		t.Fatalf("%s=%q is no number of times", variable, text)
-	}
-	return times
-}
 
 // A drill is a run that is disturbed and gone on with by the same command until
 // it is done.
