@@ -30,7 +30,7 @@ type Saving struct {
 // the place and the parameters of the last whole step are saved, and the cause is
 // returned.
 func (t *Trainer) Into(ctx context.Context, folder *run.Folder, saving Saving, tell func(run.Event) error, slice func(step int, loss float64)) (*metrics.Report, error) {
-	s := &session{t: t, folder: folder, saving: saving, store: folder.Checkpoints(saving.Keep), saved: time.Now()}
+	s := &session{t: t, folder: folder, saving: saving, store: folder.Checkpoints(saving.Keep), saved: time.Now(), failing: map[string]bool{}}
 	if err := s.recoverBest(); err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ type session struct {
 	pending *pending        // a model that could not be written yet
 	saved   time.Time       // when a checkpoint was last tried
 	at      *Place          // the place of the newest checkpoint
-	failing bool            // the last save failed, and the user knows
+	failing map[string]bool // what could not be saved last, and the user knows
 }
 
 // A pending model is ready to be written.
@@ -77,7 +77,7 @@ func (s *session) pause() error {
 	if !s.t.cfg.SaveEvery.due(s.t.place, s.saved) {
 		return nil
 	}
-	return s.try(s.keep)
+	return s.try("checkpoint", s.keep)
 }
 
 // epoch reports an evaluation, and saves what it calls for: the model where it is
@@ -98,29 +98,30 @@ func (s *session) epoch(e Epoch, tell func(run.Event) error) error {
 		if err := s.prepare(weights, e.Test); err != nil {
 			return err
 		}
-		if err := s.try(s.write); err != nil {
+		if err := s.try("model", s.write); err != nil {
 			return err
 		}
 	}
 	if e.Best || s.t.cfg.SaveEvery.due(s.t.place, s.saved) {
-		return s.try(s.keep)
+		return s.try("checkpoint", s.keep)
 	}
 	return nil
 }
 
-// try saves in mid-run. Only a run folder that is lost for good is an error.
-func (s *session) try(save func() error) error {
+// try saves the model or a checkpoint in mid-run. Only a run folder that is lost
+// for good is an error.
+func (s *session) try(what string, save func() error) error {
 	if err := s.folder.Keep(); err != nil {
 		return err
 	}
 	err := save()
-	switch {
-	case err == nil && s.failing:
-		s.folder.Warn("saving works again")
-	case err != nil && !s.failing:
+	switch failed := s.failing[what]; {
+	case err == nil && failed:
+		s.folder.Warn("saving the " + what + " works again")
+	case err != nil && !failed:
 		s.folder.Warn(err.Error() + "; the run goes on and is saved again when the next save is due")
 	}
-	s.failing = err != nil
+	s.failing[what] = err != nil
 	return nil
 }
 
@@ -261,7 +262,7 @@ func (s *session) recoverBest() error {
 		return err
 	}
 	s.pending.what.Step = m.Step
-	return errors.Join(s.try(s.write), now.Restore(s.t.graph, s.t.prog.Write))
+	return errors.Join(s.try("model", s.write), now.Restore(s.t.graph, s.t.prog.Write))
 }
 
 // result returns the evaluation of the model file on the test split. One that
