@@ -24,6 +24,7 @@ check: lint test noasm
 ## noasm: the CPU's kernels and device without assembly, as other processors have them
 noasm:
 	$(GO) test -tags noasm ./internal/kernels/cpu ./internal/device/cpu
+	$(GO) test -tags noasm -run TestGoldenBits ./internal/train
 
 ## lint: format, vet, modules, static analysis, and the build for each system
 lint: cross

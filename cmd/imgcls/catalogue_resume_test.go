@@ -176,6 +176,12 @@ var badResumes = []badInput{
 	{id: "C7", what: "replaced while it runs", given: after(ranFor("5"), locked), args: "train digits --name a --overwrite", code: 6,
 		stderr: `lock: "runs/a/run.lock": locked by pid \d+; wait until it ends\n`},
 
+	{id: "row 13", what: "diverged", args: "train " + tiny + " --epochs 50 --lr 1e6 --name a", code: 7, leaves: []string{"runs/a", "runs/latest"},
+		stderr: `training: the [^:;]+ is not finite at step \d+ \(learning rate 1e\+06\); lower --lr\n`},
+	{id: "row 13", what: "diverged, and gone on with", given: func(s *scene) {
+		s.run(strings.Fields("train " + tiny + " --epochs 50 --lr 1e6 --name a")...)
+	}, args: "train shapes --resume", code: 7, leaves: goesOn, stderr: `training: the [^:;]+ is not finite at step \d+ \(learning rate 1e\+06\); lower --lr\n`},
+
 	{id: "E2", what: "disk full at one save", env: failing(`^write .*step-0000000003`, "ENOSPC", "1"), args: "train " + tiny + " --epochs 3 --name a", leaves: []string{"runs/a", "runs/latest"},
 		stderr: `warning: writing file: "runs/a/checkpoints/step-0000000003.safetensors": no space left on the disk \(a checkpoint takes [\d,]+ bytes\); [^\n]*; the run goes on and is saved again when the next save is due\n(.*\n)*imgcls: warning: saving the checkpoint works again\n`,
 		stdout: `^accuracy `},

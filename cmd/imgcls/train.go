@@ -301,8 +301,13 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 
 // next says what can be done with a run that ended.
 func (s *settings) next(folder *run.Folder, err error) {
-	if err != nil {
-		s.say("resume  imgcls train --resume=%s", quoteArg(folder.Dir()))
+	how := "resume  imgcls train --resume=" + quoteArg(folder.Dir())
+	switch {
+	case fault.KindOf(err) == fault.Diverged:
+		s.say("%s --override lr --lr RATE", how)
+		return
+	case err != nil:
+		s.say("%s", how)
 		return
 	}
 	s.say("next    imgcls eval %s", quoteArg(folder.Dir()))
