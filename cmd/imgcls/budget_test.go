@@ -106,3 +106,15 @@ func TestDryRun(t *testing.T) {
 		t.Errorf("%d files and folders were made", after-before)
 	}
 }
+
+// What ends a run stands in its log and in run.json.
+func TestEndIsLogged(t *testing.T) {
+	s := newScene(t)
+	if out := s.run(strings.Fields("train shapes --samples 40 --lr 1e6 --epochs 50 --name x --quiet")...); out.code != 7 {
+		t.Fatalf("exit code %d: %s", out.code, out.stderr)
+	}
+	record := object(t, s.read("runs/x/run.json"))
+	if log := s.read("runs/x/train.log"); !strings.Contains(log, "error: training: ") || !strings.Contains(record["ended"].(string), "is not finite at step") {
+		t.Errorf("ended by %v; train.log:\n%s", record["ended"], log)
+	}
+}

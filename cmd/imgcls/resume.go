@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -312,8 +311,5 @@ func (s *settings) reopen(p *prior, o run.Options, record run.Record) (*run.Fold
 		record.Step, record.Weights, record.TestLoss, record.TestTop1, record.ModelSHA256 = m.Step, m.Weights, m.TestLoss, m.TestTop1, m.SHA256
 	}
 	record.Seconds = p.place.Seconds
-	if _, err := os.Stat(filepath.Join(p.Dir, "data.index")); err == nil {
-		o.Index = nil
-	}
 	return p.Reopen(o, record, p.place.Logs)
 }

@@ -57,8 +57,8 @@ func runTrain(ctx context.Context, s *settings, _ []string) error {
 			return err
 		}
 	}
-	var index []byte
-	if !s.dryRun {
+	var index []byte // where the run has none yet
+	if !s.dryRun && (from == nil || from.Index() == nil) {
 		index = set.Index()
 	}
 	if err := s.holdOut(set, &source); err != nil {
@@ -80,7 +80,6 @@ func runTrain(ctx context.Context, s *settings, _ []string) error {
 	if err != nil {
 		return err
 	}
-	defer folder.Close()
 	return s.trainInto(ctx, folder, trainer, cfg, build(dev))
 }
 
@@ -144,7 +143,7 @@ func (s *settings) holdOut(set *data.Set, source *run.Data) error {
 	if needed != "" {
 		fraction = needsVal
 	}
-	if fraction = s.valSplit.settle(fraction); fraction == 0 && needed != "" {
+	if fraction = s.valSplit.fallBack(fraction); fraction == 0 && needed != "" {
 		return fault.New(fault.Usage, needed, "", "give --val-split a fraction such as 0.1, in a new run if this one has none",
 			"chooses by a validation split, and --val-split is 0")
 	}
@@ -262,7 +261,7 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 	s.say("out     %s  stop safely with Ctrl+C", fault.Quote(folder.Dir()))
 	s.event(run.Start{
 		Run: folder.Dir(), Command: record.Command, Version: record.Version, Seed: record.Seed, Device: record.Device,
-		Model: record.Model, Data: record.Data, Epochs: cfg.Epochs, Steps: steps,
+		Model: record.Model, Data: record.Data, Epochs: cfg.Epochs, Steps: steps, Step: t.Place().Step,
 	})
 	bar := s.progress()
 	bar.Start("train", steps)

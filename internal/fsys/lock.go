@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -67,8 +68,12 @@ func (l *Lock) standIn(cause error, warn func(string)) error {
 }
 
 // sign writes the process id. That the file be durable is of no use: the lock
-// does not outlive the process.
+// does not outlive the process. On Windows nobody else can read a file that is
+// locked.
 func (l *Lock) sign(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
 	return os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), permission)
 }
 
