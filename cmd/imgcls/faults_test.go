@@ -67,11 +67,12 @@ func injectFaults() {
 	})
 }
 
-// Row 2: each call that writes fails once, in a new run and in a resumed one,
-// with each failure of a disk. Whatever fails, the run ends well or says that
-// there is no room, what was saved stays, and the same command goes on to the
-// bits of a run to which nothing happened.
-func TestEveryCallFailsOnce(t *testing.T) {
+// Row 2: each call that writes fails, in a new run and in a resumed one, with each
+// failure of a disk; once, or with all that write after it, as on a disk that is
+// full from there on. Whatever fails, the run ends well or says that there is no
+// room, what was saved stays, and the same command goes on to the bits of a run to
+// which nothing happened.
+func TestEveryCallFails(t *testing.T) {
 	p := inProcess{t, t.TempDir()}
 	const flags = "shapes --samples 40 --img-size 16 --batch-size 20 --epochs 2 --keep 1 --save-every 2it --resume"
 	train := func(name string) []string { return append(strings.Fields(flags), "--name", name) }
@@ -79,33 +80,40 @@ func TestEveryCallFailsOnce(t *testing.T) {
 	want := string(p.read("whole/model.safetensors"))
 	p.train(0, append(train("half"), "--max-steps", "2")...)
 	cases, refused := 0, 0
-	for i, name := range []string{"ENOSPC", "EDQUOT", "EIO", "EINTR", "EROFS", "short write"} {
-		for _, from := range []string{"half", ""} {
-			if from == "" && i > 0 && soak(t, "IMGCLS_SOAK_FAULTS", 0) == 0 {
-				continue // what a new run adds to these is little
+	for _, way := range []struct {
+		name, from string
+		forGood    bool
+	}{
+		{"ENOSPC", "half", true},
+		{"ENOSPC", "half", false}, {"EDQUOT", "half", false}, {"EIO", "half", false},
+		{"EINTR", "half", false}, {"EROFS", "half", false}, {"short write", "half", false},
+		{"ENOSPC", "", false},
+		{"EDQUOT", "", false}, {"EIO", "", false}, {"EINTR", "", false}, {"EROFS", "", false}, {"short write", "", false},
+	} {
+		if way.from == "" && way.name != "ENOSPC" && soak(t, "IMGCLS_SOAK_FAULTS", 0) == 0 {
+			continue // what a new run adds to these is little
+		}
+		for n := 1; ; n++ {
+			what := fmt.Sprintf("call %d, %+v", n, way)
+			p.prepare(way.from)
+			hit, code := p.fail(n, injected[way.name], way.forGood, append(train("x"), "--max-steps", "0"))
+			if hit == "" {
+				if n < 20 {
+					t.Fatalf("%s: so few calls pass the seam", what)
+				}
+				break
 			}
-			for n := 1; ; n++ {
-				what := fmt.Sprintf("call %d from %q fails with %s", n, from, name)
-				p.prepare(from)
-				hit, code := p.failOnce(n, injected[name], append(train("x"), "--max-steps", "0"))
-				if hit == "" {
-					if n < 20 {
-						t.Fatalf("only %d calls pass the seam", n)
-					}
-					break
-				}
-				cases++
-				if code != 0 && code != 6 {
-					t.Fatalf("%s (%s): exit code %d", what, hit, code)
-				}
-				if code == 6 {
-					refused++
-				}
-				p.mustBeWhole(what+" ("+hit+")", from)
-				p.train(0, append(train("x"), "--max-steps", "0")...)
-				if string(p.read("x/model.safetensors")) != want {
-					t.Fatalf("%s (%s), and then the run ends in another model", what, hit)
-				}
+			cases++
+			if code != 0 && code != 6 {
+				t.Fatalf("%s (%s): exit code %d", what, hit, code)
+			}
+			if code == 6 {
+				refused++
+			}
+			p.mustBeWhole(what+" ("+hit+")", way.from)
+			p.train(0, append(train("x"), "--max-steps", "0")...)
+			if string(p.read("x/model.safetensors")) != want {
+				t.Fatalf("%s (%s), and then the run ends in another model", what, hit)
 			}
 		}
 	}
@@ -129,16 +137,22 @@ func (p inProcess) prepare(from string) {
 	}
 }
 
-// failOnce runs imgcls while its n-th call fails, and returns which that was.
-func (p inProcess) failOnce(n int, cause error, args []string) (hit string, code int) {
+// fail runs imgcls while its n-th call fails, and for good also all that take room
+// after it. It returns which the first was.
+func (p inProcess) fail(n int, cause error, forGood bool, args []string) (hit string, code int) {
 	p.t.Helper()
 	count := 0
 	restore := fsys.Inject(func(call fsys.Call, path string) error {
-		if count++; count != n {
-			return nil
+		count++
+		takesRoom := call == fsys.CallWrite || call == fsys.CallOpen || call == fsys.CallMkdir || call == fsys.CallSync
+		switch {
+		case count == n:
+			hit = string(call) + " " + path
+			return cause
+		case count > n && forGood && takesRoom:
+			return cause
 		}
-		hit = string(call) + " " + path
-		return cause
+		return nil
 	})
 	defer restore()
 	var stderr strings.Builder

@@ -136,8 +136,8 @@ func wantSame(t *testing.T, what string, got, want map[string]string) {
 // Row 4: a run of 40 steps gone on with from each of its 39 points, on any number
 // of threads and processors, ends in the bits of the run that never stopped: the
 // model, each figure logged, and what run.json says. The points lie in epochs, at
-// their ends, before and behind the short batch and the best evaluation, and the
-// last epoch is cut.
+// their ends, before and behind the short batch and the best evaluation; the last
+// epoch is cut, and the model file is lost.
 func TestResumeFromEveryStep(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	type way struct{ threads, procs int }
@@ -145,7 +145,7 @@ func TestResumeFromEveryStep(t *testing.T) {
 		name, flags string
 		ways        []way
 	}{
-		{"last", "--batch-size 7", []way{{2, 2}}},
+		{"last", "--batch-size 3", []way{{2, 2}}},
 		{"best", "--batch-size 6 --val-split 0.2 --momentum 0.5 --nesterov --weight-decay 0.001", []way{{1, 1}, {2, 1}, {2, 2}, {8, 2}}},
 	} {
 		t.Run(kind.name, func(t *testing.T) {
@@ -160,6 +160,9 @@ func TestResumeFromEveryStep(t *testing.T) {
 				for _, way := range kind.ways {
 					runtime.GOMAXPROCS(way.procs)
 					p.rewind("again", "whole", step)
+					if err := os.WriteFile(filepath.Join(p.output, "again", "model.safetensors"), []byte("damaged"), 0o644); err != nil {
+						t.Fatal(err)
+					}
 					begun := time.Now()
 					p.train(0, "--resume="+filepath.Join(p.output, "again"), "--threads", fmt.Sprint(way.threads), "--save-every", "100epochs")
 					if step == 39 {

@@ -59,6 +59,11 @@ func TestDamageIsFound(t *testing.T) {
 	for bit := range 8 * header {
 		flips = append(flips, bit)
 	}
+	if os.Getenv("IMGCLS_SOAK_FAULTS") != "" {
+		for bit := 8 * header; bit < 8*len(whole); bit++ {
+			flips = append(flips, bit)
+		}
+	}
 	for range 5000 {
 		flips = append(flips, 8*header+random.IntN(8*(len(whole)-header)))
 	}

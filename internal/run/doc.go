@@ -11,6 +11,9 @@
 //	  model.safetensors  the model, written by package checkpoint
 //	runs/latest          a link to the newest run
 //
+// A run that ended in any way can be taken up again: Take locks its folder, and
+// Reopen goes on with it.
+//
 // A folder belongs to one run: its name is taken by making the folder, which
 // only one process can do, and a folder that exists is never written into unless
 // it is a run and the user asked to overwrite it. run.json is there from the

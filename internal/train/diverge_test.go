@@ -105,7 +105,7 @@ func TestBestIsRecovered(t *testing.T) {
 	folder := newFolder(t, set)
 	cfg := Config{
 		Network: tutorialNet(len(set.Classes)), Epochs: 3, Batch: 8, Seed: 7, EvalBatch: 16,
-		Optimizer: optim.SGD{LR: 1e-6}, SaveEvery: Interval{Epochs: 1},
+		Optimizer: optim.SGD{LR: 1e-30}, SaveEvery: Interval{Epochs: 1},
 	}
 	cfg.Network.Classes = set.Classes
 	train := func(epochs int) *Trainer {
@@ -139,8 +139,8 @@ func TestBestIsRecovered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if after.place.Model.Step == m.Step && file.SHA256 != m.SHA256 {
-		t.Error("the model is not the best one")
+	if after.place.Model.Step != m.Step || file.SHA256 != m.SHA256 { // nothing is learnt: the first stays the best
+		t.Errorf("the model is %s of step %d, the best was %s of step %d", file.SHA256, after.place.Model.Step, m.SHA256, m.Step)
 	}
 	if file.SHA256 != folder.Record().ModelSHA256 || math.IsNaN(float64(file.Info.Figures.Loss)) {
 		t.Errorf("the file is %s, run.json says %s", file.SHA256, folder.Record().ModelSHA256)
