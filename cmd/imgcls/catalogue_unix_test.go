@@ -21,6 +21,7 @@ import (
 // E7 and E8: one signal saves and stops, the second stops at once, and a model
 // that was saved before stays.
 func TestStopped(t *testing.T) {
+	hearHangUps(t)
 	// A step of the reference device on all digits takes many seconds.
 	const endless, stubborn = "train digits --epochs 10000 --name x", "train digits --device ref --batch-size 1442 --name x"
 	for _, row := range []struct {

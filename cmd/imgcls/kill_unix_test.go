@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -132,8 +133,12 @@ const fourHundredSteps = "shapes --samples 40 --img-size 16 --batch-size 5 --epo
 func TestSignalsAtAnyPhase(t *testing.T) {
 	signals := []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1}
 	least := soak(t, "IMGCLS_SOAK_SIGNALS", 100)
+	hearHangUps(t)
 	once, twice, early := 0, 0, 0
 	for seed := uint64(1); once < least || twice < least/5; seed++ {
+		if seed > uint64(20+least) {
+			t.Fatalf("of %d runs %d were stopped", seed, once+twice)
+		}
 		d := newDrill(t, seed, fourHundredSteps+" --save-every 7it")
 		for alive := true; alive; {
 			signal := signals[d.random.IntN(len(signals))]
@@ -163,6 +168,14 @@ func TestSignalsAtAnyPhase(t *testing.T) {
 		d.done()
 	}
 	t.Logf("%d signals, %d twice, %d before the program had begun", once, twice, early)
+}
+
+// hearHangUps lets programs under test hear SIGHUP where these tests are run by
+// nohup: what a process handles, its children begin with unhandled.
+func hearHangUps(t *testing.T) {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(c) })
 }
 
 // saved wants a run that stopped, if it had begun, to be saved where it stood.
