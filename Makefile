@@ -6,7 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FLAGS   := -trimpath -ldflags "-s -w -X main.release=$(VERSION)"
 TARGETS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: all build test check lint generated noasm race cross fuzz learn bits bench peers epoch clean
+.PHONY: all build test check lint generated noasm race cross fuzz soak soak-kills soak-signals soak-faults learn bits bench peers epoch clean
 
 all: build
 
@@ -24,6 +24,7 @@ check: lint test noasm
 ## noasm: the CPU's kernels and device without assembly, as other processors have them
 noasm:
 	$(GO) test -tags noasm ./internal/kernels/cpu/... ./internal/device/cpu
+	$(GO) test -tags noasm -run TestGoldenBits ./internal/train
 
 ## lint: format, vet, modules, static analysis, and the build for each system
 lint: cross generated
@@ -58,6 +59,23 @@ fuzz:
 			echo "fuzz $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x $$pkg || exit 1; \
 		done; \
 	done
+
+## soak: the drills of docs/reliability.md, longer than in test
+KILLS   ?= 10000
+SIGNALS ?= 2000
+soak: soak-kills soak-signals soak-faults
+
+## soak-kills: runs killed KILLS times; soak-signals: stopped SIGNALS times
+soak-kills:
+	IMGCLS_SOAK_KILLS=$(KILLS) $(GO) test ./cmd/imgcls -run '^TestKills$$' -count 1 -timeout 12h -v
+
+soak-signals:
+	IMGCLS_SOAK_SIGNALS=$(SIGNALS) $(GO) test ./cmd/imgcls -run '^TestSignalsAtAnyPhase$$' -count 1 -timeout 12h -v
+
+## soak-faults: every call fails once in new runs too, and every bit of a checkpoint is flipped
+soak-faults:
+	IMGCLS_SOAK_FAULTS=1 $(GO) test ./cmd/imgcls -run '^TestEveryCallFails$$' -count 1 -timeout 12h -v
+	IMGCLS_SOAK_FAULTS=1 $(GO) test ./internal/checkpoint -run '^TestDamageIsFound$$' -count 1 -timeout 12h -v
 
 ## learn: the tutorial's recipe on the whole of CIFAR-10, five seeds (DATA=folder or archive)
 learn: build

@@ -37,8 +37,8 @@ var ranks = map[string]int{
 	"internal/models": 4,
 
 	"internal/checkpoint": 5,
-	"internal/run":        5,
 
+	"internal/run":   6,
 	"internal/infer": 6,
 	"internal/train": 7,
 	"internal/bench": 8,

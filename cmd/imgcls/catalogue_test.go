@@ -45,7 +45,7 @@ func TestCatalogue(t *testing.T) {
 	content := contentOf(t, model)
 	t.Run("rows", func(t *testing.T) {
 		two := make(chan struct{}, 2)
-		for _, rows := range [][]badInput{badUsage, badData, badDownloads, badModels(t, model), badOutputs} {
+		for _, rows := range [][]badInput{badUsage, badData, badDownloads, badModels(t, model), badOutputs, badResumes} {
 			for _, row := range rows {
 				t.Run(row.id+" "+row.what, func(t *testing.T) {
 					t.Parallel()
@@ -71,7 +71,6 @@ func trainedModel(t *testing.T) string {
 
 func (b badInput) check(t *testing.T, model string) {
 	s := newScene(t)
-	s.env = append(s.env, b.env...)
 	replace := []string{"$MODEL", model}
 	if b.web != nil {
 		replace = append(replace, "$MIRROR", s.serve(b.web))
@@ -79,6 +78,7 @@ func (b badInput) check(t *testing.T, model string) {
 	if b.given != nil {
 		b.given(s)
 	}
+	s.env = append(s.env, b.env...)
 	before := s.files()
 	out := s.run(append(strings.Fields(strings.NewReplacer(replace...).Replace(b.args)), b.argv...)...)
 	if out.code != b.code {

@@ -21,6 +21,7 @@ import (
 // E7 and E8: one signal saves and stops, the second stops at once, and a model
 // that was saved before stays.
 func TestStopped(t *testing.T) {
+	hearHangUps(t)
 	// A step of the reference device on all digits takes many seconds.
 	const endless, stubborn = "train digits --epochs 10000 --name x", "train digits --device ref --batch-size 1442 --name x"
 	for _, row := range []struct {
@@ -34,6 +35,8 @@ func TestStopped(t *testing.T) {
 	}{
 		{"SIGINT", endless, "step", syscall.SIGINT, false, 130, run.Stopped, true},
 		{"SIGTERM", endless, "step", syscall.SIGTERM, false, 143, run.Stopped, true},
+		{"SIGHUP", endless, "step", syscall.SIGHUP, false, 129, run.Stopped, true},
+		{"SIGUSR1", endless, "epoch", syscall.SIGUSR1, false, 138, run.Stopped, true},
 		{"SIGINT after an epoch", endless, "epoch", syscall.SIGINT, false, 130, run.Stopped, true},
 		{"SIGINT twice", stubborn, "start", syscall.SIGINT, true, 130, "", false},
 		{"SIGTERM twice", stubborn, "start", syscall.SIGTERM, true, 143, "", false},
@@ -69,7 +72,22 @@ func TestStopped(t *testing.T) {
 				t.Errorf("the model has sum %s; run.json says %s, step %d", info["sha256"], r.ModelSHA256, r.Step)
 			}
 			s.mustRun("eval", "runs/x")
+			if r.Status == run.Stopped { // and the same command goes on
+				s.goesOnFrom(row.args, r.Step)
+			}
 		})
+	}
+}
+
+// goesOnFrom wants the run x to go on from that step, for one step.
+func (s *scene) goesOnFrom(args string, step int) {
+	s.t.Helper()
+	out := s.run(append(strings.Fields(args), "--resume", "--max-steps", fmt.Sprint(step+1))...)
+	if want := fmt.Sprintf("step-%010d.safetensors", step); out.code != 0 || !strings.Contains(out.stderr, want) {
+		s.t.Errorf("resumed: exit code %d, not from %s: %s", out.code, want, out.stderr)
+	}
+	if r := s.record("runs/x"); r.Step != step+1 || r.Ended != fmt.Sprintf("--max-steps %d", step+1) {
+		s.t.Errorf("resumed for one step from %d: step %d, ended by %q", step, r.Step, r.Ended)
 	}
 }
 

@@ -40,7 +40,7 @@ var badUsage = []badInput{
 		stderr: `--batch-size: a batch of 1443 does not fit the 1442 training pictures; `},
 
 	{id: "C4", what: "name taken", given: anotherRun, args: "train digits --name a", code: 2,
-		stderr: `--name: "runs/a": holds another run; add --overwrite`},
+		stderr: `--name: "runs/a": holds another run; add --resume to go on with it, --overwrite to replace it, or`},
 	{id: "C4", what: "name of no run", given: func(s *scene) { s.write("runs/a/thesis.txt", []byte("x")) },
 		args: "train digits --name a --overwrite", code: 2, stderr: `--name: "runs/a": exists and is not a run of imgcls; choose another`},
 	{id: "C4", what: "name of a file", given: func(s *scene) { s.write("runs/a", []byte("x")) },

@@ -31,13 +31,13 @@ import (
 
 // The keys of what train writes.
 const (
-	startKeys  = "event run command version seed device model data epochs steps"
+	startKeys  = "event run command version seed device model data epochs steps step"
 	stepKeys   = "event epoch step train_loss lr images_per_second"
 	epochKeys  = "event epoch step train_loss test_loss test_top1 lr seconds images_per_second data_wait"
 	doneKeys   = "event run status exit epochs step test_top1 test_loss seconds model_sha256"
 	errorKeys  = "event what path why exit"
 	warnKeys   = "event what path why"
-	recordKeys = "status exit command version seed device model data epochs step test_top1 test_loss weights model_sha256 seconds started"
+	recordKeys = "status exit command version seed device model data epochs step test_top1 test_loss weights model_sha256 seconds started ended"
 	dataKeys   = "name path fingerprint train val test"
 )
 

@@ -3,10 +3,12 @@ package main
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
 	"imgcls/internal/run"
+	"imgcls/internal/train"
 )
 
 // settings are the values of all flags. A flag has the same meaning and type
@@ -47,9 +49,21 @@ type settings struct {
 	nesterov    auto[bool]
 	weightDecay auto[float64]
 
+	valSplit auto[float64]
+
 	output    string
 	name      auto[string]
 	overwrite bool
+	resume    string // a path, or one of the two below
+	override  []string
+	saveEvery train.Interval
+	keep      int
+	dryRun    bool
+
+	maxSteps  int
+	maxTime   time.Duration
+	patience  int
+	targetAcc float64
 
 	format string
 	topk   int
@@ -75,13 +89,22 @@ type row struct {
 	usage string
 }
 
-// keep says whether config.yaml of a run records a setting.
+// keep says whether config.yaml of a run records a setting, and what a resumed
+// run makes of another value.
 type keep int
 
 const (
 	never   keep = iota // it changes what is shown or where, not what is computed
 	ifGiven             // its default depends on the machine
 	always
+	decides // always, and a step's bits depend on it: another value needs --override
+	fixed   // as decides, and a run cannot go on with another value
+)
+
+// The values of --resume that are no paths.
+const (
+	resumeNone   = "false"
+	resumeNewest = "true"
 )
 
 const everywhere = "*"
@@ -93,18 +116,19 @@ func newSettings(c *console) *settings {
 		dataDir: defaultDataDir(), download: "auto", split: "test",
 		output: defaultOutput(), format: "text", topk: 5,
 		modes: []string{"train", "infer"}, precisions: []string{"fp32"},
+		resume: resumeNone, saveEvery: train.Interval{Epochs: 1}, keep: 3,
 		origins: map[string]string{},
 	}
 	const (
 		learns = "train"
 		reads  = "train eval predict"      // commands that read a model file
-		shapes = "train eval predict plan" // commands that build a network
+		builds = "train eval predict plan" // commands that build a network
 		stores = "train eval get"          // commands that read data sets
 		most   = 1e6
 	)
 	s.rows = []row{
 		{"device", "", everywhere, always, bind(&s.device, text()), "compute on auto, cpu, ref, cuda or cuda:N"},
-		{"seed", "", everywhere, always, bind(&s.seed, intIn(0, 1<<53-1)), "seed of all random numbers"},
+		{"seed", "", everywhere, fixed, bind(&s.seed, intIn(0, 1<<53-1)), "seed of all random numbers"},
 		{"threads", "", everywhere, always, bindList(&s.threads, &s.threadsList, intIn(0, 4096)), "CPU threads; 0 takes one for each core"},
 		{"verbose", "v", everywhere, never, level{&s.verbose}, "say more; may be repeated"},
 		{"quiet", "q", everywhere, never, bind(&s.quiet, truth()), "say nothing but results, warnings and errors"},
@@ -121,33 +145,47 @@ func newSettings(c *console) *settings {
 		{"data-dir", "", stores, ifGiven, bind(&s.dataDir, text()), "keep downloaded data in this `folder`"},
 		{"download", "", stores, always, bind(&s.download, oneOf("auto", "never")), "auto, or never for no network"},
 		{"mirror", "", stores, always, bind(&s.mirror, orAuto(text())), "download from this `address` first"},
-		{"samples", "", "train eval", always, bind(&s.samples, orAuto(intIn(10, 10_000_000))), "size of the set shapes"},
+		{"samples", "", "train eval", fixed, bind(&s.samples, orAuto(intIn(10, 10_000_000))), "size of the set shapes"},
 		{"split", "", "eval", never, bind(&s.split, oneOf("test", "train")), "evaluate test or train"},
 
-		{"model", "", "train eval predict plan bench", always, bind(&s.model, orAuto(text())),
+		{"model", "", "train eval predict plan bench", fixed, bind(&s.model, orAuto(text())),
 			"network `name` (auto: cifar-net, or what the model file says)"},
-		{"weights", "", learns, always, bind(&s.weights, orAuto(text())), "start from the weights in this `file`"},
+		{"weights", "", learns, fixed, bind(&s.weights, orAuto(text())), "start from the weights in this `file`"},
 		{"convert", "", reads, always, bind(&s.convert, truth()), "accept half-precision weights"},
 		{"class-map", "", "eval predict", never, bind(&s.classMap, orAuto(text())),
 			"`file` of class names, one a line, for a model without them"},
 		{"num-classes", "", "plan", never, bind(&s.classes, orAuto(intIn(2, 1<<20))), "number of classes"},
-		{"img-size", "", shapes, always, bind(&s.imgSize, orAuto(intIn(1, 4096))), "height and width of pictures"},
-		{"mean", "", "train eval predict", always, bind(&s.mean, orAuto(perChannel(numberIn(-most, most)))),
+		{"img-size", "", builds, fixed, bind(&s.imgSize, orAuto(intIn(1, 4096))), "height and width of pictures"},
+		{"mean", "", "train eval predict", decides, bind(&s.mean, orAuto(perChannel(numberIn(-most, most)))),
 			"mean of each channel, of pixels scaled to 0…1"},
-		{"std", "", "train eval predict", always, bind(&s.std, orAuto(perChannel(numberAbove(most)))),
+		{"std", "", "train eval predict", decides, bind(&s.std, orAuto(perChannel(numberAbove(most)))),
 			"standard deviation of each channel"},
 
 		{"epochs", "e", learns, always, bind(&s.epochs, orAuto(intIn(1, 100_000))), "passes over the training set"},
-		{"batch-size", "b", "train eval predict plan bench", always, bindList(&s.batchSize, &s.batchSizes, orAuto(intIn(1, 1<<20))), "pictures a step"},
-		{"lr", "", learns, always, bind(&s.lr, orAuto(numberAbove(most))), "learning rate"},
-		{"momentum", "", learns, always, bind(&s.momentum, orAuto(numberBelow(1))), "momentum of SGD"},
-		{"nesterov", "", learns, always, bind(&s.nesterov, orAuto(truth())), "Nesterov's momentum"},
-		{"weight-decay", "", learns, always, bind(&s.weightDecay, orAuto(numberIn(0, most))), "weight decay (also --wd)"},
+		{"batch-size", "b", "train eval predict plan bench", fixed, bindList(&s.batchSize, &s.batchSizes, orAuto(intIn(1, 1<<20))), "pictures a step"},
+		{"lr", "", learns, decides, bind(&s.lr, orAuto(numberAbove(most))), "learning rate"},
+		{"momentum", "", learns, decides, bind(&s.momentum, orAuto(numberBelow(1))), "momentum of SGD"},
+		{"nesterov", "", learns, decides, bind(&s.nesterov, orAuto(truth())), "Nesterov's momentum"},
+		{"weight-decay", "", learns, decides, bind(&s.weightDecay, orAuto(numberIn(0, most))), "weight decay (also --wd)"},
+
+		{"val-split", "", learns, fixed, bind(&s.valSplit, orAuto(numberBelow(1))),
+			"fraction of the training pictures held out to choose by (auto: 0, or 0.1 for flags that need it)"},
+		{"patience", "", learns, always, bind(&s.patience, intIn(0, 100_000)),
+			"stop after so many evaluations without a better one on the validation split; 0 for never"},
+		{"target-acc", "", learns, always, bind(&s.targetAcc, numberIn(0, 1)), "stop at this accuracy on the validation split; 0 for never"},
+		{"max-steps", "", learns, always, bind(&s.maxSteps, intIn(0, 1<<40)), "stop after so many steps; 0 for no bound"},
+		{"max-time", "", learns, always, bind(&s.maxTime, duration()), "stop after this time, such as 10m; 0 for no bound"},
 
 		{"output", "o", learns, ifGiven, bind(&s.output, text()), "make the run folder in this `folder`"},
 		{"name", "", learns, never, bind(&s.name, orAuto(text().that("a plain name for a folder", run.ValidName))),
 			"`name` of the run folder (auto: time, data and model)"},
 		{"overwrite", "", learns, never, bind(&s.overwrite, truth()), "replace the run of that --name"},
+		{"resume", "", learns, never, bind(&s.resume, optional()),
+			"go on with the newest unfinished run of this data and model, or with --resume=`RUN`"},
+		{"override", "", learns, never, bind(&s.override, list()), "`settings` that a resumed run may change, as lr,momentum"},
+		{"save-every", "", learns, always, bind(&s.saveEvery, interval()), "save a checkpoint each 1epoch, 500it or 5m"},
+		{"keep", "", learns, always, bind(&s.keep, intIn(1, 1_000_000)), "checkpoints that are kept, the newest"},
+		{"dry-run", "", learns, never, bind(&s.dryRun, truth()), "take two steps, estimate memory and time, and write nothing"},
 
 		{"format", "", "eval predict info plan models devices bench", never, bind(&s.format, oneOf("text", "json", "jsonl")),
 			"print text, json or jsonl"},
@@ -180,6 +218,8 @@ func (s *settings) flagSet() *pflag.FlagSet {
 			flag.NoOptDefVal = "true"
 		case "count":
 			flag.NoOptDefVal = "+1"
+		case optionalKind:
+			flag.NoOptDefVal = resumeNewest
 		}
 	}
 	return set

@@ -14,28 +14,34 @@ type interrupt struct{ signal os.Signal }
 func (i interrupt) Error() string { return fmt.Sprintf("stopped by %s", i.name()) }
 
 func (i interrupt) name() string {
-	if i.signal == syscall.SIGTERM {
-		return "SIGTERM"
+	if name, ok := stoppers[i.signal]; ok {
+		return name
 	}
-	return "SIGINT"
+	return i.signal.String()
 }
 
 // code is the exit code by the custom of shells: 128 and the signal's number.
 func (i interrupt) code() int {
-	if i.signal == syscall.SIGTERM {
-		return 128 + 15
+	const killed = 128
+	if number, ok := i.signal.(syscall.Signal); ok {
+		return killed + int(number)
 	}
-	return 128 + 2
+	return killed + int(syscall.SIGINT)
 }
 
-// interruptible returns a context that SIGINT or SIGTERM ends, with an interrupt
-// as its cause, so that a command can save what it has. A second signal ends the
-// process at once. A closed pipe is reported to the writer instead of killing
-// the process: training goes on without its log.
+// interruptible returns a context that one of the signals in stoppers ends, with
+// an interrupt as its cause, so that a command can save what it has. A second
+// signal ends the process at once. A closed pipe is reported to the writer instead
+// of killing the process: training goes on without its log. A SIGHUP that is
+// ignored, as nohup has it, stays so.
 func interruptible(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	for s := range stoppers {
+		if s != syscall.SIGHUP || !signal.Ignored(s) {
+			signal.Notify(signals, s)
+		}
+	}
 	signal.Ignore(syscall.SIGPIPE)
 	go func() {
 		select {

@@ -39,6 +39,11 @@ func call(ctx context.Context, argv, env []string, stdout, stderr io.Writer) (co
 	c := &console{out: output{stdout}, err: stderr, env: lookup(env)}
 	c.events = asksForEvents(argv) || slices.Contains(argv, "train") && c.env("IMGCLS_LOG_FORMAT") == "json"
 	defer func() {
+		if c.folder != nil { // it logs how the command failed, too
+			c.folder.Close()
+		}
+	}()
+	defer func() {
 		if p := recover(); p != nil {
 			code = c.fail(fmt.Errorf("%v", p))
 			stderr.Write(debug.Stack())

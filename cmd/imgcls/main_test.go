@@ -23,6 +23,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(waitVariable) != "" {
 		waitForSignals()
 	}
+	injectFaults()
 	testscript.Main(m, map[string]func(){"imgcls": main})
 }
 

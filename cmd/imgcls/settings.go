@@ -15,11 +15,12 @@ import (
 )
 
 // Where values come from, the first that has one deciding: a flag, the
-// environment (IMGCLS_BATCH_SIZE), the file of --config, the model's recipe, the
-// default.
+// environment (IMGCLS_BATCH_SIZE), the file of --config, the run that is resumed,
+// the model's recipe, the default.
 const (
 	fromFlag    = "flag"
 	fromConfig  = "config file"
+	fromRun     = "resumed run"
 	fromRecipe  = "recipe"
 	fromDefault = "default"
 )
@@ -101,12 +102,16 @@ func (s *settings) environment(env []string) map[string]given {
 // readConfig reads a YAML mapping of flag names to values. It is strict: an
 // unknown or repeated name is an error, so that a slip is not a silent default.
 func (s *settings) readConfig(path string) (map[string]given, error) {
-	const what = "config file"
-	fail := func(do, why string, args ...any) error { return fault.New(fault.Usage, what, path, do, why, args...) }
 	data, err := readSmall(path)
 	if err != nil {
-		return nil, fail("", "%w", err)
+		return nil, fault.New(fault.Usage, fromConfig, path, "", "%w", err)
 	}
+	return s.parseConfig(fromConfig, path, data)
+}
+
+// parseConfig reads the text of a config file, which errors call what.
+func (s *settings) parseConfig(what, path string, data []byte) (map[string]given, error) {
+	fail := func(do, why string, args ...any) error { return fault.New(fault.Usage, what, path, do, why, args...) }
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var document yaml.Node
 	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
@@ -139,7 +144,7 @@ func (s *settings) readConfig(path string) (map[string]given, error) {
 		if !ok {
 			return nil, fail("", "%sthe value of %s is neither a value nor a list of values", where, name)
 		}
-		found[name] = given{text: text, origin: fromConfig, what: what, path: path, where: where + name + ": "}
+		found[name] = given{text: text, origin: what, what: what, path: path, where: where + name + ": "}
 	}
 	return found, nil
 }
@@ -222,7 +227,7 @@ func (s *settings) resolved(command string) ([]byte, error) {
 // the run in a folder of its own.
 func (s *settings) recorded() ([]byte, error) {
 	return s.yaml("imgcls train --config with this file repeats the run", func(r row) bool {
-		return r.has("train") && (r.keep == always || r.keep == ifGiven && s.origin(r) != fromDefault)
+		return r.has("train") && (r.keep >= always || r.keep == ifGiven && s.origin(r) != fromDefault)
 	})
 }
 

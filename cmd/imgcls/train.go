@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -25,11 +25,18 @@ const defaultData = "cifar10"
 const evalBatch = 250
 
 func runTrain(ctx context.Context, s *settings, _ []string) error {
-	model, err := models.Lookup(s.model.fallBack(models.All[0].Name))
+	from, err := s.findPrior()
 	if err != nil {
 		return err
 	}
-	if err := run.Vacant(s.output, s.name.value, s.overwrite); err != nil {
+	if from != nil {
+		defer from.Release()
+		if s.complete(from) {
+			return nil
+		}
+	}
+	model, err := models.Lookup(s.model.fallBack(models.All[0].Name))
+	if err != nil {
 		return err
 	}
 	dev, err := s.openDevice()
@@ -44,25 +51,115 @@ func runTrain(ctx context.Context, s *settings, _ []string) error {
 	if set.Path != "" {
 		s.data.value = set.Path // for config.yaml: it holds wherever it is read
 	}
+	source := describe(set)
+	if from != nil {
+		if err := from.checkData(set, source.Fingerprint); err != nil {
+			return err
+		}
+	}
+	var index []byte // where the run has none yet
+	if !s.dryRun && (from == nil || from.Index() == nil) {
+		index = set.Index()
+	}
+	if err := s.holdOut(set, &source); err != nil {
+		return err
+	}
 	cfg, err := s.training(model, set)
 	if err != nil {
 		return err
 	}
-	trainer, err := train.New(dev, set, cfg)
+	trainer, err := s.trainer(dev, set, cfg, from)
 	if err != nil {
 		return err
 	}
 	defer trainer.Close()
-	if s.weights.known {
-		if err := s.startFrom(s.weights.value, trainer, set); err != nil {
-			return err
-		}
+	if s.dryRun {
+		return s.tryOut(ctx, trainer, cfg)
 	}
-	folder, err := s.createRun(set, cfg, dev)
+	folder, err := s.openRun(from, source, index, cfg, dev)
 	if err != nil {
 		return err
 	}
-	return s.trainInto(ctx, folder, trainer, cfg)
+	return s.trainInto(ctx, folder, trainer, cfg, build(dev))
+}
+
+// describe names the data set as it was read, for run.json.
+func describe(set *data.Set) run.Data {
+	return run.Data{
+		Name: set.Name, Path: set.Path, Fingerprint: set.Fingerprint(), Train: set.Train.Len(), Test: set.Test.Len(),
+	}
+}
+
+// build names what takes the steps.
+func build(dev device.Device) checkpoint.Build {
+	return checkpoint.Build{Version: version(), Device: dev.String(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+}
+
+// trainer compiles the training, once its memory is known to suffice, with the
+// parameters and at the place where it begins.
+func (s *settings) trainer(dev device.Device, set *data.Set, cfg train.Config, from *prior) (*train.Trainer, error) {
+	memory, err := train.Measure(dev, set, cfg)
+	if err != nil {
+		return nil, err
+	}
+	free := ""
+	if memory.Known {
+		free = fmt.Sprintf(" of %s free", megabytes(memory.Free))
+	}
+	s.say("memory  %s%s", megabytes(memory.Need), free)
+	t, err := train.New(dev, set, cfg)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case from != nil && from.state != nil || from != nil && !s.weights.known:
+		err = s.restore(from, t, dev)
+	case s.weights.known:
+		err = s.startFrom(s.weights.value, t, set)
+	}
+	if err != nil {
+		t.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+func megabytes(n int) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
+
+// needsVal is the fraction held out for flags that choose by a validation split.
+// The test split never chooses.
+const needsVal = 0.1
+
+// holdOut cuts the validation split of set, and counts what is left in source.
+func (s *settings) holdOut(set *data.Set, source *run.Data) error {
+	fraction := 0.0
+	needed := ""
+	switch {
+	case s.patience > 0:
+		needed = "--patience"
+	case s.targetAcc > 0:
+		needed = "--target-acc"
+	}
+	if needed != "" {
+		fraction = needsVal
+	}
+	if fraction = s.valSplit.fallBack(fraction); fraction == 0 && needed != "" {
+		return fault.New(fault.Usage, needed, "", "give --val-split a fraction such as 0.1, in a new run if this one has none",
+			"chooses by a validation split, and --val-split is 0")
+	}
+	if err := set.HoldOut(fraction, uint64(s.seed)); err != nil {
+		return err
+	}
+	source.Train, source.Val = set.Train.Len(), set.Val.Len()
+	if fraction > 0 {
+		s.say("split   %d train, %d val", source.Train, source.Val)
+	}
+	return nil
+}
+
+// budget is what bounds the run beside its epochs.
+func (s *settings) budget() train.Budget {
+	return train.Budget{MaxSteps: s.maxSteps, MaxTime: s.maxTime, Patience: s.patience, Target: s.targetAcc}
 }
 
 // settleTrain settles what is known before data are read, for --print-config.
@@ -103,7 +200,7 @@ func (s *settings) training(model models.Model, set *data.Set) (train.Config, er
 	cfg := train.Config{
 		Network: models.Network{Model: model, Classes: set.Classes, Preprocess: preprocess},
 		Epochs:  recipe.Epochs, Batch: recipe.Batch, Optimizer: recipe.Optimizer,
-		Seed: uint64(s.seed), EvalBatch: evalBatch,
+		Seed: uint64(s.seed), EvalBatch: evalBatch, Budget: s.budget(), SaveEvery: s.saveEvery,
 	}
 	return cfg, cfg.Network.Check()
 }
@@ -111,9 +208,7 @@ func (s *settings) training(model models.Model, set *data.Set) (train.Config, er
 // startFrom loads the weights of --weights over the first parameters.
 func (s *settings) startFrom(path string, t *train.Trainer, set *data.Set) error {
 	path, _ = run.Locate(path)
-	if absolute, err := filepath.Abs(path); err == nil {
-		s.weights.value = absolute // for config.yaml
-	}
+	s.normaliseWeights() // for config.yaml
 	file, err := checkpoint.Open(path)
 	if err != nil {
 		return err
@@ -125,24 +220,28 @@ func (s *settings) startFrom(path string, t *train.Trainer, set *data.Set) error
 	return file.Load(t.Graph(), s.convert, t.Program().Write)
 }
 
-// createRun makes the run folder, which from here on keeps what is said.
-func (s *settings) createRun(set *data.Set, cfg train.Config, dev device.Device) (*run.Folder, error) {
+// openRun makes the run folder, or goes on in that of the run resumed. From here
+// on it keeps what is said.
+func (s *settings) openRun(from *prior, source run.Data, index []byte, cfg train.Config, dev device.Device) (*run.Folder, error) {
 	record := run.Record{
 		Command: commandLine(), Version: version(), Seed: cfg.Seed, Device: dev.String(),
-		Model: cfg.Network.Model.Name, Epochs: cfg.Epochs, Weights: "last",
-		Data: run.Data{
-			Name: set.Name, Path: set.Path, Fingerprint: set.Fingerprint(),
-			Train: set.Train.Len(), Test: set.Test.Len(),
-		},
+		Model: cfg.Network.Model.Name, Epochs: cfg.Epochs, Weights: "last", Data: source,
+		TestTop1: metrics.Undefined(), TestLoss: metrics.Undefined(),
 	}
 	config, err := s.recorded()
 	if err != nil {
 		return nil, err
 	}
-	folder, err := run.Create(run.Options{
-		Output: s.output, Name: s.name.value, Overwrite: s.overwrite, Config: config,
-		Classes: set.Classes, Warn: func(text string) { s.warn("%s", text) },
-	}, record)
+	o := run.Options{
+		Output: s.output, Name: s.name.value, Overwrite: s.overwrite, Config: config, Index: index,
+		Classes: cfg.Network.Classes, Warn: func(text string) { s.warn("%s", text) },
+	}
+	var folder *run.Folder
+	if from != nil {
+		folder, err = s.reopen(from, o, record)
+	} else {
+		folder, err = run.Create(o, record)
+	}
 	if err == nil {
 		s.keepIn(folder)
 	}
@@ -150,8 +249,11 @@ func (s *settings) createRun(set *data.Set, cfg train.Config, dev device.Device)
 }
 
 // trainInto trains, shows how it goes, and closes the run however it ends.
-func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.Trainer, cfg train.Config) error {
+func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.Trainer, cfg train.Config, by checkpoint.Build) error {
 	record, steps := folder.Record(), cfg.Epochs*t.Steps()
+	if cfg.Budget.MaxSteps > 0 {
+		steps = min(steps, cfg.Budget.MaxSteps)
+	}
 	o := cfg.Optimizer
 	s.say("model   %s  %d parameters", record.Model, t.Parameters())
 	s.say("plan    %d epochs × %d steps  batch %d  sgd lr %g momentum %g weight decay %g  seed %d",
@@ -159,11 +261,11 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 	s.say("out     %s  stop safely with Ctrl+C", fault.Quote(folder.Dir()))
 	s.event(run.Start{
 		Run: folder.Dir(), Command: record.Command, Version: record.Version, Seed: record.Seed, Device: record.Device,
-		Model: record.Model, Data: record.Data, Epochs: cfg.Epochs, Steps: steps,
+		Model: record.Model, Data: record.Data, Epochs: cfg.Epochs, Steps: steps, Step: t.Place().Step,
 	})
 	bar := s.progress()
 	bar.Start("train", steps)
-	last, err := t.Into(ctx, folder, func(e run.Event) error {
+	last, err := t.Into(ctx, folder, train.Saving{Keep: s.keep, Build: by}, func(e run.Event) error {
 		switch e := e.(type) {
 		case run.Step:
 			if s.verbose > 0 {
@@ -177,10 +279,16 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 	bar.Finish()
 	if folder.Record().ModelSHA256 != "" {
 		s.say("saved   %s at step %d of %d", fault.Quote(folder.Model()), folder.Record().Step, steps)
-		s.say("next    imgcls eval %s", quoteArg(folder.Dir()))
-		s.say("        imgcls predict %s PICTURE", quoteArg(folder.Dir()))
+		s.next(folder, err)
 	}
-	if unwritten := folder.End(exitCode(err)); err == nil {
+	ended := cfg.Reached(t.Place())
+	if err != nil {
+		ended = err.Error()
+	}
+	if err == nil && cfg.Budget != (train.Budget{}) {
+		s.say("ended   %s", ended)
+	}
+	if unwritten := folder.End(exitCode(err), ended); err == nil {
 		err = unwritten
 	}
 	s.event(done(folder.Record(), folder.Dir()))
@@ -188,6 +296,21 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 		s.result(last)
 	}
 	return err
+}
+
+// next says what can be done with a run that ended.
+func (s *settings) next(folder *run.Folder, err error) {
+	how := "resume  imgcls train --resume=" + quoteArg(folder.Dir())
+	switch {
+	case fault.KindOf(err) == fault.Diverged:
+		s.say("%s --override lr --lr RATE", how)
+		return
+	case err != nil:
+		s.say("%s", how)
+		return
+	}
+	s.say("next    imgcls eval %s", quoteArg(folder.Dir()))
+	s.say("        imgcls predict %s PICTURE", quoteArg(folder.Dir()))
 }
 
 // result prints the last evaluation: to standard output, unless that is for
@@ -209,6 +332,9 @@ func (s *settings) result(r *metrics.Report) {
 func epochLine(e run.Epoch, epochs int) string {
 	width := len(strconv.Itoa(epochs))
 	line := fmt.Sprintf("epoch   %*d/%d  train loss %.4f", width, e.Epoch, epochs, float64(e.TrainLoss))
+	if e.ValTop1 != nil {
+		line += fmt.Sprintf("  val loss %s  val top1 %s", decimal(*e.ValLoss), percent(*e.ValTop1))
+	}
 	if e.TestTop1.Defined() {
 		line += fmt.Sprintf("  test loss %s  test top1 %s", decimal(e.TestLoss), percent(e.TestTop1))
 	}

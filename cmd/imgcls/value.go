@@ -6,7 +6,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
+
+	"imgcls/internal/train"
 )
 
 // A reader turns the text of a setting into a T and back.
@@ -101,6 +104,61 @@ func truth() reader[bool] {
 			return b, err == nil
 		},
 		show: strconv.FormatBool,
+	}
+}
+
+// duration reads times such as 90s, 5m or 1h30m, and 0.
+func duration() reader[time.Duration] {
+	const most = 100_000 * time.Hour
+	return reader[time.Duration]{
+		kind: "duration",
+		want: "a time such as 90s, 5m or 1h30m",
+		read: func(s string) (time.Duration, bool) {
+			d, err := time.ParseDuration(s)
+			return d, err == nil && 0 <= d && d <= most
+		},
+		show: time.Duration.String,
+	}
+}
+
+// interval reads how often something is done: 1epoch, 500it, 5m.
+func interval() reader[train.Interval] {
+	return reader[train.Interval]{
+		kind: "interval",
+		want: "an interval such as 1epoch, 500it or 5m",
+		read: train.ParseInterval,
+		show: train.Interval.String,
+	}
+}
+
+// optional reads a path, true for a choice of the program's, or false. Without a
+// value the flag means true, so a path needs "=".
+func optional() reader[string] {
+	r := text()
+	r.kind = optionalKind
+	return r
+}
+
+const optionalKind = "path"
+
+// list reads names with commas between them, or none.
+func list() reader[[]string] {
+	return reader[[]string]{
+		kind: "names",
+		want: "a list of names with commas between them, or none",
+		read: func(s string) ([]string, bool) {
+			if s == "none" {
+				return nil, true
+			}
+			names := strings.Split(s, ",")
+			return names, !slices.ContainsFunc(names, func(n string) bool { return strings.TrimSpace(n) != n || n == "" })
+		},
+		show: func(names []string) string {
+			if names == nil {
+				return "none"
+			}
+			return strings.Join(names, ",")
+		},
 	}
 }
 

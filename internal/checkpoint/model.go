@@ -65,20 +65,33 @@ type Model struct {
 // Save writes the parameters of g to path, atomically, and returns the SHA-256
 // of the file. It reads each parameter through read.
 func Save(path string, info Info, g *graph.Graph, read func(v graph.Value, dst []byte) error) (sum string, err error) {
-	info.Format = Format
-	file := &safetensors.File{}
-	if file.Metadata, err = info.metadata(); err != nil {
-		return "", err
-	}
-	views, err := layouts(g)
+	file, err := Prepare(info, g, read)
 	if err != nil {
 		return "", err
+	}
+	if err := safetensors.Write(path, file); err != nil {
+		return "", err
+	}
+	return file.SHA256, nil
+}
+
+// Prepare returns the model file of the parameters of g, to be written.
+func Prepare(info Info, g *graph.Graph, read func(v graph.Value, dst []byte) error) (*safetensors.File, error) {
+	info.Format = Format
+	metadata, err := info.metadata()
+	if err != nil {
+		return nil, err
+	}
+	file := &safetensors.File{Metadata: metadata}
+	views, err := layouts(g)
+	if err != nil {
+		return nil, err
 	}
 	for _, v := range g.Params() {
 		t := g.Tensor(v)
 		values := make([]float32, t.Len())
 		if err := read(v, device.Bytes(values)); err != nil {
-			return "", err
+			return nil, err
 		}
 		shape := t.Shape
 		if l, ok := views[v]; ok {
@@ -88,16 +101,11 @@ func Save(path string, info Info, g *graph.Graph, read func(v graph.Value, dst [
 		}
 		file.Tensors = append(file.Tensors, safetensors.FromFloat32s(t.Name, shape, values))
 	}
-	if err := file.Seal(); err != nil {
-		return "", err
-	}
-	if err := safetensors.Write(path, file); err != nil {
-		return "", err
-	}
-	return file.SHA256, nil
+	return file, file.Seal()
 }
 
-// A part is a structured value of an Info and its metadata key.
+// A part is a structured value and its metadata key, under which it stands as
+// JSON text.
 type part struct {
 	key   string
 	value any // a pointer
@@ -111,18 +119,28 @@ func (i *Info) parts() []part {
 func (i *Info) metadata() (map[string]string, error) {
 	m := map[string]string{"format": strconv.Itoa(i.Format), "model": i.Model}
 	for _, part := range i.parts() {
-		text, err := json.Marshal(part.value)
+		text, err := part.text()
 		if err != nil {
 			return nil, err
 		}
-		m[part.key] = string(text)
+		m[part.key] = text
 	}
 	return m, nil
 }
 
+func (p part) text() (string, error) {
+	text, err := json.Marshal(p.value)
+	return string(text), err
+}
+
+func (p part) read(text string) error { return json.Unmarshal([]byte(text), p.value) }
+
 // parseInfo is the inverse of metadata. It returns nil for a file without a
 // format of ours.
 func parseInfo(path string, m map[string]string) (*Info, error) {
+	if _, ok := m[stateKey]; ok {
+		return nil, bad(path, "name the model.safetensors of its run", "is a checkpoint, from which only training goes on")
+	}
 	version, err := strconv.Atoi(m["format"])
 	if errors.Is(err, strconv.ErrSyntax) {
 		return nil, nil // PyTorch's own files say "pt" here, or nothing
@@ -136,7 +154,7 @@ func parseInfo(path string, m map[string]string) (*Info, error) {
 		if !ok {
 			return nil, bad(path, anotherCopy, "lacks the metadata key %s", part.key)
 		}
-		if json.Unmarshal([]byte(text), part.value) != nil {
+		if part.read(text) != nil {
 			return nil, bad(path, anotherCopy, "says %s under the metadata key %s, which imgcls does not write",
 				fault.Quote(text), part.key)
 		}

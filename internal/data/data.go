@@ -28,6 +28,7 @@ type Set struct {
 	Width    int
 	Channels int
 	Train    Split
+	Val      Split // held out of Train by HoldOut, to choose by
 	Test     Split
 	Warnings []string // what the user should know of the data, a sentence each
 }
@@ -44,7 +45,7 @@ func (s Split) Len() int { return len(s.Labels) }
 // Fingerprint returns a SHA-256, in hexadecimal, of all that can change what
 // is learnt: the sizes, the classes in order, and the pictures and labels of
 // both splits in order. It depends neither on the set's name and place nor on
-// the platform.
+// the platform. It is that of the set as it was read: ask before HoldOut.
 func (s *Set) Fingerprint() string {
 	h := sha256.New()
 	writeNumbers(h, s.Height, s.Width, s.Channels, len(s.Classes))

@@ -46,3 +46,8 @@ type Program interface {
 	// Close frees the arena.
 	Close() error
 }
+
+// A Meter is a Device that knows how many bytes of its memory are free.
+type Meter interface {
+	Free() (bytes int, known bool)
+}

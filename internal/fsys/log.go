@@ -52,13 +52,19 @@ func (l *Log) Size() int64 {
 }
 
 // Reset empties the log.
-func (l *Log) Reset() error {
+func (l *Log) Reset() error { return l.Cut(0) }
+
+// Cut takes off what lies behind the first size bytes, if there are more.
+func (l *Log) Cut(size int64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.h.truncate(0); err != nil {
-		return fail("emptying log", l.h.path, err)
+	if size >= l.size {
+		return nil
 	}
-	l.size = 0
+	if err := l.h.truncate(size); err != nil {
+		return fail("shortening log", l.h.path, err)
+	}
+	l.size = size
 	return nil
 }
 

@@ -22,6 +22,7 @@ const (
 	CallMkdir    Call = "mkdir"
 	CallLink     Call = "symlink"
 	CallSyncDir  Call = "sync folder"
+	CallLock     Call = "lock"
 )
 
 var hook atomic.Pointer[func(Call, string) error]
@@ -34,6 +35,34 @@ var hook atomic.Pointer[func(Call, string) error]
 func Inject(ask func(call Call, path string) error) (restore func()) {
 	old := hook.Swap(&ask)
 	return func() { hook.Store(old) }
+}
+
+// A Done is a call that took effect: what it wrote where, or which names it
+// changed.
+type Done struct {
+	Call Call
+	Path string
+	To   string // of a rename
+	Data []byte // of a write, to be copied,
+	At   int64  // and where it begins; -1 for the file's end
+}
+
+var observer atomic.Pointer[func(Done)]
+
+// Observe is for tests: it has see called after every call that changed a file
+// or a folder, for the whole process, until restore is called. From what it sees
+// a test can make the states in which a loss of power may leave the disk.
+func Observe(see func(Done)) (restore func()) {
+	old := observer.Swap(&see)
+	return func() { observer.Store(old) }
+}
+
+// tell passes on what was done, unless it failed.
+func tell(d Done, err error) error {
+	if see := observer.Load(); see != nil && err == nil {
+		(*see)(d)
+	}
+	return err
 }
 
 func refused(call Call, path string) error {
@@ -67,7 +96,7 @@ func open(path string, flag int) (handle, error) {
 		h.file, err = os.OpenFile(path, flag, permission)
 		return err
 	})
-	return h, err
+	return h, tell(Done{Call: CallOpen, Path: path}, err)
 }
 
 func openIn(root *os.Root, name string, flag int) (handle, error) {
@@ -84,7 +113,8 @@ func (h handle) Write(p []byte) (int, error) {
 		n, _ := h.file.Write(p[:len(p)/2])
 		return n, err
 	}
-	return h.file.Write(p)
+	n, err := h.file.Write(p)
+	return n, tell(Done{Call: CallWrite, Path: h.path, Data: p, At: -1}, err)
 }
 
 func (h handle) writeAt(p []byte, at int64) error {
@@ -93,14 +123,17 @@ func (h handle) writeAt(p []byte, at int64) error {
 		return err
 	}
 	_, err := h.file.WriteAt(p, at)
-	return err
+	return tell(Done{Call: CallWrite, Path: h.path, Data: p, At: at}, err)
 }
 
 func (h handle) truncate(size int64) error {
-	return gate(CallTruncate, h.path, func() error { return h.file.Truncate(size) })
+	err := gate(CallTruncate, h.path, func() error { return h.file.Truncate(size) })
+	return tell(Done{Call: CallTruncate, Path: h.path, At: size}, err)
 }
 
-func (h handle) sync() error { return gate(CallSync, h.path, h.file.Sync) }
+func (h handle) sync() error {
+	return tell(Done{Call: CallSync, Path: h.path}, gate(CallSync, h.path, h.file.Sync))
+}
 
 func (h handle) close() error {
 	err := h.file.Close()

@@ -70,11 +70,13 @@ func RemoveAll(path string) error {
 }
 
 func rename(from, to string) error {
-	return gate(CallRename, to, func() error { return os.Rename(from, to) })
+	err := gate(CallRename, to, func() error { return os.Rename(from, to) })
+	return tell(Done{Call: CallRename, Path: from, To: to}, err)
 }
 
 func remove(path string) error {
-	return gate(CallRemove, path, func() error { return os.Remove(path) })
+	err := gate(CallRemove, path, func() error { return os.Remove(path) })
+	return tell(Done{Call: CallRemove, Path: path}, err)
 }
 
 // syncDir makes the names in dir durable. Windows has no such call; some file
@@ -84,7 +86,7 @@ func syncDir(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil
 	}
-	return gate(CallSyncDir, dir, func() error {
+	err := gate(CallSyncDir, dir, func() error {
 		d, err := os.Open(dir)
 		if errors.Is(err, fs.ErrPermission) {
 			return nil
@@ -99,4 +101,5 @@ func syncDir(dir string) error {
 		}
 		return err
 	})
+	return tell(Done{Call: CallSyncDir, Path: dir}, err)
 }

@@ -9,7 +9,13 @@
 //	  results.csv        one row an epoch
 //	  train.log          what the user was told, in plain lines
 //	  model.safetensors  the model, written by package checkpoint
+//	  checkpoints/       all that the run needs to go on, by step: a checkpoint.Store
+//	  data.index         by which later changes of the data are counted
+//	  run.lock           held by the one process that writes here
 //	runs/latest          a link to the newest run
+//
+// A run that ended in any way can be taken up again: Take locks its folder, and
+// Reopen goes on with it.
 //
 // A folder belongs to one run: its name is taken by making the folder, which
 // only one process can do, and a folder that exists is never written into unless

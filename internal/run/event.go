@@ -23,6 +23,7 @@ type Start struct {
 	Data    Data     `json:"data"`
 	Epochs  int      `json:"epochs"`
 	Steps   int      `json:"steps"` // of all epochs together
+	Step    int      `json:"step"`  // from which the run goes on; 0 for a new one
 }
 
 // Step reports the running loss in mid-epoch.

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"imgcls/internal/checkpoint"
 	"imgcls/internal/fault"
 	"imgcls/internal/fsys"
 	"imgcls/internal/metrics"
@@ -20,10 +21,13 @@ import (
 type Folder struct {
 	dir     string
 	record  Record
-	started time.Time // with its monotonic reading
+	started time.Time // of this process's part, with its monotonic reading
+	before  float64   // seconds that the parts before it took
 	config  []byte
 	classes []string
+	index   []byte
 
+	lock                  *fsys.Lock
 	metrics, results, log *fsys.Log
 
 	warn   func(string)
@@ -37,6 +41,21 @@ func (f *Folder) Dir() string { return f.dir }
 // Model returns the path of the model file, which package checkpoint writes.
 func (f *Folder) Model() string { return filepath.Join(f.dir, ModelFile) }
 
+// Checkpoints returns the store of the run's checkpoints, of which it keeps the
+// newest.
+func (f *Folder) Checkpoints(keep int) checkpoint.Store {
+	return checkpoint.Store{Dir: filepath.Join(f.dir, checkpointFolder), Keep: keep}
+}
+
+// Config returns config.yaml.
+func (f *Folder) Config() []byte { return f.config }
+
+// Seconds returns how long the run has gone on, all its parts together.
+func (f *Folder) Seconds() float64 { return f.before + time.Since(f.started).Seconds() }
+
+// Warn tells the user of something that does not stop the run.
+func (f *Folder) Warn(text string) { f.warn(text) }
+
 // Record returns run.json as it stands.
 func (f *Folder) Record() Record { return f.record }
 
@@ -45,7 +64,7 @@ func (f *Folder) Record() Record { return f.record }
 // when it cannot be written.
 func (f *Folder) Update(change func(*Record)) error {
 	change(&f.record)
-	f.record.Seconds = time.Since(f.started).Seconds()
+	f.record.Seconds = f.Seconds()
 	if err := f.Keep(); err != nil {
 		return err
 	}
@@ -57,10 +76,10 @@ func (f *Folder) Update(change func(*Record)) error {
 	return err
 }
 
-// End writes how the run ended: the exit code of the process and the status
-// that follows from it.
-func (f *Folder) End(exit int) error {
-	return f.Update(func(r *Record) { r.Status, r.Exit = Ended(exit), &exit })
+// End writes how the run ended: by what, the exit code of the process, and the
+// status that follows from it.
+func (f *Folder) End(exit int, by string) error {
+	return f.Update(func(r *Record) { r.Status, r.Exit, r.Ended = Ended(exit), &exit, by })
 }
 
 // Log adds a step or an epoch to metrics.jsonl, and an epoch to results.csv;
@@ -104,17 +123,28 @@ func (f *Folder) Keep() error {
 	if err := fsys.MkdirAll(f.dir); err != nil {
 		return err
 	}
-	if err := f.populate(); err != nil {
+	if f.lock != nil {
+		f.lock.Release()
+	}
+	var err error
+	if f.lock, err = fsys.TakeLock(filepath.Join(f.dir, lockFile), f.warn); err != nil {
+		return err
+	}
+	if err := f.populate(nil); err != nil {
 		return err
 	}
 	f.warn(fault.Quote(f.dir) + ": the run folder was deleted while the run went on; it was made again, its logs begin anew")
 	return nil
 }
 
-// Close closes the logs.
+// Close closes the logs and gives the folder up.
 func (f *Folder) Close() error {
 	err := f.closeLogs()
 	f.metrics, f.results, f.log = nil, nil, nil
+	if f.lock != nil {
+		err = errors.Join(err, f.lock.Release())
+		f.lock = nil
+	}
 	return err
 }
 
@@ -128,16 +158,22 @@ func (f *Folder) closeLogs() error {
 	return errors.Join(all...)
 }
 
-// populate writes the files of a new run into the folder.
-func (f *Folder) populate() error {
+// populate writes the files that a run has from its start. Of logs that are
+// there it keeps what sizes says.
+func (f *Folder) populate(sizes *Sizes) error {
 	if err := f.writeRecord(); err != nil {
 		return err
 	}
-	if err := fsys.WriteFile(filepath.Join(f.dir, configFile), f.config); err != nil {
-		return err
-	}
-	if err := fsys.WriteFile(filepath.Join(f.dir, classesFile), classLines(f.classes)); err != nil {
-		return err
+	for _, file := range []struct {
+		name    string
+		content []byte
+	}{{configFile, f.config}, {classesFile, classLines(f.classes)}, {indexFile, f.index}} {
+		if file.content == nil {
+			continue
+		}
+		if err := fsys.WriteFile(filepath.Join(f.dir, file.name), file.content); err != nil {
+			return err
+		}
 	}
 	for name, log := range map[string]**fsys.Log{metricsFile: &f.metrics, resultsFile: &f.results, logFile: &f.log} {
 		l, err := fsys.Append(filepath.Join(f.dir, name))
@@ -145,6 +181,14 @@ func (f *Folder) populate() error {
 			return err
 		}
 		*log = l
+	}
+	if sizes != nil {
+		if err := errors.Join(f.metrics.Cut(sizes.Metrics), f.results.Cut(sizes.Results)); err != nil {
+			return err
+		}
+	}
+	if f.results.Size() > 0 {
+		return nil
 	}
 	_, err := f.results.Write(csvLine(resultsHead))
 	return err

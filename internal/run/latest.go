@@ -17,6 +17,12 @@ const latest = "latest"
 // of that name stays as it is.
 func point(output, name string) error {
 	path := filepath.Join(output, latest)
+	if err := fsys.SweepDead(output, latest); err != nil {
+		return err
+	}
+	if to, err := os.Readlink(path); err == nil && to == name {
+		return nil
+	}
 	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink == 0 {
 		if _, ours := readLatest(path); !ours {
 			return errors.New("it is neither a link nor a file of imgcls, and stays as it is")

@@ -49,13 +49,14 @@ type Record struct {
 	Model       string         `json:"model"`
 	Data        Data           `json:"data"`
 	Epochs      int            `json:"epochs"`
-	Step        int            `json:"step"`
-	TestTop1    metrics.Figure `json:"test_top1"` // of the weights in model.safetensors
+	Step        int            `json:"step"`      // of the weights in model.safetensors,
+	TestTop1    metrics.Figure `json:"test_top1"` // and so these
 	TestLoss    metrics.Figure `json:"test_loss"`
-	Weights     string         `json:"weights"` // which the model file holds, once it is there: last
+	Weights     string         `json:"weights"` // which the model file holds, once it is there: last or best
 	ModelSHA256 string         `json:"model_sha256"`
 	Seconds     float64        `json:"seconds"`
 	Started     time.Time      `json:"started"`
+	Ended       string         `json:"ended"` // by what: "all 12 epochs", "--max-steps 500"; empty while running
 }
 
 // Data names a data set and counts its samples.

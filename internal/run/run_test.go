@@ -72,7 +72,7 @@ func TestFolder(t *testing.T) {
 	o, warnings := options(t, output)
 	f := create(t, o)
 
-	if want := []string{"classes.txt", "config.yaml", "metrics.jsonl", "results.csv", "run.json", "train.log"}; !slices.Equal(names(t, f.Dir()), want) {
+	if want := []string{"classes.txt", "config.yaml", "metrics.jsonl", "results.csv", "run.json", "run.lock", "train.log"}; !slices.Equal(names(t, f.Dir()), want) {
 		t.Errorf("at the start the folder holds %q", names(t, f.Dir()))
 	}
 	at := f.Record().Started
@@ -122,7 +122,7 @@ func TestFolder(t *testing.T) {
 	if err := f.Update(func(r *Record) { r.Step, r.TestTop1 = 20, 0.5 }); err != nil {
 		t.Error(err)
 	}
-	if err := f.End(143); err != nil {
+	if err := f.End(143, "SIGTERM"); err != nil {
 		t.Error(err)
 	}
 	got, err := Read(filepath.Join(output, "latest"))
@@ -150,7 +150,7 @@ func TestRecordKeys(t *testing.T) {
 	}
 	for _, key := range []string{
 		"status", "exit", "command", "version", "seed", "device", "model", "data", "epochs", "step", "test_top1",
-		"test_loss", "weights", "model_sha256", "seconds", "started",
+		"test_loss", "weights", "model_sha256", "seconds", "started", "ended",
 	} {
 		if _, ok := got[key]; !ok {
 			t.Errorf("no key %q", key)
@@ -221,7 +221,7 @@ func TestNamesTaken(t *testing.T) {
 		overwrite bool
 		want      string // part of the error, or empty for success
 	}{
-		{"run", aRun, false, "holds another run; add --overwrite"},
+		{"run", aRun, false, "holds another run; add --resume to go on with it, --overwrite to replace it"},
 		{"run, overwritten", aRun, true, ""},
 		{"empty folder", aFolder, false, ""},
 		{"other folder", func(t *testing.T, dir string) { aFolder(t, dir); aFile(t, filepath.Join(dir, "thesis.tex")) },
@@ -388,7 +388,7 @@ func TestLogsFull(t *testing.T) {
 	if len(*warnings) != 1 || !strings.Contains((*warnings)[0], "no space left") {
 		t.Errorf("warnings %q", *warnings)
 	}
-	if err := f.End(0); fault.KindOf(err) != fault.Room {
+	if err := f.End(0, ""); fault.KindOf(err) != fault.Room {
 		t.Errorf("the end is lost: %v", err)
 	}
 	restore()
@@ -424,7 +424,7 @@ func TestDeleted(t *testing.T) {
 	if err := f.Keep(); fault.KindOf(err) != fault.Room || !strings.Contains(err.Error(), "deleted twice") {
 		t.Errorf("error %v", err)
 	}
-	if err := f.End(0); fault.KindOf(err) != fault.Room {
+	if err := f.End(0, ""); fault.KindOf(err) != fault.Room {
 		t.Errorf("error %v", err)
 	}
 }

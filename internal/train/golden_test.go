@@ -76,7 +76,7 @@ func hundredSteps(t *testing.T, dev device.Device, g golden) (*Trainer, []float3
 	if err := first.Load(trainer.Graph(), false, trainer.Program().Write); err != nil {
 		t.Fatal(err)
 	}
-	if err := trainer.begin(view[int32](g, "order")); err != nil {
+	if err := trainer.begin(view[int32](g, "order"), 0); err != nil {
 		t.Fatal(err)
 	}
 	losses, err := trainer.steps(trainer.full, 100)

@@ -26,11 +26,12 @@ type Point struct {
 	ImagesPerSecond float64
 }
 
-// An Epoch is what is known at the end of one.
+// An Epoch is what is known at the end of one, or where a budget cuts it.
 type Epoch struct {
 	Epoch, Step int
 	TrainLoss   float64         // mean over the epoch's samples as trained
-	Test        *metrics.Report // nil where there is no test split
+	Val, Test   *metrics.Report // nil where there is no such split
+	Best        bool            // by Val
 	LR          float64
 	Seconds     float64 // of training, without the evaluation
 	Images      int
@@ -40,32 +41,72 @@ type Epoch struct {
 // be nil.
 type Hooks struct {
 	Slice func(step int, loss float64) // after each slice of work
+	Pause func() error                 // after each slice in mid-epoch: the place may be saved
 	Point func(Point) error
-	Epoch func(Epoch) error
+	Epoch func(Epoch) error // the place may be saved
 }
 
-// Run trains for all epochs and evaluates after each. When ctx ends it finishes
-// the slice of work in hand and returns ctx's cause; the parameters are then
-// those of the last whole step, as they are after a divergence.
+// Run trains from the place where t stands until the run is over, and evaluates
+// after each epoch and where a budget ends. When ctx ends it finishes the slice
+// of work in hand and returns ctx's cause; parameters and place are then those of
+// the last whole step, as they are after a divergence.
 func (t *Trainer) Run(ctx context.Context, hooks Hooks) error {
-	for epoch := 1; epoch <= t.cfg.Epochs; epoch++ {
-		if err := t.shuffle(epoch); err != nil {
+	t.began, t.earlier = time.Now(), t.place.Seconds
+	for t.cfg.Reached(t.place) == "" {
+		if err := t.shuffle(); err != nil {
 			return err
 		}
-		e := Epoch{Epoch: epoch, LR: t.cfg.Optimizer.LR, Images: t.set.Train.Len()}
+		if err := t.epoch(ctx, hooks); err != nil {
+			return err
+		}
+		if err := t.judge(ctx, hooks); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// epoch takes the steps that are left of the epoch, as far as the budget goes.
+func (t *Trainer) epoch(ctx context.Context, hooks Hooks) error {
+	p, steps := &t.place, t.Steps()
+	windowStart, windowSamples := time.Now(), p.Window.Samples
+	every := (steps + pointsPerEpoch - 1) / pointsPerEpoch
+	perStep := time.Duration(0)
+	for p.Done < steps && !t.cfg.Budget.spent(*p) {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		start := time.Now()
-		loss, err := t.epoch(ctx, epoch, hooks)
+		e, n := t.next(paced(perStep), every)
+		losses, err := t.steps(e, n)
+		for _, l := range losses {
+			p.Loss.add(float64(l), e.batch)
+			p.Window.add(float64(l), e.batch)
+		}
+		p.Done += len(losses)
+		p.Taught += time.Since(start).Seconds()
+		t.tellTime()
 		if err != nil {
 			return err
 		}
-		e.Seconds, e.Step, e.TrainLoss = time.Since(start).Seconds(), t.begun, loss
-		if t.set.Test.Len() > 0 {
-			if e.Test, err = t.Evaluate(ctx, t.set.Test); err != nil {
-				return err
+		perStep = time.Since(start) / time.Duration(n)
+		if hooks.Slice != nil {
+			hooks.Slice(p.Step, p.Window.value())
+		}
+		if p.Done%every == 0 || p.Done == steps {
+			point := Point{
+				Epoch: p.Epoch, Step: p.Step, Loss: p.Window.value(), LR: t.cfg.Optimizer.LR,
+				ImagesPerSecond: float64(p.Window.Samples-windowSamples) / time.Since(windowStart).Seconds(),
+			}
+			p.Window, windowStart, windowSamples = mean{}, time.Now(), 0
+			if hooks.Point != nil {
+				if err := hooks.Point(point); err != nil {
+					return err
+				}
 			}
 		}
-		if hooks.Epoch != nil {
-			if err := hooks.Epoch(e); err != nil {
+		if hooks.Pause != nil && p.Done < steps {
+			if err := hooks.Pause(); err != nil {
 				return err
 			}
 		}
@@ -73,53 +114,59 @@ func (t *Trainer) Run(ctx context.Context, hooks Hooks) error {
 	return nil
 }
 
-// epoch takes the steps of one epoch and returns the mean loss of its samples.
-func (t *Trainer) epoch(ctx context.Context, epoch int, hooks Hooks) (float64, error) {
-	var all, window mean
-	windowStart := time.Now()
-	steps := t.Steps()
-	every := (steps + pointsPerEpoch - 1) / pointsPerEpoch
-	perStep := time.Duration(0)
-	for done := 0; done < steps; {
-		if ctx.Err() != nil {
-			return 0, context.Cause(ctx)
+// next returns the entry of the next steps, and how many of at most n may be
+// taken before the loop has something to do.
+func (t *Trainer) next(n, every int) (entry, int) {
+	p := t.place
+	n = min(n, t.Steps()-p.Done, every-p.Done%every)
+	if most := t.cfg.Budget.MaxSteps; most > 0 {
+		n = min(n, most-p.Step)
+	}
+	if save := t.cfg.SaveEvery.Steps; save > 0 {
+		n = min(n, save-p.Step%save)
+	}
+	if last := t.Steps() - 1; t.short.batch > 0 {
+		if p.Done == last {
+			return t.short, n
 		}
-		e, n := t.full, min(steps-done, every-done%every, paced(perStep))
-		if last := steps - 1; t.short.batch > 0 {
-			if done == last {
-				e = t.short
-			} else {
-				n = min(n, last-done)
-			}
-		}
-		start := time.Now()
-		losses, err := t.steps(e, n)
-		for _, l := range losses {
-			all.add(float64(l), e.batch)
-			window.add(float64(l), e.batch)
-		}
-		if err != nil {
-			return 0, err
-		}
-		perStep = time.Since(start) / time.Duration(n)
-		done += n
-		if hooks.Slice != nil {
-			hooks.Slice(t.begun, window.value())
-		}
-		if done%every == 0 || done == steps {
-			if hooks.Point != nil {
-				if err := hooks.Point(Point{
-					Epoch: epoch, Step: t.begun, Loss: window.value(), LR: t.cfg.Optimizer.LR,
-					ImagesPerSecond: float64(window.samples) / time.Since(windowStart).Seconds(),
-				}); err != nil {
-					return 0, err
-				}
-			}
-			window, windowStart = mean{}, time.Now()
+		n = min(n, last-p.Done)
+	}
+	return t.full, n
+}
+
+// judge evaluates, reports the epoch and goes on to the next one if it is whole.
+func (t *Trainer) judge(ctx context.Context, hooks Hooks) (err error) {
+	p := &t.place
+	e := Epoch{
+		Epoch: p.Epoch, Step: p.Step, TrainLoss: p.Loss.value(), LR: t.cfg.Optimizer.LR,
+		Seconds: p.Taught, Images: p.Loss.Samples,
+	}
+	if t.set.Val.Len() > 0 {
+		if e.Val, err = t.Evaluate(ctx, t.set.Val); err != nil {
+			return err
 		}
 	}
-	return all.value(), nil
+	if t.set.Test.Len() > 0 {
+		if e.Test, err = t.Evaluate(ctx, t.set.Test); err != nil {
+			return err
+		}
+	}
+	if e.Val != nil && p.Judged != p.Step {
+		e.Best = p.consider(e.Val)
+	}
+	p.Judged = p.Step
+	t.tellTime()
+	if p.Done == t.Steps() {
+		p.Epoch, p.Done, p.Loss, p.Taught = p.Epoch+1, 0, mean{}, 0
+	}
+	if hooks.Epoch != nil {
+		return hooks.Epoch(e)
+	}
+	return nil
 }
+
+// tellTime brings the place's seconds up to date.
+func (t *Trainer) tellTime() { t.place.Seconds = t.earlier + time.Since(t.began).Seconds() }
 
 // paced returns how many steps fill a slice.
 func paced(perStep time.Duration) int {
@@ -142,19 +189,19 @@ func (t *Trainer) steps(e entry, n int) ([]float32, error) {
 	if err := t.prog.Read(t.cells.losses, device.Bytes(t.losses[:])); err != nil {
 		return nil, err
 	}
-	taken := int(counted[0]) - t.begun
+	taken := int(counted[0]) - t.place.Step
 	losses := make([]float32, taken)
 	for i := range losses {
-		losses[i] = t.losses[(t.begun+i)%ringLength]
+		losses[i] = t.losses[(t.place.Step+i)%ringLength]
 	}
-	t.begun += taken
+	t.place.Step += taken
 	if taken < n {
 		culprit, err := t.culprit(e)
 		if err != nil {
 			return losses, err
 		}
 		return losses, fault.New(fault.Diverged, "training", "", "lower --lr",
-			"%s is not finite at step %d (learning rate %g)", culprit, t.begun+1, t.cfg.Optimizer.LR)
+			"%s is not finite at step %d (learning rate %g)", culprit, t.place.Step+1, t.cfg.Optimizer.LR)
 	}
 	return losses, nil
 }
@@ -177,19 +224,45 @@ func (t *Trainer) culprit(e entry) (string, error) {
 
 // A mean is summed in float64 over samples.
 type mean struct {
-	sum     float64
-	samples int
+	Sum     float64 `json:"sum"`
+	Samples int     `json:"samples"`
 }
 
 // add counts a batch whose mean is loss.
 func (m *mean) add(loss float64, batch int) {
-	m.sum += loss * float64(batch)
-	m.samples += batch
+	m.Sum += loss * float64(batch)
+	m.Samples += batch
 }
 
 func (m *mean) value() float64 {
-	if m.samples == 0 {
+	if m.Samples == 0 {
 		return 0
 	}
-	return m.sum / float64(m.samples)
+	return m.Sum / float64(m.Samples)
+}
+
+// Try takes two steps and returns the time of the second. What they learn is
+// lost: t is not to be trained after it.
+func (t *Trainer) Try(ctx context.Context) (time.Duration, error) {
+	if err := t.shuffle(); err != nil {
+		return 0, err
+	}
+	e := t.full
+	if t.place.Done >= t.Steps()-1 && t.short.batch > 0 {
+		e = t.short
+	}
+	var begun time.Time
+	for range 2 {
+		if ctx.Err() != nil {
+			return 0, context.Cause(ctx)
+		}
+		if err := t.begin(t.order, 0); err != nil {
+			return 0, err
+		}
+		begun = time.Now()
+		if _, err := t.steps(e, 1); err != nil {
+			return 0, err
+		}
+	}
+	return time.Since(begun), nil
 }

@@ -85,8 +85,8 @@ func TestShortBatch(t *testing.T) {
 		if err := tr.Run(context.Background(), Hooks{Epoch: func(e Epoch) error { loss = e.TrainLoss; return nil }}); err != nil {
 			t.Fatal(err)
 		}
-		if want := (11 + batch - 1) / batch; tr.begun != want {
-			t.Errorf("batch %d: %d steps, want %d", batch, tr.begun, want)
+		if want := (11 + batch - 1) / batch; tr.place.Step != want {
+			t.Errorf("batch %d: %d steps, want %d", batch, tr.place.Step, want)
 		}
 		return loss
 	}
@@ -122,7 +122,8 @@ func TestSameBits(t *testing.T) {
 	}
 	tr := newTrainer(t, cpu.New(1), set, 2, 8, 0.01)
 	for epoch := 1; epoch <= 2; epoch++ {
-		if err := tr.shuffle(epoch); err != nil {
+		tr.place.Epoch, tr.place.Done = epoch, 0
+		if err := tr.shuffle(); err != nil {
 			t.Fatal(err)
 		}
 		for range 8 {
@@ -189,7 +190,12 @@ func checkDivergence(t *testing.T, tr *Trainer, step string) {
 
 func newFolder(t *testing.T, set *data.Set) *run.Folder {
 	t.Helper()
-	folder, err := run.Create(run.Options{Output: t.TempDir(), Name: "r", Classes: set.Classes, Warn: func(s string) { t.Error(s) }},
+	return newFolderThatWarns(t, set, func(s string) { t.Error(s) })
+}
+
+func newFolderThatWarns(t *testing.T, set *data.Set, warn func(string)) *run.Folder {
+	t.Helper()
+	folder, err := run.Create(run.Options{Output: t.TempDir(), Name: "r", Classes: set.Classes, Warn: warn},
 		run.Record{Model: "cifar-net", Data: run.Data{Name: set.Name, Fingerprint: set.Fingerprint()}})
 	if err != nil {
 		t.Fatal(err)
@@ -204,7 +210,7 @@ func TestIntoSavesWhatItEvaluated(t *testing.T) {
 	folder := newFolder(t, set)
 	tr := newTrainer(t, cpu.New(2), set, 2, 8, 0.01)
 	var events []string
-	last, err := tr.Into(context.Background(), folder, func(e run.Event) error {
+	last, err := tr.Into(context.Background(), folder, Saving{}, func(e run.Event) error {
 		events = append(events, string(run.Line(e)))
 		return nil
 	}, nil)
@@ -239,7 +245,7 @@ func TestIntoSavesWhenStopped(t *testing.T) {
 	tr := newTrainer(t, cpu.New(1), set, 1000, 4, 0.001)
 	stop := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(context.Background())
-	_, err := tr.Into(ctx, folder, func(run.Event) error { return nil }, func(step int, _ float64) {
+	_, err := tr.Into(ctx, folder, Saving{}, func(run.Event) error { return nil }, func(step int, _ float64) {
 		if step > 20 {
 			cancel(stop)
 		}
@@ -251,21 +257,25 @@ func TestIntoSavesWhenStopped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if record := folder.Record(); record.Step != tr.begun || record.TestLoss.Defined() || model.Info.Figures.Top1.Defined() {
-		t.Errorf("step %d of %d, loss %v, figures %v", record.Step, tr.begun, record.TestLoss, model.Info.Figures)
+	if record := folder.Record(); record.Step != tr.place.Step || record.TestLoss.Defined() || model.Info.Figures.Top1.Defined() {
+		t.Errorf("step %d of %d, loss %v, figures %v", record.Step, tr.place.Step, record.TestLoss, model.Info.Figures)
 	}
 }
 
 func TestIntoReportsAFullDisk(t *testing.T) {
 	set := few(12)
-	folder := newFolder(t, set)
+	var warnings []string
+	folder := newFolderThatWarns(t, set, func(s string) { warnings = append(warnings, s) })
 	if err := os.Mkdir(folder.Model(), 0o755); err != nil { // a folder cannot be replaced by a file
 		t.Fatal(err)
 	}
 	tr := newTrainer(t, cpu.New(1), set, 1, 4, 0.001)
-	_, err := tr.Into(context.Background(), folder, func(run.Event) error { return nil }, nil)
+	_, err := tr.Into(context.Background(), folder, Saving{}, func(run.Event) error { return nil }, nil)
 	if fault.KindOf(err) != fault.Room || !strings.Contains(err.Error(), filepath.Base(folder.Model())) {
 		t.Errorf("error %v", err)
+	}
+	if len(warnings) != 1 || !strings.Contains(warnings[0], "the run goes on") {
+		t.Errorf("warnings %q", warnings)
 	}
 }
 
@@ -288,7 +298,7 @@ func TestPlanNeedsNoPictures(t *testing.T) {
 func TestCulprit(t *testing.T) {
 	for _, dev := range []device.Device{cpu.New(1), ref.New()} {
 		tr := newTrainer(t, dev, few(12), 1, 4, 0.001)
-		if err := tr.shuffle(1); err != nil {
+		if err := tr.shuffle(); err != nil {
 			t.Fatal(err)
 		}
 		bias := tr.graph.Named("conv2.bias")
@@ -316,7 +326,7 @@ func TestGradientOverflows(t *testing.T) {
 	for _, dev := range []device.Device{cpu.New(2), ref.New()} {
 		for _, lr := range []float64{0.001, 0} {
 			tr := newTrainer(t, dev, few(12), 1, 4, lr)
-			if err := tr.shuffle(1); err != nil {
+			if err := tr.shuffle(); err != nil {
 				t.Fatal(err)
 			}
 			// The second layer gets 100 everywhere and gives 1e-30, so class 0 has a

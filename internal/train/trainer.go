@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"imgcls/internal/data"
 	"imgcls/internal/device"
@@ -29,6 +30,8 @@ type Config struct {
 	Optimizer optim.SGD
 	Seed      uint64
 	EvalBatch int // pictures per forward run; it changes speed and memory only
+	Budget    Budget
+	SaveEvery Interval // steps are cut so that saves fall on its multiples
 }
 
 // ringLength is the number of losses that the device keeps for the host, and so
@@ -49,7 +52,11 @@ type Trainer struct {
 
 	order  []int32
 	losses [ringLength]float32
-	begun  int // steps that the device has counted
+
+	place   Place
+	history []byte    // JSON lines of the epochs reported
+	began   time.Time // of this process's part of the run
+	earlier float64   // seconds of the parts before it
 }
 
 // cells are the lasting tensors that steps are steered by.
@@ -72,6 +79,7 @@ type entry struct {
 // the data and the network's first parameters to the device.
 func New(dev device.Device, set *data.Set, cfg Config) (*Trainer, error) {
 	t := &Trainer{cfg: cfg, set: set, graph: graph.New(), order: make([]int32, set.Train.Len())}
+	t.place.Epoch = 1
 	module, eval, err := t.compile(dev)
 	if err != nil {
 		return nil, err
@@ -189,19 +197,19 @@ func (t *Trainer) load() error {
 	return nil
 }
 
-// shuffle writes the order of an epoch, which follows from seed and epoch
-// alone, and goes back to its beginning.
-func (t *Trainer) shuffle(epoch int) error {
-	rng.Permute(t.order, t.cfg.Seed, rng.Stream(fmt.Sprintf("epoch %d", epoch)))
-	return t.begin(t.order)
+// shuffle writes the order of the epoch in progress, which follows from seed and
+// epoch alone, and goes to its next sample.
+func (t *Trainer) shuffle() error {
+	rng.Permute(t.order, t.cfg.Seed, rng.Stream(fmt.Sprintf("epoch %d", t.place.Epoch)))
+	return t.begin(t.order, t.place.Done*t.cfg.Batch)
 }
 
-// begin sets the order of the samples to come.
-func (t *Trainer) begin(order []int32) error {
+// begin sets the order of the samples and the place in it.
+func (t *Trainer) begin(order []int32, cursor int) error {
 	if err := t.prog.Write(t.cells.order, device.Bytes(order)); err != nil {
 		return err
 	}
-	return t.prog.Write(t.cells.cursor, device.Bytes([]int64{0}))
+	return t.prog.Write(t.cells.cursor, device.Bytes([]int64{int64(cursor)}))
 }
 
 // Graph returns the graph, whose parameters a model file holds.

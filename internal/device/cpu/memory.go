@@ -34,6 +34,9 @@ func reserve(size int) (room []byte) {
 	return make([]byte, size)
 }
 
+// Free returns the bytes of memory that a program may still take.
+func (p *processor) Free() (bytes int, known bool) { return available() }
+
 // available returns the bytes that programs may still take, as Linux tells.
 func available() (free int, known bool) {
 	info, err := os.ReadFile("/proc/meminfo")

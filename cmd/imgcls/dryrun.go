@@ -1,0 +1,26 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"imgcls/internal/train"
+)
+
+// tryOut is --dry-run: data are read, the network is compiled, and two steps are
+// taken, of which the second is timed. Nothing is written.
+func (s *settings) tryOut(ctx context.Context, t *train.Trainer, cfg train.Config) error {
+	step, err := t.Try(ctx)
+	if err != nil {
+		return err
+	}
+	steps := cfg.Epochs * t.Steps()
+	if most := cfg.Budget.MaxSteps; most > 0 {
+		steps = min(steps, most)
+	}
+	left := max(steps-t.Place().Step, 0)
+	s.say("model   %s  %d parameters", cfg.Network.Model.Name, t.Parameters())
+	s.say("dry run %d steps of %v, about %v beside evaluation; nothing was written",
+		left, step.Round(time.Microsecond), (time.Duration(left) * step).Round(time.Second/10))
+	return nil
+}

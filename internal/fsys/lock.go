@@ -1,0 +1,97 @@
+package fsys
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/gofrs/flock"
+
+	"imgcls/internal/fault"
+)
+
+// A Lock keeps a file that only one process may hold. It holds the owner's
+// process id, for the message to the next who asks.
+type Lock struct {
+	path  string
+	held  *flock.Flock // nil where the file system has no locks
+	alone string       // then the file that stands for one
+}
+
+// alonePart marks the file that stands for a lock where there are none.
+const alonePart = ".held"
+
+// TakeLock takes the lock at path, making the file where it is missing. Held by
+// another process it is an error of kind Room that names the process. The lock
+// ends with the process, however that ends. Where the file system has no locks,
+// as some network file systems, a file that only one can make stands for it, and
+// warn is told: such a file outlives a process that is killed.
+func TakeLock(path string, warn func(string)) (*Lock, error) {
+	l := &Lock{path: path, held: flock.New(path, flock.SetPermissions(permission))}
+	held := false
+	err := gate(CallLock, path, func() (err error) {
+		held, err = l.held.TryLock()
+		return err
+	})
+	var opening *fs.PathError
+	switch {
+	case err == nil && held:
+		return l, fail("locking", path, l.sign(path))
+	case err == nil:
+		return nil, taken(path, path, "wait until it ends")
+	case errors.As(err, &opening) && opening.Op != string(CallLock):
+		return nil, fail("locking", path, err)
+	}
+	l.held, l.alone = nil, path+alonePart
+	return l, l.standIn(err, warn)
+}
+
+// standIn makes the file that stands for the lock that was refused for cause.
+func (l *Lock) standIn(cause error, warn func(string)) error {
+	h, err := open(l.alone, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+	if errors.Is(err, fs.ErrExist) {
+		return taken(l.alone, l.alone, "if that process is gone, remove this file")
+	}
+	if err != nil {
+		return fail("locking", l.alone, err)
+	}
+	if err := errors.Join(h.close(), l.sign(l.alone)); err != nil {
+		return fail("locking", l.alone, err)
+	}
+	warn(fmt.Sprintf("%s: the file system has no locks (%v); %s stands for one: after a kill remove it",
+		fault.Quote(l.path), fault.Cause(cause), fault.Quote(l.alone)))
+	return nil
+}
+
+// sign writes the process id. That the file be durable is of no use: the lock
+// does not outlive the process. On Windows nobody else can read a file that is
+// locked.
+func (l *Lock) sign(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	return os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), permission)
+}
+
+func taken(path, holder, do string) error {
+	owner := "another process"
+	if text, err := os.ReadFile(holder); err == nil {
+		if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
+			owner = fmt.Sprintf("pid %d", pid)
+		}
+	}
+	return fault.New(fault.Room, "lock", path, do, "locked by %s", owner)
+}
+
+// Release gives the lock up. The empty file stays, since removing it could take
+// away the lock of a process that has just opened it.
+func (l *Lock) Release() error {
+	if l.held == nil {
+		return fail("unlocking", l.alone, remove(l.alone))
+	}
+	return fail("unlocking", l.path, l.held.Unlock())
+}

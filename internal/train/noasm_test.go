@@ -1,0 +1,5 @@
+//go:build noasm
+
+package train
+
+const noasm = " noasm"
