@@ -17,11 +17,17 @@ import (
 	"runtime/debug"
 	"slices"
 
+	"gonum.org/v1/gonum/blas/blas32"
+
 	"imgcls/internal/fault"
+	"imgcls/internal/kernels/cpu"
+	"imgcls/internal/kernels/cpu/tile"
 	"imgcls/internal/run"
 )
 
 func main() {
+	// Whatever multiplies matrices through gonum does it with our kernels.
+	blas32.Use(cpu.BLAS{Set: tile.Best()})
 	ctx, stop := interruptible(context.Background())
 	code := call(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
 	stop()

@@ -68,11 +68,16 @@ func (w Work) graph() (*graph.Graph, error) {
 	return g, nil
 }
 
-// An operation is a program of one node, on inputs that stay where they are.
+// An operation is a program of one node, on inputs that stay where they are. Only
+// the filters of a convolution are written before each run, as they change with
+// each step of training: a device that brings them into an order of its own has
+// to do so every time.
 type operation struct {
-	prog   device.Program
-	batch  int
-	atOnce int // runs between two looks at the clock
+	prog    device.Program
+	batch   int
+	atOnce  int // runs between two looks at the clock
+	filters graph.Value
+	weights []byte
 }
 
 func newOperation(dev device.Device, w Work) (load, error) {
@@ -88,6 +93,7 @@ func newOperation(dev device.Device, w Work) (load, error) {
 	if err != nil {
 		return nil, err
 	}
+	o := &operation{prog: prog, batch: w.Batch, atOnce: 1}
 	for v, t := range g.Tensors {
 		if v == 0 || t.Role != graph.Input {
 			continue
@@ -101,8 +107,11 @@ func newOperation(dev device.Device, w Work) (load, error) {
 			prog.Close()
 			return nil, err
 		}
+		if t.Name == "w" {
+			o.filters, o.weights = graph.Value(v), device.Bytes(values)
+		}
 	}
-	return &operation{prog: prog, batch: w.Batch, atOnce: 1}, nil
+	return o, nil
 }
 
 // look is how often the clock is looked at, in seconds.
@@ -111,8 +120,10 @@ const look = 0.01
 func (o *operation) run(seconds float64) (Sample, error) {
 	steps, elapsed := 0, 0.0
 	for start := time.Now(); elapsed < seconds; {
-		if err := o.prog.Run(0, o.atOnce); err != nil {
-			return Sample{}, err
+		for range o.atOnce {
+			if err := o.step(); err != nil {
+				return Sample{}, err
+			}
 		}
 		steps += o.atOnce
 		elapsed = time.Since(start).Seconds()
@@ -122,6 +133,15 @@ func (o *operation) run(seconds float64) (Sample, error) {
 		return Sample{}, err
 	}
 	return Sample{Steps: steps, Seconds: elapsed, Images: steps * o.batch}, nil
+}
+
+func (o *operation) step() error {
+	if o.filters != 0 {
+		if err := o.prog.Write(o.filters, o.weights); err != nil {
+			return err
+		}
+	}
+	return o.prog.Run(0, 1)
 }
 
 func (o *operation) close() error { return o.prog.Close() }

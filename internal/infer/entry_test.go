@@ -13,6 +13,7 @@ import (
 	"imgcls/internal/device/cpu"
 	"imgcls/internal/device/ref"
 	"imgcls/internal/graph"
+	"imgcls/internal/kernels/cpu/tile"
 	"imgcls/internal/models"
 )
 
@@ -56,7 +57,10 @@ func TestLogitsDoNotDependOnTheBatch(t *testing.T) {
 	for i := n - 1; i >= 0; i-- {
 		backward = append(backward, pictures[i*pixels:][:pixels]...)
 	}
-	devices := map[string][]device.Device{"cpu": {cpu.New(1), cpu.New(2), cpu.New(5)}, "ref": {ref.New()}}
+	devices := map[string][]device.Device{"ref": {ref.New()}}
+	for _, set := range tile.Sets() {
+		devices[set.Name] = []device.Device{cpu.With(1, set), cpu.With(2, set), cpu.With(5, set)}
+	}
 	for name, kinds := range devices {
 		var want []float32
 		for _, dev := range kinds {

@@ -14,6 +14,7 @@ import (
 	"imgcls/internal/device/cpu"
 	"imgcls/internal/device/ref"
 	"imgcls/internal/infer"
+	"imgcls/internal/kernels/cpu/tile"
 	"imgcls/internal/models"
 )
 
@@ -71,7 +72,6 @@ func hundredSteps(t *testing.T, dev device.Device, g golden) (*Trainer, []float3
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { trainer.Close() })
 	first := checkpoint.Model{Path: "golden", Tensors: g.under("init.")}
 	if err := first.Load(trainer.Graph(), false, trainer.Program().Write); err != nil {
 		t.Fatal(err)
@@ -86,9 +86,18 @@ func hundredSteps(t *testing.T, dev device.Device, g golden) (*Trainer, []float3
 	return trainer, losses
 }
 
+// In every instruction set that this processor has.
 func TestHundredStepsOnTheCPU(t *testing.T) {
+	for _, set := range tile.Sets() {
+		t.Run(set.Name, func(t *testing.T) { compareSteps(t, cpu.With(2, set)) })
+	}
+}
+
+func compareSteps(t *testing.T, dev device.Device) {
+	defer dev.Close()
 	g := readGolden(t, "cifar-net-steps.safetensors")
-	trainer, losses := hundredSteps(t, cpu.New(2), g)
+	trainer, losses := hundredSteps(t, dev, g)
+	defer trainer.Close()
 	for i, want := range view[float32](g, "losses") {
 		if diff := math.Abs(float64(losses[i]-want)) / float64(want); diff > 1e-4 {
 			t.Errorf("loss of step %d is %v, PyTorch's %v: %.1e apart", i+1, losses[i], want, diff)
@@ -137,6 +146,7 @@ func TestHundredStepsOnTheReference(t *testing.T) {
 	g := readGolden(t, "cifar-net-steps.safetensors")
 	dev := ref.New()
 	trainer, _ := hundredSteps(t, dev, g)
+	defer trainer.Close()
 	prog := trainer.Program().(*ref.Program)
 	losses := prog.Float64(trainer.cells.losses)
 	for i, want := range view[float64](g, "losses64") {
@@ -176,8 +186,15 @@ func inFile(shape []int) func(int) int {
 
 // A state dict as safetensors.torch.save_file writes it gives PyTorch's logits.
 func TestLogitsOfATrainedModel(t *testing.T) {
+	for _, set := range tile.Sets() {
+		t.Run(set.Name, func(t *testing.T) { compareLogits(t, cpu.With(1, set)) })
+	}
+}
+
+func compareLogits(t *testing.T, dev device.Device) {
+	defer dev.Close()
 	g := readGolden(t, "cifar-net-logits.safetensors")
-	c, err := infer.Open(cpu.New(1), filepath.Join("testdata", "cifar-net-trained.safetensors"), infer.Options{
+	c, err := infer.Open(dev, filepath.Join("testdata", "cifar-net-trained.safetensors"), infer.Options{
 		Overrides: checkpoint.Overrides{Model: "cifar-net"}, Batch: 5,
 	})
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"imgcls/internal/device/ref"
 	"imgcls/internal/fault"
 	"imgcls/internal/infer"
+	"imgcls/internal/kernels/cpu/tile"
 	"imgcls/internal/models"
 	"imgcls/internal/optim"
 	"imgcls/internal/run"
@@ -98,19 +99,25 @@ func TestShortBatch(t *testing.T) {
 }
 
 // Neither the number of threads nor the cutting of work into slices changes a
-// bit.
+// bit, nor does the instruction set among those in assembly.
 func TestSameBits(t *testing.T) {
 	set := few(70)
+	devices := []device.Device{cpu.New(1), cpu.New(2), cpu.New(8)}
+	for _, s := range tile.Sets() {
+		if s.Native() {
+			devices = append(devices, cpu.With(2, s))
+		}
+	}
 	var want []uint32
-	for _, threads := range []int{1, 2, 8} {
-		tr := newTrainer(t, cpu.New(threads), set, 2, 8, 0.01)
+	for _, dev := range devices {
+		tr := newTrainer(t, dev, set, 2, 8, 0.01)
 		if err := tr.Run(context.Background(), Hooks{}); err != nil {
 			t.Fatal(err)
 		}
 		if got := parameters(t, tr); want == nil {
 			want = got
 		} else if !slices.Equal(got, want) {
-			t.Errorf("%d threads give other bits", threads)
+			t.Errorf("%s: other bits", dev)
 		}
 	}
 	tr := newTrainer(t, cpu.New(1), set, 2, 8, 0.01)

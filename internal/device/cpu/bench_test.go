@@ -7,6 +7,7 @@ import (
 
 	"imgcls/internal/device"
 	"imgcls/internal/graph"
+	"imgcls/internal/kernels/cpu/tile"
 	"imgcls/internal/plan"
 	"imgcls/internal/rng"
 )
@@ -119,23 +120,29 @@ func content(t graph.Tensor) []byte {
 }
 
 func BenchmarkTutorialStep(b *testing.B) {
-	for _, threads := range []int{1, 2} {
-		for _, batch := range []int{4, 32} {
-			b.Run(fmt.Sprintf("threads=%d/batch=%d", threads, batch), func(b *testing.B) {
-				dev := New(threads)
-				defer dev.Close()
-				g, _, _ := tutorial(batch)
-				prog := compile(b, dev, g)
-				b.ReportAllocs()
-				for b.Loop() {
-					if err := prog.Run(0, 1); err != nil {
-						b.Fatal(err)
-					}
-				}
-				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "steps/s")
-			})
+	for _, set := range tile.Sets() {
+		for _, threads := range []int{1, 2} {
+			for _, batch := range []int{4, 32} {
+				b.Run(fmt.Sprintf("%s/threads=%d/batch=%d", set.Name, threads, batch), func(b *testing.B) {
+					dev := With(threads, set)
+					defer dev.Close()
+					benchmarkTutorial(b, dev, batch)
+				})
+			}
 		}
 	}
+}
+
+func benchmarkTutorial(b *testing.B, dev device.Device, batch int) {
+	g, _, _ := tutorial(batch)
+	prog := compile(b, dev, g)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := prog.Run(0, 1); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "steps/s")
 }
 
 // BenchmarkConv runs the three operations of convolutions of ResNet-20 and

@@ -21,6 +21,7 @@ type builder struct {
 
 	phases []phase
 	packed []*packed // by them
+	err    error     // why the node in hand cannot be
 }
 
 // build adds the phases of an entry.
@@ -31,6 +32,9 @@ func (b *builder) build(e plan.Entry) error {
 			return fmt.Errorf("%s: %s: the device has no kernel for %s", e.Name, n.Name, plan.OpName(n.Op))
 		}
 		lower(b, n)
+		if b.err != nil {
+			return fmt.Errorf("%s: %s: %w", e.Name, n.Name, b.err)
+		}
 	}
 	return nil
 }

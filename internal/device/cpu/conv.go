@@ -1,12 +1,18 @@
 package cpu
 
 import (
+	"math"
+
+	"imgcls/internal/fault"
 	"imgcls/internal/graph"
 	kernel "imgcls/internal/kernels/cpu"
 )
 
 func (b *builder) conv(op graph.Conv, n graph.Node) {
 	c := b.convExtents(op, n.In[0], n.In[1])
+	if b.err != nil {
+		return
+	}
 	l := kernel.Layer{X: b.f32(n.In[0]), ReLU: op.Post.Act != nil}
 	if len(n.In) == 3 {
 		l.Bias = b.f32(n.In[2])
@@ -57,6 +63,9 @@ func (b *builder) convPool(c kernel.Conv, walk *kernel.Walk, l kernel.Layer, fil
 
 func (b *builder) convBackData(op graph.ConvBackData, n graph.Node) {
 	c := b.convExtents(op.Conv, n.Out[0], n.In[0])
+	if b.err != nil {
+		return
+	}
 	if few := c.FewBackData(b.set); few != nil {
 		b.fewBackData(few, c, op, n)
 		return
@@ -186,15 +195,21 @@ func convTime(c kernel.Conv) float64 {
 	return perFlop * float64(2*c.Places()*c.O*c.Taps())
 }
 
-// convExtents returns the extents of a convolution of x with w.
+// convExtents returns the extents of a convolution of x with w. Kernels count the
+// bytes of one image in 32 bits; that there are more is an error.
 func (b *builder) convExtents(op graph.Conv, x, w graph.Value) kernel.Conv {
 	xs, ws := b.shape(x), b.shape(w)
-	return kernel.Conv{
+	c := kernel.Conv{
 		N: xs[0], H: xs[1], W: xs[2], I: xs[3],
 		O: ws[0], R: ws[1], S: ws[2],
 		P: places(xs[1], ws[1], op.Stride, op.Pad), Q: places(xs[2], ws[2], op.Stride, op.Pad),
 		Stride: op.Stride, Pad: op.Pad,
 	}
+	if size := 4 * max(c.H*c.W*c.I, c.Places()*c.O); size > math.MaxInt32 {
+		b.err = fault.New(fault.Room, "memory", "", "use a smaller --img-size",
+			"an image of %d bytes between two layers is more than the CPU's convolutions take (2 GiB)", size)
+	}
+	return c
 }
 
 // convPoolExtents returns the extents of pooling what a convolution gives, by windows

@@ -91,9 +91,10 @@ func TestSameBitsByOp(t *testing.T) {
 		{graph.MatMul{}, [][]int{{330, 333}, {333, 401}}},
 		{graph.MatMul{TransA: true, TransB: true}, [][]int{{161, 270}, {199, 161}}},
 		{graph.MaxPool{Kernel: 3, Stride: 2, Pad: 1}, [][]int{{5, 41, 43, 11}}},
-		{graph.ChannelSum{}, [][]int{{999, 77}}},
+		{graph.MaxPool{Kernel: 2, Stride: 2}, [][]int{{5, 83, 87, 5}}},
+		{graph.ChannelSum{}, [][]int{{5003, 77}}},
 		{graph.ChannelSum{}, [][]int{{100001, 3}}},
-		{graph.Add{}, [][]int{{100001}, {100001}}},
+		{graph.Add{}, [][]int{{300001}, {300001}}},
 	} {
 		g := graph.New()
 		var in []graph.Value
@@ -300,6 +301,30 @@ func TestCrew(t *testing.T) {
 	for chunk, n := range done {
 		if n != len(phases) {
 			t.Errorf("chunk %d ran %d times, want %d", chunk, n, len(phases))
+		}
+	}
+}
+
+// A convolution whose image is beyond what its kernels count is refused, before
+// any memory is asked for.
+func TestImageTooLarge(t *testing.T) {
+	dev := New(1)
+	defer dev.Close()
+	for _, op := range []graph.Op{graph.Conv{Stride: 1}, graph.ConvBackData{Conv: graph.Conv{Stride: 1}, H: 1 << 15, W: 1 << 15}} {
+		g := graph.New()
+		x, w := g.Input("x", graph.F32, 1, 1<<15, 1<<15, 1), g.Input("w", graph.F32, 1, 1, 1, 1)
+		in := []graph.Value{x, w}
+		if _, back := op.(graph.ConvBackData); back {
+			in = []graph.Value{w, x}
+		}
+		g.Return(g.Add("op", op, in...)...)
+		m, err := plan.Compile(g, dev.Supports)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := &builder{module: m, scratch: &scratch{}, set: tile.Best(), packs: newPacks(len(m.Tensors))}
+		if err := b.build(m.Entries[0]); fault.KindOf(err) != fault.Room {
+			t.Errorf("%T: %v", op, err)
 		}
 	}
 }

@@ -59,11 +59,12 @@ func with[T graph.Op](op T, lower func(*builder, T, graph.Node)) func(*builder, 
 // 2023. They decide only into how many chunks a phase is cut.
 const (
 	perFlop    = 0.01 // of a matrix product, where · and + are two
-	perElement = 1    // of what is done to each element
-	perPooled  = 1.5
-	perUpdated = 1
-	perPacked  = 0.5
-	perChecked = 0.5
+	perPacked  = 0.3
+	perElement = 0.1 // of what is done to each element
+	perPooled  = 0.1 // a tap of a window
+	perUpdated = 0.125
+	perChecked = 0.04
+	perNormal  = 0.2
 	perByte    = 0.03 // copied
 )
 
@@ -117,7 +118,7 @@ func (b *builder) maxPoolBack(op graph.MaxPoolBack, n graph.Node) {
 	s := b.poolExtents(op.MaxPool, b.shape(n.Out[0]), b.shape(n.In[1]))
 	dx, arg, dy := b.f32(n.Out[0]), b.bytes(n.In[0]), b.f32(n.In[1])
 	offsets := s.Offsets()
-	b.split(s.N, perPooled*float64(s.P*s.Q*s.C), func(lo, hi int, _ []float32) {
+	b.split(s.N, perPooled*float64(s.P*s.Q*s.C*s.Kernel*s.Kernel), func(lo, hi int, _ []float32) {
 		s.Back(dx, arg, dy, offsets, lo, hi)
 	})
 }
@@ -160,8 +161,9 @@ func (b *builder) channelSum(_ graph.ChannelSum, n graph.Node) {
 func (b *builder) softmaxXent(_ graph.SoftmaxXent, n graph.Node) {
 	loss, dx := b.f32(n.Out[0]), b.f32(n.Out[1])
 	x, t := b.f32(n.In[0]), b.i32(n.In[1])
+	exps := make([]float64, len(x)/len(t))
 	b.whole(func() {
-		mean := kernel.SoftmaxXent(dx, x, t)
+		mean := kernel.SoftmaxXent(dx, x, t, exps)
 		if loss != nil {
 			loss[0] = mean
 		}
@@ -185,15 +187,13 @@ func (b *builder) gather(op graph.Gather, n graph.Node) {
 
 func (b *builder) normalize(op graph.Normalize, n graph.Node) {
 	y, x := b.f32(n.Out[0]), b.bytes(n.In[0])
-	tables := make([][256]float32, len(op.Mean))
+	tables := make([][256]float64, len(op.Mean))
 	for c := range tables {
-		for value, normal := range op.Table(c) {
-			tables[c][value] = float32(normal)
-		}
+		tables[c] = op.Table(c)
 	}
-	c := len(tables)
-	b.split(len(x)/c, perElement*float64(c), func(lo, hi int, _ []float32) {
-		kernel.Normalize(y[lo*c:hi*c], x[lo*c:hi*c], tables)
+	c, normal := len(tables), kernel.NewNormalize(tables)
+	b.split(len(x)/c, perNormal*float64(c), func(lo, hi int, _ []float32) {
+		normal.Rows(y[lo*c:hi*c], x[lo*c:hi*c])
 	})
 }
 

@@ -65,7 +65,12 @@ func (c Conv) BackData(set *tile.Set) *Walk {
 
 // PackForward packs the columns lo to hi, filters of w, for Forward.
 func (c Conv) PackForward(set *tile.Set, packed, w []float32, lo, hi int) {
-	set.Pack(packed, w, c.Taps(), true, c.Taps(), c.O, lo, hi)
+	taps := c.Taps()
+	for o := lo; o < hi; {
+		width := set.Width(c.O - o)
+		set.PackColumns(packed[set.Packed(taps, o):], w[o*taps:], taps, width, taps, min(width, c.O-o))
+		o += width
+	}
 }
 
 // PackBackData packs the columns lo to hi, channels of x, for BackData.
@@ -77,7 +82,7 @@ func (c Conv) PackBackData(set *tile.Set, packed, w []float32, lo, hi int) {
 		panel := packed[set.Packed(taps*c.O, j):]
 		for tap := range taps {
 			for o := range c.O {
-				copy(panel[(tap*c.O+o)*width:][:cols], w[(o*taps+tap)*c.I+j:])
+				set.PackRow(panel, w[(o*taps+tap)*c.I+j:][:cols], width, taps*c.O, tap*c.O+o)
 			}
 		}
 		j += width

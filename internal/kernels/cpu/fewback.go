@@ -14,6 +14,7 @@ type FewBack struct {
 	conv         Conv
 	set          *tile.Set
 	pitch        int // elements from one line of an image, with its padding, to the next
+	lanes        int
 	passes       []fewPass
 	filterMasks  unsafe.Pointer
 	packed, room int // elements
@@ -33,12 +34,12 @@ const fewChannels = 8
 // FewBackData returns the gradient of c, or nil where c has many channels or set
 // has no kernel for few.
 func (c Conv) FewBackData(set *tile.Set) *FewBack {
-	lanes := set.Lanes()
+	lanes := set.Lanes(c.S * c.I)
 	across := (c.S*c.I + lanes - 1) / lanes // vectors of a row of the filter
 	if c.I >= fewChannels || !set.Spreads() || across > tile.MostVectors {
 		return nil
 	}
-	f := &FewBack{conv: c, set: set, pitch: (c.W + 2*c.Pad) * c.I}
+	f := &FewBack{conv: c, set: set, lanes: lanes, pitch: (c.W + 2*c.Pad) * c.I}
 	f.room = (c.H + 2*c.Pad) * f.pitch
 	for row := 0; row < c.R; {
 		p := fewPass{row: row, rows: min(c.R-row, tile.MostVectors/across), w: f.packed}
@@ -75,7 +76,7 @@ func (f *FewBack) Scratch() int {
 
 // Pack packs the filters w [O,R,S,I], for each pass [O,rows,across].
 func (f *FewBack) Pack(packed, w []float32) {
-	c, lanes := f.conv, f.set.Lanes()
+	c, lanes := f.conv, f.lanes
 	run := c.S * c.I
 	for _, p := range f.passes {
 		across := len(p.offsets) / p.rows * lanes
@@ -105,7 +106,7 @@ func (f *FewBack) spread(image, packed, dy []float32) {
 	const bytes = 4
 	c := f.conv
 	t := tile.Spread{
-		FilterMasks: f.filterMasks, DYStep: bytes * c.O, WindowStep: bytes * c.Stride * c.I, Places: c.Q, Filters: c.O,
+		FilterMasks: f.filterMasks, DYStep: bytes * c.O, WindowStep: bytes * c.Stride * c.I, Places: c.Q, Filters: c.O, Lanes: f.lanes,
 	}
 	clear(image[:f.room])
 	for p := range c.P {
@@ -115,7 +116,7 @@ func (f *FewBack) spread(image, packed, dy []float32) {
 			t.Window, t.W = &image[(p*c.Stride+pass.row)*f.pitch], &packed[pass.w]
 			t.Offsets, t.Masks = &pass.offsets[0], pass.masks
 			t.Vectors = len(pass.offsets)
-			t.FilterStep = bytes * t.Vectors * f.set.Lanes()
+			t.FilterStep = bytes * t.Vectors * f.lanes
 			f.set.Spread(&t)
 		}
 	}

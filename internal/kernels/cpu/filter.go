@@ -33,6 +33,9 @@ func NewFilter(set *tile.Set, c Conv) *Filter {
 		run *= c.S
 	}
 	f.Transposed = set.Overlap && run*set.Packed(1, c.O) < c.O*set.Packed(1, run)
+	if !set.Overlap {
+		return f
+	}
 	// x and dy of a block of images stay in a nearby cache for all tiles.
 	const near = 1 << 17
 	f.block = max(1, near/(c.H*c.W*c.I+c.Places()*c.O))
@@ -92,12 +95,21 @@ func (f *Filter) add(r, s, p, p1, q, q1, run int) {
 	}
 }
 
-// Tiles returns the number of tiles.
-func (f *Filter) Tiles() int { return len(f.tiles) }
+// Tiles returns the number of tiles; gonum's are the filters.
+func (f *Filter) Tiles() int {
+	if !f.set.Overlap {
+		return f.conv.O
+	}
+	return len(f.tiles)
+}
 
 // Sum computes the tiles from to until of dw [O,R,S,I], or [R,S,I,O] where it is
 // Transposed, over that many images of x and dy. With add it adds to what is there.
 func (f *Filter) Sum(dw, x, dy []float32, from, until, images int, add bool) {
+	if !f.set.Overlap {
+		f.places(dw, x, dy, from, until, images, add)
+		return
+	}
 	for n := 0; n < images; n += f.block {
 		for i := from; i < until; i++ {
 			f.tile(&f.tiles[i], dw, x, dy, n, min(f.block, images-n), add || n > 0)
@@ -140,6 +152,30 @@ func (f *Filter) tile(t *filterTile, dw, x, dy []float32, n, images int, add boo
 		call.Add = 1
 	}
 	f.set.Cols(&call)
+}
+
+// places does so for the filters from to until, place by place, and leaves out
+// those where dy is zero.
+func (f *Filter) places(dw, x, dy []float32, from, until, images int, add bool) {
+	c := f.conv
+	if !add {
+		clear(dw[from*c.Taps() : until*c.Taps()])
+	}
+	for at := range images * c.Places() {
+		n, p, q := at/c.Places(), at/c.Q%c.P, at%c.Q
+		h, v := p*c.Stride-c.Pad, q*c.Stride-c.Pad
+		s, s1 := max(0, -v), min(c.S, c.W-v) // what lies inside is one run
+		for o := from; o < until; o++ {
+			g := dy[at*c.O+o]
+			if g == 0 || s >= s1 {
+				continue
+			}
+			for r := max(0, -h); r < min(c.R, c.H-h); r++ {
+				run := x[((n*c.H+h+r)*c.W+v+s)*c.I:][:(s1-s)*c.I]
+				tile.Axpy(g, run, dw[o*c.Taps()+(r*c.S+s)*c.I:][:len(run)])
+			}
+		}
+	}
 }
 
 // Finish adds up to dw [O,R,S,I] what Sum left in parts [parts, O·R·S·I], from the

@@ -68,7 +68,7 @@ func TestPool(t *testing.T) {
 }
 
 func TestChannelSum(t *testing.T) {
-	for _, c := range []struct{ rows, channels int }{{1, 1}, {1, 300}, {50, 6}, {127, 2}, {128, 2}, {129, 2}, {3, 256}} {
+	for _, c := range []struct{ rows, channels int }{{1, 1}, {1, 300}, {50, 6}, {51, 6}, {127, 2}, {128, 2}, {129, 2}, {7, 10}, {20, 16}, {9, 63}, {9, 84}, {3, 256}} {
 		x := random(1, c.rows*c.channels)
 		want := make([]float64, c.channels)
 		for i, v := range x {
@@ -81,22 +81,36 @@ func TestChannelSum(t *testing.T) {
 	}
 }
 
+// Bytes become the values of the tables, whether those are linear or not, and
+// all common means and deviations are taken for linear.
 func TestNormalize(t *testing.T) {
-	for channels := 1; channels <= 4; channels++ {
-		tables := make([][256]float32, channels)
-		for c := range tables {
-			for v := range tables[c] {
-				tables[c][v] = float32(1000*c + v)
+	means, deviations := []float64{0.4914, 0.4822, 0.4465, 0.5}, []float64{0.2470, 0.2435, 0.2616, 0.5}
+	for channels := 1; channels <= 5; channels++ {
+		for _, bent := range []bool{false, true} {
+			tables := make([][256]float64, channels)
+			for c := range tables {
+				for v := range tables[c] {
+					tables[c][v] = (float64(v)/255 - means[c%4]) / deviations[c%4]
+				}
 			}
-		}
-		x, y := make([]byte, 12*channels), make([]float32, 12*channels)
-		for i := range x {
-			x[i] = byte(255 - i)
-		}
-		Normalize(y, x, tables)
-		for i, got := range y {
-			if want := float32(1000*(i%channels) + 255 - i); got != want {
-				t.Errorf("%d channels: element %d is %v, want %v", channels, i, got, want)
+			if bent { // by the last bit that counts
+				at := &tables[channels-1][77]
+				*at = float64(math.Nextafter32(float32(*at), inf))
+			}
+			n := NewNormalize(tables)
+			if want := !bent && channels != 5; n.linear != want {
+				t.Errorf("%d channels, bent %t: linear %t, want %t", channels, bent, n.linear, want)
+			}
+			x := make([]byte, 256*channels+7*channels)
+			y := make([]float32, len(x))
+			for i := range x {
+				x[i] = byte(i / channels)
+			}
+			n.Rows(y, x)
+			for i, got := range y {
+				if want := float32(tables[i%channels][x[i]]); got != want {
+					t.Errorf("%d channels, bent %t: element %d is %v, want %v", channels, bent, i, got, want)
+				}
 			}
 		}
 	}
@@ -118,11 +132,12 @@ func TestSoftmaxXent(t *testing.T) {
 		{[]float32{inf, 1}, []int32{1}, nan, []float32{nan, nan}},
 	} {
 		dx := make([]float32, len(c.x))
-		loss := SoftmaxXent(dx, c.x, c.t)
+		exps := make([]float64, len(c.x)/len(c.t))
+		loss := SoftmaxXent(dx, c.x, c.t, exps)
 		if !slices.Equal(bits([]float32{loss}), bits([]float32{c.loss})) || !slices.Equal(bits(dx), bits(c.dx)) {
 			t.Errorf("x %v, classes %v: loss %v, dx %v, want %v, %v", c.x, c.t, loss, dx, c.loss, c.dx)
 		}
-		if again := SoftmaxXent(nil, c.x, c.t); again != loss && loss == loss {
+		if again := SoftmaxXent(nil, c.x, c.t, exps); again != loss && loss == loss {
 			t.Errorf("x %v: loss %v without dx, %v with it", c.x, again, loss)
 		}
 	}

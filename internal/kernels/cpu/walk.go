@@ -43,7 +43,7 @@ func (w *Walk) Scratch() int {
 	if w.set.Direct() {
 		return 0
 	}
-	return w.set.Tall * w.k
+	return w.set.Tall * w.depth
 }
 
 // endLine ends the line of the output to which tiles were added.
@@ -159,7 +159,7 @@ func (w *Walk) Lines(l Layer, x []float32, lo, hi int, scratch []float32) {
 
 // panel returns what the tiles of the panel share that begins at column j.
 func (w *Walk) panel(l Layer, j int, scratch []float32) tile.Rows {
-	t := tile.Rows{B: &l.Packed[w.set.Packed(w.depth, j)], K: w.k, Runs: unsafe.SliceData(w.runs), COff: unsafe.SliceData(w.coff), Scratch: scratch}
+	t := tile.Rows{B: &l.Packed[w.set.Packed(w.depth, j)], K: w.k, Depth: w.depth, Runs: unsafe.SliceData(w.runs), COff: unsafe.SliceData(w.coff), Scratch: scratch}
 	t.Width = w.set.Width(w.columns - j)
 	t.N = min(t.Width, w.columns-j)
 	if l.Bias != nil {

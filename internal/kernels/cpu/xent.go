@@ -8,8 +8,9 @@ import (
 
 // SoftmaxXent returns the mean cross-entropy of softmax(x) with the classes t,
 // for x [N,C], and writes its gradient to dx where it is not nil. It computes
-// in float64: scores are few, and everything follows from them.
-func SoftmaxXent(dx, x []float32, t []int32) (loss float32) {
+// in float64: scores are few, and everything follows from them. exps [C] is room
+// for the exponentials of a row.
+func SoftmaxXent(dx, x []float32, t []int32, exps []float64) (loss float32) {
 	classes := len(x) / len(t)
 	share := 1 / float64(len(t))
 	total := 0.0
@@ -20,16 +21,17 @@ func SoftmaxXent(dx, x []float32, t []int32) (loss float32) {
 			most = max(most, float64(v))
 		}
 		sum := 0.0
-		for _, v := range row {
-			sum += elementary.Exp(float64(v) - most)
+		for c, v := range row {
+			exps[c] = elementary.Exp(float64(v) - most)
+			sum += exps[c]
 		}
 		total += elementary.Log(sum) + most - float64(row[class])
 		if dx == nil {
 			continue
 		}
 		d := dx[n*classes : (n+1)*classes]
-		for c, v := range row {
-			p := elementary.Exp(float64(v)-most) / sum
+		for c := range d {
+			p := exps[c] / sum
 			if c == int(class) {
 				p--
 			}

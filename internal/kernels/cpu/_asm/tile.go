@@ -558,41 +558,72 @@ func dotTile(ctx *build.Context, set isa, name string, m, n int) {
 	}
 	ctx.Label(name + "_sum")
 	ctx.MOVQ(field("C"), reg.RAX)
+	if set.masks {
+		dotSums512(ctx, m, n)
+	} else {
+		dotSums256(ctx, m, n)
+	}
+}
+
+// dotSums256 adds up the two vectors of each sum and stores it at RAX.
+func dotSums256(ctx *build.Context, m, n int) {
 	for i := range m {
 		for j := range n {
-			r := acc(i, j, 0)
-			x := func(v reg.Register) reg.Register { return xmm[index(vectors, v)] }
-			t := bv
-			if set.masks {
-				y := ymm[index(vectors, r)]
-				ty := ymm[index(vectors, t)]
-				ctx.VEXTRACTF64X4(U8(1), r, ty)
-				ctx.VADDPS(ty, y, y)
-				ctx.VEXTRACTF32X4(U8(1), y, x(t))
-			} else {
-				ctx.VADDPS(acc(i, j, 1), r, r)
-				ctx.VEXTRACTF128(U8(1), r, x(t))
-			}
-			ctx.VADDPS(x(t), x(r), x(r))
-			ctx.VPERMILPS(U8(0x0e), x(r), x(t))
-			ctx.VADDPS(x(t), x(r), x(r))
-			ctx.VPERMILPS(U8(0x01), x(r), x(t))
-			ctx.VADDSS(x(t), x(r), x(r))
-			ctx.VMOVSS(x(r), Mem{Base: reg.RAX, Disp: 4 * j})
+			at, spare := 2*(i*n+j), 2*m*n
+			ctx.VADDPS(ymm[at+1], ymm[at], ymm[at])
+			ctx.VEXTRACTF128(U8(1), ymm[at], xmm[spare])
+			ctx.VADDPS(xmm[spare], xmm[at], xmm[at])
+			ctx.VPERMILPS(U8(0x0e), xmm[at], xmm[spare])
+			ctx.VADDPS(xmm[spare], xmm[at], xmm[at])
+			ctx.VPERMILPS(U8(0x01), xmm[at], xmm[spare])
+			ctx.VADDSS(xmm[spare], xmm[at], xmm[at])
+			ctx.VMOVSS(xmm[at], Mem{Base: reg.RAX, Disp: 4 * j})
 		}
 		if i+1 < m {
-			ctx.ADDQ(field("CStep"), reg.RAX)
+			ctx.ADDQ(args.at(reg.R14, "dot.CStep"), reg.RAX)
 		}
 	}
 }
 
-func index(list []reg.Register, r reg.Register) int {
-	for i, v := range list {
-		if v == r {
-			return i
+// dotSums512 adds up four sums at a time, each by halves as dotSums256 does, and
+// stores them at RAX.
+func dotSums512(ctx *build.Context, m, n int) {
+	a, b, spare := zmm[30], zmm[31], zmm[29]
+	ctx.MOVL(U32(0x1111), reg.ECX) // the first lane of each quarter
+	ctx.KMOVW(reg.ECX, reg.K2)
+	row := 0
+	for first := 0; first < m*n; first += 4 {
+		of := func(i int) reg.Register { return zmm[min(first+i, m*n-1)] } // behind the last, once more
+		halves := func(x, y, to reg.Register) {                            // sums of eight of x, sums of eight of y
+			ctx.VSHUFF32X4(U8(0x44), y, x, to)
+			ctx.VSHUFF32X4(U8(0xee), y, x, spare)
+			ctx.VADDPS(spare, to, to)
+		}
+		halves(of(0), of(1), a)
+		halves(of(2), of(3), b)
+		ctx.VSHUFF32X4(U8(0x88), b, a, spare) // a quarter for each sum
+		ctx.VSHUFF32X4(U8(0xdd), b, a, b)
+		ctx.VADDPS(b, spare, a)
+		ctx.VPERMILPS(U8(0x4e), a, b)
+		ctx.VADDPS(b, a, a)
+		ctx.VPERMILPS(U8(0xb1), a, b)
+		ctx.VADDPS(b, a, a)
+		ctx.VCOMPRESSPS_Z(a, reg.K2, a)
+		for i := range min(4, m*n-first) {
+			if r := (first + i) / n; r > row {
+				ctx.ADDQ(args.at(reg.R14, "dot.CStep"), reg.RAX)
+				row = r
+			}
+			to := Mem{Base: reg.RAX, Disp: 4 * ((first + i) % n)}
+			switch j := (first + i) % n; {
+			case i == 0 && j+4 <= n && first+4 <= m*n:
+				ctx.VMOVUPS(xmm[30], to)
+			case i > 0 && (first%n)+4 <= n && first+4 <= m*n: // stored with the first
+			default:
+				ctx.VEXTRACTPS(U8(i), xmm[30], to)
+			}
 		}
 	}
-	panic("no such register")
 }
 
 // transposeKernel writes a function that turns rows of four times blocks

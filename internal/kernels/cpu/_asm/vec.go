@@ -175,13 +175,11 @@ func (g *vec) maskFor(n, mask reg.Register) {
 }
 
 // collect gathers in bad the bits of v·0: those of NaN where v is NaN or
-// infinite, else at most a sign.
+// infinite, else at most a sign. Beyond a mask v comes of zeros: that is finite
+// unless a factor is not, and such a factor spoils every element as well.
 func (p place) collect(v Op, zero, bad reg.Register) {
 	t := p.YMM()
 	p.VMULPS(v, zero, t)
-	if p.mask != nil {
-		p.VANDPS(t, p.mask, t)
-	}
 	p.VORPS(t, bad, bad)
 }
 
@@ -309,7 +307,7 @@ func (g *vec) reluBack() {
 	g.end()
 }
 
-// sumRows keeps the sums of eight vectors of columns, then of one, then of what
+// sumRows keeps the sums of eight vectors of columns, then of fewer, then of what
 // is left, in registers while it goes down the rows.
 func (g *vec) sumRows() {
 	g.begin("sumRows", "(y, x []float32, rows, stride int)")
@@ -319,7 +317,7 @@ func (g *vec) sumRows() {
 	column, mask := g.GP64(), g.YMM()
 	n := g.Load(g.Param("y").Len(), g.GP64())
 	g.XORQ(column, column)
-	for _, k := range []int{8, 1} {
+	for _, k := range []int{8, 6, 4, 2, 1} {
 		next, done := g.label("columns", k), g.label("done", k)
 		g.Label(next)
 		g.CMPQ(n, imm(k*lanes))

@@ -83,11 +83,14 @@ func transpose4(dst, src *float32, dstStep, srcStep, blocks int)
 func transpose2(dst, src *float32, dstStep, srcStep, blocks int)
 
 func (s *Set) spread(t *Spread) {
-	if s.kind == avx512 {
+	switch s.kind {
+	case avx512:
 		spreadAVX512(t)
-		return
+	case avx2:
+		spreadAVX2(t)
+	default:
+		gonumSpread(t)
 	}
-	spreadAVX2(t)
 }
 
 //go:noescape

@@ -13,5 +13,4 @@ func (s *Set) dot(t *Dot) { gonumDot(t) }
 // transpose serves sets in assembly alone.
 func transpose(int, *float32, *float32, int, int, int) {}
 
-// spread serves sets with Spreads alone.
-func (s *Set) spread(*Spread) {}
+func (s *Set) spread(t *Spread) { gonumSpread(t) }

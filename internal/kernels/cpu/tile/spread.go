@@ -19,16 +19,22 @@ type Spread struct {
 	Places             int
 	Filters            int
 	Vectors            int // at most MostVectors
+	Lanes              int
 }
 
 // MostVectors is the most vectors of a window that Spread takes.
 const MostVectors = 12
 
 // Spreads reports whether s has Spread.
-func (s *Set) Spreads() bool { return s.kind == avx2 || s.kind == avx512 }
+func (s *Set) Spreads() bool { return s.kind != neon }
 
-// Lanes returns the lanes of a vector of Spread.
-func (s *Set) Lanes() int { return s.vector() }
+// Lanes returns the lanes of a vector of Spread for runs of that length.
+func (s *Set) Lanes(run int) int {
+	if s.kind == portable {
+		return run
+	}
+	return s.vector()
+}
 
 // Spread computes t.
 func (s *Set) Spread(t *Spread) { s.spread(t) }
@@ -36,6 +42,9 @@ func (s *Set) Spread(t *Spread) { s.spread(t) }
 // Valid returns the masks, as Spread takes them, of vectors that have so many
 // valid lanes each.
 func (s *Set) Valid(lanes []int) unsafe.Pointer {
+	if s.kind == portable { // which takes lanes one by one
+		return nil
+	}
 	if s.kind == avx512 {
 		words := make([]uint16, len(lanes))
 		for i, n := range lanes {

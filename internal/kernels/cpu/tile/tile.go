@@ -19,10 +19,7 @@
 // The callers are trusted: pointers, steps and extents are not checked.
 package tile
 
-import (
-	"fmt"
-	"unsafe"
-)
+import "unsafe"
 
 // A Set is the products in one instruction set.
 type Set struct {
@@ -55,18 +52,6 @@ func (s *Set) Native() bool { return s.kind != portable }
 // Best returns the quickest set.
 func Best() *Set { return Sets()[0] }
 
-// Find returns the set of that name.
-func Find(name string) (*Set, error) {
-	var names []string
-	for _, s := range Sets() {
-		if s.Name == name {
-			return s, nil
-		}
-		names = append(names, s.Name)
-	}
-	return nil, fmt.Errorf("this processor has no %s; it has %v", name, names)
-}
-
 // Width returns the width of the tile that takes the next of n columns.
 func (s *Set) Width(n int) int {
 	width := s.Widths[0]
@@ -97,12 +82,10 @@ func (s *Set) Packed(k, n int) int {
 	return k * columns
 }
 
-// Share returns into how many rows the next tile of the remaining n should
-// have, so that tiles are about equally tall.
-func (s *Set) Share(n int) int { return share(n, s.Tall) }
-
-func share(n, most int) int {
-	tiles := (n + most - 1) / most
+// Share returns how many of the remaining n rows the next tile should have, so
+// that tiles are about equally tall.
+func (s *Set) Share(n int) int {
+	tiles := (n + s.Tall - 1) / s.Tall
 	return (n + tiles - 1) / tiles
 }
 
@@ -129,7 +112,7 @@ type Cols struct {
 // where the k of a row lie in runs of K elements each, a run for each tap.
 type Rows struct {
 	A      *float32 // where the offsets of runs begin
-	B      *float32 // [taps·K, Width], a panel of Pack
+	B      *float32 // [Depth, Width], a panel of PackRow or PackColumns
 	C      *float32 // where the offset CShift in COff is
 	Bias   *float32 // [N], or nil
 	Places *Places  // the tiles
@@ -145,8 +128,8 @@ type Rows struct {
 	mask     uint64  // a bit for each valid lane of the last vector
 	lanes    *uint32 // the same as words of ones or zeros
 	ReLU     uint64  // 1: what is not above zero, and no NaN, becomes zero
-	N        int
-	// Scratch has room for Tall·K elements, unless Direct.
+	N, Depth int
+	// Scratch has room for Tall·Depth elements, unless Direct.
 	Scratch []float32
 }
 
@@ -189,7 +172,11 @@ func (s *Set) Cols(t *Cols) {
 
 // Rows computes t.
 func (s *Set) Rows(t *Rows) {
-	if !s.Direct() {
+	switch {
+	case s.kind == portable:
+		s.columns(t)
+		return
+	case !s.Direct():
 		s.gather(t)
 		return
 	}
@@ -265,9 +252,31 @@ func transposable(n int) int {
 	return 1
 }
 
-// Pack lays the columns lo to hi of a matrix [k,n] out in panels, as wide as Width
-// says, one row of a panel behind the other. lo is where a panel begins. Lanes
-// behind the last column are left as they are. With trans, src is [n,k].
+// PackRow sets the k-th of depth rows of a panel that is so wide.
+func (s *Set) PackRow(panel, row []float32, width, depth, k int) {
+	if s.kind != portable {
+		copy(panel[k*width:(k+1)*width], row)
+		return
+	}
+	for j, v := range row { // gonum's inner products want columns in one piece
+		panel[j*depth+k] = v
+	}
+}
+
+// PackColumns sets the columns of such a panel to the rows of src.
+func (s *Set) PackColumns(panel, src []float32, stride, width, depth, columns int) {
+	if s.kind != portable {
+		s.Transpose(panel, width, src, stride, columns, depth)
+		return
+	}
+	for j := range columns {
+		copy(panel[j*depth:(j+1)*depth], src[j*stride:])
+	}
+}
+
+// Pack lays the columns lo to hi of a matrix [k,n] out in panels for Cols, as wide
+// as Width says, one row of a panel behind the other. lo is where a panel begins.
+// Lanes behind the last column are left as they are. With trans, src is [n,k].
 func (s *Set) Pack(dst, src []float32, stride int, trans bool, k, n, lo, hi int) {
 	for j := lo; j < hi; {
 		width := s.Width(n - j)
@@ -286,29 +295,80 @@ func (s *Set) Pack(dst, src []float32, stride int, trans bool, k, n, lo, hi int)
 
 // gather computes Rows by Cols: the runs of a tap are turned into columns.
 func (s *Set) gather(t *Rows) {
-	for _, at := range unsafe.Slice(t.Places, t.Count) {
-		coff := unsafe.Slice((*int32)(unsafe.Add(unsafe.Pointer(t.COff), at.COff)), at.M)
-		for i := range coff {
-			c := t.row(coff[i])
-			clear(c)
-			if t.Bias != nil {
-				copy(c, unsafe.Slice(t.Bias, t.N))
-			}
-		}
+	for i := range t.Count {
+		at := t.tile(i)
+		at.begin(t)
 		words := s.RunWords()
-		runs := unsafe.Slice((*int32)(unsafe.Add(unsafe.Pointer(t.Runs), at.Runs)), int(at.Taps)*words)
-		for ; len(runs) > 0; runs = runs[words:] {
-			s.gatherTap(t, coff, runs)
+		for runs := at.runs(s); len(runs) > 0; runs = runs[words:] {
+			s.gatherTap(t, at, runs)
 		}
-		for i := range coff {
-			if t.ReLU > 0 {
-				c := t.row(coff[i])
-				for j, v := range c {
-					c[j] = max(v, 0)
-				}
-			}
+		at.end(t)
+	}
+}
+
+// A rowsTile is one tile of a list.
+type rowsTile struct {
+	t    *Rows
+	at   *Places
+	coff []int32
+}
+
+func (t *Rows) tile(i int) rowsTile {
+	at := (*Places)(unsafe.Add(unsafe.Pointer(t.Places), uintptr(i)*unsafe.Sizeof(Places{})))
+	return rowsTile{t, at, unsafe.Slice((*int32)(unsafe.Add(unsafe.Pointer(t.COff), at.COff)), at.M)}
+}
+
+// runs returns the words of all taps.
+func (r rowsTile) runs(s *Set) []int32 {
+	return unsafe.Slice((*int32)(unsafe.Add(unsafe.Pointer(r.t.Runs), r.at.Runs)), int(r.at.Taps)*s.RunWords())
+}
+
+// begin sets c to the bias.
+func (r rowsTile) begin(t *Rows) {
+	for _, off := range r.coff {
+		c := t.row(off)
+		clear(c)
+		if t.Bias != nil {
+			copy(c, unsafe.Slice(t.Bias, t.N))
 		}
 	}
+}
+
+// end applies the ReLU.
+func (r rowsTile) end(t *Rows) {
+	for _, off := range r.coff {
+		if t.ReLU == 0 {
+			return
+		}
+		c := t.row(off)
+		for j, v := range c {
+			c[j] = max(v, 0)
+		}
+	}
+}
+
+// step returns the bytes between the rows of c from row i on.
+func (r rowsTile) step(i int) int {
+	if i+1 < len(r.coff) {
+		return int(r.coff[i+1] - r.coff[i])
+	}
+	return 4 * r.t.N
+}
+
+// which returns the rows lo to hi that have a run under a tap.
+func (s *Set) which(words []int32, m int) (lo, hi int) {
+	switch words[s.Tall+1] {
+	case ButFirst:
+		return 1, m
+	case ButLast:
+		return 0, m - 1
+	}
+	return 0, m
+}
+
+// run returns the run of row i of a tap.
+func (t *Rows) run(words []int32, i int) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(t.A), words[i])), t.K)
 }
 
 // row returns a row of c.
@@ -317,29 +377,18 @@ func (t *Rows) row(off int32) []float32 {
 }
 
 // gatherTap adds the products of one tap.
-func (s *Set) gatherTap(t *Rows, coff, runs []int32) {
-	lo, hi := 0, len(coff)
-	switch runs[s.Tall+1] {
-	case ButFirst:
-		lo++
-	case ButLast:
-		hi--
-	}
+func (s *Set) gatherTap(t *Rows, r rowsTile, words []int32) {
+	lo, hi := s.which(words, len(r.coff))
 	m := hi - lo
 	for i := lo; i < hi; i++ {
-		run := unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(t.A), runs[i])), t.K)
-		for k, v := range run {
+		for k, v := range t.run(words, i) {
 			t.Scratch[k*m+i-lo] = v
 		}
 	}
-	step := 4 * t.Width
-	if m > 1 {
-		step = int(coff[lo+1] - coff[lo])
-	}
 	s.Cols(&Cols{
 		A: &t.Scratch[0], AStep: 4 * m,
-		B: (*float32)(unsafe.Add(unsafe.Pointer(t.B), 4*t.Width*int(runs[s.Tall]))), BStep: 4 * t.Width,
-		C: &t.row(coff[lo])[0], CStep: step,
+		B: (*float32)(unsafe.Add(unsafe.Pointer(t.B), 4*t.Width*int(words[s.Tall]))), BStep: 4 * t.Width,
+		C: &t.row(r.coff[lo])[0], CStep: r.step(lo),
 		Len: t.K, Rows: 1, Images: 1, M: m, N: t.N, Width: t.Width, Add: 1,
 	})
 }

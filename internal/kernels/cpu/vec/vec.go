@@ -7,8 +7,8 @@
 //
 // Slices may have any alignment and any length, 0 too, and nothing outside them
 // is read or written. An output may be the very slice of an input where both
-// are as long, except in pooling; it may not overlap it otherwise. A slice
-// shorter than the formula needs is a bug of the caller, and panics.
+// are as long, except in pooling; it may not overlap it otherwise. A slice whose
+// capacity is less than the formula needs is a bug of the caller, and panics.
 package vec
 
 // A set is one body of each function. The functions check lengths; bodies trust

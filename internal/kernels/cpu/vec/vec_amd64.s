@@ -72,9 +72,8 @@ finite_done1:
 	SHLQ       $0x02, CX
 	SUBQ       CX, BX
 	VMOVUPS    (BX), Y3
-	VMASKMOVPS (AX)(DX*1), Y3, Y4
-	VMULPS     Y4, Y0, Y0
-	VANDPS     Y0, Y3, Y0
+	VMASKMOVPS (AX)(DX*1), Y3, Y3
+	VMULPS     Y3, Y0, Y0
 	VORPS      Y0, Y1, Y1
 
 finite_end:
@@ -155,14 +154,13 @@ sgdFinite_done1:
 	VMASKMOVPS (AX)(SI*1), Y5, Y6
 	VMASKMOVPS (DX)(SI*1), Y5, Y7
 	VMULPS     Y6, Y2, Y2
-	VMASKMOVPS (CX)(SI*1), Y5, Y8
-	VADDPS     Y8, Y2, Y2
+	VMASKMOVPS (CX)(SI*1), Y5, Y5
+	VADDPS     Y5, Y2, Y2
 	VMULPS     Y7, Y1, Y7
 	VADDPS     Y2, Y7, Y7
 	VMULPS     Y7, Y0, Y0
 	VSUBPS     Y0, Y6, Y6
 	VMULPS     Y6, Y3, Y0
-	VANDPS     Y0, Y5, Y0
 	VORPS      Y0, Y4, Y4
 
 sgdFinite_end:
@@ -328,8 +326,8 @@ nesterovFinite_done1:
 	VMASKMOVPS (AX)(SI*1), Y5, Y6
 	VMASKMOVPS (DX)(SI*1), Y5, Y7
 	VMULPS     Y6, Y2, Y2
-	VMASKMOVPS (CX)(SI*1), Y5, Y8
-	VADDPS     Y8, Y2, Y2
+	VMASKMOVPS (CX)(SI*1), Y5, Y5
+	VADDPS     Y5, Y2, Y2
 	VMULPS     Y7, Y1, Y7
 	VADDPS     Y2, Y7, Y7
 	VMULPS     Y7, Y1, Y1
@@ -337,7 +335,6 @@ nesterovFinite_done1:
 	VMULPS     Y1, Y0, Y0
 	VSUBPS     Y0, Y6, Y6
 	VMULPS     Y6, Y3, Y0
-	VANDPS     Y0, Y5, Y0
 	VORPS      Y0, Y4, Y4
 
 nesterovFinite_end:
@@ -676,6 +673,96 @@ sumRows_summed8:
 	JMP     sumRows_columns8
 
 sumRows_done8:
+sumRows_columns6:
+	CMPQ    DI, $+48
+	JL      sumRows_done6
+	LEAQ    (AX)(SI*1), R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+	VMOVUPS 96(R8), Y3
+	VMOVUPS 128(R8), Y4
+	VMOVUPS 160(R8), Y5
+	MOVQ    CX, R9
+
+sumRows_rows6:
+	DECQ   R9
+	JE     sumRows_summed6
+	ADDQ   DX, R8
+	VADDPS (R8), Y0, Y0
+	VADDPS 32(R8), Y1, Y1
+	VADDPS 64(R8), Y2, Y2
+	VADDPS 96(R8), Y3, Y3
+	VADDPS 128(R8), Y4, Y4
+	VADDPS 160(R8), Y5, Y5
+	JMP    sumRows_rows6
+
+sumRows_summed6:
+	VMOVUPS Y0, (BX)(SI*1)
+	VMOVUPS Y1, 32(BX)(SI*1)
+	VMOVUPS Y2, 64(BX)(SI*1)
+	VMOVUPS Y3, 96(BX)(SI*1)
+	VMOVUPS Y4, 128(BX)(SI*1)
+	VMOVUPS Y5, 160(BX)(SI*1)
+	ADDQ    $+192, SI
+	SUBQ    $+48, DI
+	JMP     sumRows_columns6
+
+sumRows_done6:
+sumRows_columns4:
+	CMPQ    DI, $+32
+	JL      sumRows_done4
+	LEAQ    (AX)(SI*1), R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+	VMOVUPS 96(R8), Y3
+	MOVQ    CX, R9
+
+sumRows_rows4:
+	DECQ   R9
+	JE     sumRows_summed4
+	ADDQ   DX, R8
+	VADDPS (R8), Y0, Y0
+	VADDPS 32(R8), Y1, Y1
+	VADDPS 64(R8), Y2, Y2
+	VADDPS 96(R8), Y3, Y3
+	JMP    sumRows_rows4
+
+sumRows_summed4:
+	VMOVUPS Y0, (BX)(SI*1)
+	VMOVUPS Y1, 32(BX)(SI*1)
+	VMOVUPS Y2, 64(BX)(SI*1)
+	VMOVUPS Y3, 96(BX)(SI*1)
+	ADDQ    $+128, SI
+	SUBQ    $+32, DI
+	JMP     sumRows_columns4
+
+sumRows_done4:
+sumRows_columns2:
+	CMPQ    DI, $+16
+	JL      sumRows_done2
+	LEAQ    (AX)(SI*1), R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	MOVQ    CX, R9
+
+sumRows_rows2:
+	DECQ   R9
+	JE     sumRows_summed2
+	ADDQ   DX, R8
+	VADDPS (R8), Y0, Y0
+	VADDPS 32(R8), Y1, Y1
+	JMP    sumRows_rows2
+
+sumRows_summed2:
+	VMOVUPS Y0, (BX)(SI*1)
+	VMOVUPS Y1, 32(BX)(SI*1)
+	ADDQ    $+64, SI
+	SUBQ    $+16, DI
+	JMP     sumRows_columns2
+
+sumRows_done2:
 sumRows_columns1:
 	CMPQ    DI, $+8
 	JL      sumRows_done1

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"testing"
 	"unsafe"
+
+	"imgcls/internal/kernels/cpu/fence"
 )
 
 // room is how many bytes lie before each slice of a memory, with a pattern in
@@ -29,7 +31,7 @@ type memory struct {
 func newMemory(t testing.TB, size int) *memory {
 	m := &memory{}
 	for range 4 {
-		m.free = append(m.free, fenced(t, size+room))
+		m.free = append(m.free, fence.Bytes(t, size+room))
 	}
 	return m
 }
@@ -191,6 +193,9 @@ func TestSameBits(t *testing.T) {
 	if len(sets) == 1 {
 		t.Skip("this build or this processor has the Go body alone")
 	}
+	if active.name != "avx2" {
+		t.Errorf("in use is the body in %s", active.name)
+	}
 	defer func(old *set) { active = old }(active)
 	const size = 1 << 16
 	want, got := newMemory(t, size), newMemory(t, size)
@@ -218,7 +223,7 @@ func TestSameBits(t *testing.T) {
 	}
 }
 
-// Short slices are refused before anything is written.
+// A slice that is too short, and cannot be longer, is refused.
 func TestShortSlices(t *testing.T) {
 	y, short := make([]float32, 24), make([]float32, 23)
 	for name, run := range map[string]func(){
