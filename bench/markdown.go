@@ -58,8 +58,11 @@ func (p *report) markdown() string {
 	for _, text := range p.Failed {
 		fmt.Fprintf(&b, "- left out: %s\n", text)
 	}
-	fmt.Fprintf(&b, "\nMedian [least … most] of %d samples in turns; a sample was taken again when other processes used more than %.0f %% of a core.\n\n",
-		p.Method.Repetitions, 100*p.Method.Guard)
+	guard := "nobody watched what other processes used"
+	if p.Method.Guard > 0 {
+		guard = fmt.Sprintf("a sample was taken again when other processes used more than %.0f %% of a core", 100*p.Method.Guard)
+	}
+	fmt.Fprintf(&b, "\nMedian [least … most] of %d samples in turns; %s.\n\n", p.Method.Repetitions, guard)
 	b.WriteString("| work | contender | figure | imgcls ÷ this | thrown away | others |\n|---|---|---|---|---|---|\n")
 	for _, r := range p.Rows {
 		b.WriteString(r.lines())
@@ -83,7 +86,7 @@ func (p *report) summary() string {
 		{convGroup, ", 1 thread", "convolutions of ResNet-18 and ResNet-20, batch 32, 1 thread"},
 		{convGroup, fmt.Sprintf(", %d threads", cores), fmt.Sprintf("the same, %d threads", cores)},
 	} {
-		b.WriteString(p.range_(kind.group, kind.threads, kind.name))
+		b.WriteString(p.ratiosOf(kind.group, kind.threads, kind.name))
 	}
 	for _, r := range p.Rows {
 		if r.Unit != "FLOP/s" {
@@ -93,9 +96,9 @@ func (p *report) summary() string {
 	return b.String()
 }
 
-// range_ is the line of a kind of operations: how many there are, and the least,
+// ratiosOf is the line of a kind of operations: how many there are, and the least,
 // the geometric mean and the greatest of their ratios.
-func (p *report) range_(group, suffix, name string) string {
+func (p *report) ratiosOf(group, suffix, name string) string {
 	var ratios []float64
 	logs := 0.0
 	for _, r := range p.Rows {
