@@ -42,8 +42,8 @@ check train 'TestHundredStepsOnTheCPU|TestLogitsOfATrainedModel'
 $go build -o "$out/here" ./cmd/imgcls
 GOARCH=arm64 $go build -o "$out/arm64" ./cmd/imgcls
 run="-device cpu train digits --epochs 1 --quiet --output $out/runs"
-"$out/here" $run --name here
-"$qemu" "$out/arm64" $run --name arm64
+"$out/here" $run --name here >"$out/log"
+"$qemu" "$out/arm64" $run --name arm64 >"$out/log"
 cmp "$out/runs/here/model.safetensors" "$out/runs/arm64/model.safetensors" || {
 	echo "arm64: the model file is not that of this processor" >&2
 	exit 1
