@@ -6,7 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FLAGS   := -trimpath -ldflags "-s -w -X main.release=$(VERSION)"
 TARGETS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: all build test check lint generated noasm race cross fuzz soak soak-kills soak-signals soak-faults learn bits bench peers epoch clean
+.PHONY: all build test check lint generated noasm arm64 race cross fuzz soak soak-kills soak-signals soak-faults learn bits bench peers epoch clean
 
 all: build
 
@@ -21,15 +21,20 @@ test:
 ## check: what must hold before a change is taken
 check: lint test noasm
 
-## noasm: the CPU's kernels and device without assembly, as other processors have them
+## noasm: the CPU's kernels and device without assembly, as processors other than amd64 and arm64 have them
 noasm:
 	$(GO) test -tags noasm ./internal/kernels/cpu/... ./internal/device/cpu
 	$(GO) test -tags noasm -run TestGoldenBits ./internal/train
+
+## arm64: the arithmetic's tests under qemu, and a training run with this processor's bits
+arm64:
+	GO="$(GO)" bench/arm64.sh
 
 ## lint: format, vet, modules, static analysis, and the build for each system
 lint: cross generated
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
 	$(GO) vet ./...
+	GOARCH=arm64 $(GO) vet ./internal/kernels/cpu/...
 	$(GO) mod verify
 	$(GO) mod tidy -diff
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...

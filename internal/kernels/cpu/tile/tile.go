@@ -6,15 +6,16 @@
 //	Dot   c[i,j]   =  Σ_k a[i,k]·b[j,k]   both lie by row: a linear layer
 //
 // and one implementation of them for each instruction set. Those in assembly are
-// written by the generator in ../_asm; the portable one is gonum.
+// written by the generator in ../_asm, for amd64 and arm64; the portable one is gonum.
 //
 // # Same bits
 //
 // In Cols and Rows an element is one accumulator, to which the products are
 // added in ascending k by fused multiply-add. In Dot it is sixteen, for the k
-// that are equal modulo 16, and these are added by halves. What a set's tiles
-// measure never shows in the result, so AVX2, AVX-512 and NEON give the same
-// bits, whatever the tile that an element falls in. gonum gives others.
+// that are equal modulo 16, zeros filling up the last sixteen, and these are added
+// by halves. What a set's tiles measure never shows in the result, so AVX2, AVX-512
+// and NEON give the same bits, whatever the tile that an element falls in. gonum
+// gives others.
 //
 // The callers are trusted: pointers, steps and extents are not checked.
 package tile
