@@ -82,20 +82,31 @@ func (b *builder) matMul(op graph.MatMul, n graph.Node) {
 	if len(n.In) == 3 {
 		m.Bias = b.f32(n.In[2])
 	}
-	// As many parts as are worth handing on: the columns are cut first.
-	unit := b.set.Widths[0]
-	chunks := cut(mostChunks, perFlop*float64(2*m.M*m.N*m.K)/mostChunks)
-	across := min(ceil(m.N, unit), chunks)
-	cols := ceil(ceil(m.N, across), unit) * unit
-	across = ceil(m.N, cols)
-	down := max(1, min(ceil(m.M, b.set.Tall), chunks/across))
-	rows := ceil(ceil(m.M, down), b.set.Tall) * b.set.Tall
-	down = ceil(m.M, rows)
+	rows, cols := b.parts(m)
+	across, down := ceil(m.N, cols), ceil(m.M, rows)
 	b.scratch.memberNeed = max(b.scratch.memberNeed, m.Scratch(min(rows, m.M), min(cols, m.N)))
 	b.phases = append(b.phases, phase{across * down, func(chunk int, scratch []float32) {
 		i, j := chunk/across*rows, chunk%across*cols
 		m.Part(i, j, min(rows, m.M-i), min(cols, m.N-j), scratch)
 	}})
+}
+
+// parts returns the rows and columns of the parts of a product. What a part has to
+// pack others pack again, so it is large then.
+func (b *builder) parts(m kernel.MatMul) (rows, cols int) {
+	tall, wide, most := b.set.Tall, b.set.Widths[0], mostChunks
+	if m.Packs() {
+		tall, wide, most = 16*tall, 16*wide, 64
+	}
+	chunks := cut(most, perFlop*float64(2*m.M*m.N*m.K)/float64(most))
+	down := min(ceil(m.M, tall), chunks)
+	across := min(ceil(m.N, wide), ceil(chunks, down))
+	if !m.Packs() { // columns first: a weight is read once
+		across = min(ceil(m.N, wide), chunks)
+		down = min(ceil(m.M, tall), ceil(chunks, across))
+	}
+	round := func(n, unit int) int { return ceil(n, unit) * unit }
+	return round(ceil(m.M, down), b.set.Tall), round(ceil(m.N, across), b.set.Widths[0])
 }
 
 func (b *builder) maxPool(op graph.MaxPool, n graph.Node) {

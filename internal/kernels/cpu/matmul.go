@@ -16,6 +16,9 @@ type MatMul struct {
 // linear layer's input and weight do. Then no part of them is moved.
 func (p MatMul) dots() bool { return !p.A.Trans && p.B.Trans }
 
+// Packs reports whether a part has more of a or b to move than a few rows.
+func (p MatMul) Packs() bool { return !p.dots() && (p.B.Trans || !p.A.Trans || p.K > blockDepth) }
+
 // Scratch returns the elements of the scratch that Part works in for a part of
 // m rows and n columns.
 func (p MatMul) Scratch(m, n int) int {
