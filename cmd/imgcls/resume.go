@@ -245,6 +245,20 @@ func (s *settings) complete(p *prior) bool {
 	return true
 }
 
+// sameSet refuses the name of another data set before it is opened with the run's
+// settings, which may not fit it.
+func (s *settings) sameSet(p *prior) error {
+	was, now := p.Record.Data.Name, s.data.fallBack(p.Record.Data.Name)
+	if now != was && slices.Contains(data.Names, now) {
+		return otherSet(p.Dir, was, now)
+	}
+	return nil
+}
+
+func otherSet(dir, was, now string) error {
+	return fault.New(fault.Usage, "--resume", dir, "leave out DATA, or start a new run", "settings have changed: data %s → %s", was, now)
+}
+
 // checkData refuses data other than those that the run began with.
 func (p *prior) checkData(set *data.Set, fingerprint string) error {
 	was := p.Record.Data
@@ -255,7 +269,7 @@ func (p *prior) checkData(set *data.Set, fingerprint string) error {
 		return nil
 	}
 	if was.Name != set.Name {
-		return fault.New(fault.Usage, "--resume", p.Dir, "leave out DATA, or start a new run", "settings have changed: data %s → %s", was.Name, set.Name)
+		return otherSet(p.Dir, was.Name, set.Name)
 	}
 	why := "has changed since the run began"
 	if counts := set.Changes(p.Index()); counts != "" {

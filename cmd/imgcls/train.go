@@ -31,6 +31,9 @@ func runTrain(ctx context.Context, s *settings, _ []string) error {
 	}
 	if from != nil {
 		defer from.Release()
+		if err := s.sameSet(from); err != nil {
+			return err
+		}
 		if s.complete(from) {
 			return nil
 		}
@@ -278,7 +281,7 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 	}, func(step int, loss float64) { bar.Update(step, fmt.Sprintf("loss %.3f", loss)) })
 	bar.Finish()
 	if folder.Record().ModelSHA256 != "" {
-		s.say("saved   %s at step %d of %d", fault.Quote(folder.Model()), folder.Record().Step, steps)
+		s.say("saved   %s at step %d of %d%s", fault.Quote(folder.Model()), folder.Record().Step, steps, bestOf(t.Place()))
 		s.next(folder, err)
 	}
 	ended := cfg.Reached(t.Place())
@@ -286,7 +289,7 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 		ended = err.Error()
 	}
 	if err == nil && cfg.Budget != (train.Budget{}) {
-		s.say("ended   %s", ended)
+		s.say("ended   %s%s", ended, missed(cfg, t.Place()))
 	}
 	if unwritten := folder.End(exitCode(err), ended); err == nil {
 		err = unwritten
@@ -296,6 +299,22 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 		s.result(last)
 	}
 	return err
+}
+
+// bestOf says by what the model file was chosen, if it was.
+func bestOf(p train.Place) string {
+	if p.Best == nil || p.Model == nil || p.Model.Step != p.Best.Step {
+		return ""
+	}
+	return fmt.Sprintf(", the best: val top1 %.2f %%", 100*float64(p.Best.ValTop1))
+}
+
+// missed says that a run is over and its target was not reached.
+func missed(cfg train.Config, p train.Place) string {
+	if cfg.Budget.Target == 0 || p.Best == nil || float64(p.Best.ValTop1) >= cfg.Budget.Target {
+		return ""
+	}
+	return fmt.Sprintf("; --target-acc %g was not reached", cfg.Budget.Target)
 }
 
 // next says what can be done with a run that ended.

@@ -22,6 +22,9 @@ type Options struct {
 	Warn     func(text string)
 }
 
+// Names are the data sets that need no path.
+var Names = []string{"cifar10", "digits", "shapes"}
+
 // Open returns the data set that name stands for: cifar10, digits, shapes, or the
 // path of CIFAR-10 as a folder, the folder around it, or the official archive.
 func Open(ctx context.Context, name string, o Options) (*Set, error) {
