@@ -84,6 +84,9 @@ func checkConv(t *testing.T, c Conv) {
 		if first == nil {
 			first = got
 		}
+		if len(got) != len(first) {
+			t.Errorf("%swhether channels are few differs from the first set's", what)
+		}
 		for name := range got {
 			if !slices.Equal(got[name], first[name]) {
 				t.Errorf("%s%s has other bits than the first set's", what, name)
