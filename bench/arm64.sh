@@ -6,7 +6,7 @@
 #
 # qemu is 10 to 100 times slower than a processor. Left out are the device's other
 # tests than its conformance, which are about threads, and training's other tests
-# than those against PyTorch, which are about the loop.
+# than those of its bits and against PyTorch, which are about the loop.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 go=${GO:-go}
@@ -37,7 +37,7 @@ for package in elementary rng kernels/cpu kernels/cpu/tile kernels/cpu/vec; do
 	check $package .
 done
 check device/cpu 'TestConformance/neon'
-check train 'TestHundredStepsOnTheCPU|TestLogitsOfATrainedModel'
+check train 'TestGoldenBits|TestHundredStepsOnTheCPU|TestLogitsOfATrainedModel'
 
 $go build -o "$out/here" ./cmd/imgcls
 GOARCH=arm64 $go build -o "$out/arm64" ./cmd/imgcls

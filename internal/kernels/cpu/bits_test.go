@@ -13,25 +13,28 @@ import (
 // sums holds the first digits of the SHA-256 of results of every instruction
 // set in assembly on every processor. A change of them changes what a seed gives.
 var sums = map[string]string{
-	"1×1 strided dw":         "b7bc306e62450e89",
-	"1×1 strided dx":         "85d7de075ff658bd",
-	"1×1 strided y":          "92366ec11e4bea2e",
-	"3×3 padded dw":          "9d246c7df31c280e",
-	"3×3 padded dx":          "188d46c2f327fc71",
-	"3×3 padded y":           "aea0583add926879",
-	"3×3 strided dw":         "1e0a3c78014d1bc8",
-	"3×3 strided dx":         "c7432afc9d2b6080",
-	"3×3 strided y":          "7637f3615cc4980f",
-	"5×5 dw":                 "1b4a1cb50c765059",
-	"5×5 dx":                 "3b4659c46338af7d",
-	"5×5 y":                  "9800950ba027ed80",
-	"7×7 padded, strided dw": "66e66f902fa866e1",
-	"7×7 padded, strided dx": "ccda30869e2f720a",
-	"7×7 padded, strided y":  "3e5048ac6f420755",
-	"a·b":                    "39587e15deddbbbb",
-	"a·bᵀ":                   "5bf0f415b0b0761e",
-	"aᵀ·b":                   "fb4859ebf7b0005c",
-	"aᵀ·bᵀ":                  "55e2403de346a7f9",
+	"1×1 strided dw":                "b7bc306e62450e89",
+	"1×1 strided dx":                "85d7de075ff658bd",
+	"1×1 strided y":                 "92366ec11e4bea2e",
+	"3×3 padded dw":                 "9d246c7df31c280e",
+	"3×3 padded dx":                 "188d46c2f327fc71",
+	"3×3 padded y":                  "aea0583add926879",
+	"3×3 strided dw":                "1e0a3c78014d1bc8",
+	"3×3 strided dx":                "c7432afc9d2b6080",
+	"3×3 strided dx of few":         "48625a8fab7532ba",
+	"3×3 strided y":                 "7637f3615cc4980f",
+	"5×5 dw":                        "1b4a1cb50c765059",
+	"5×5 dx":                        "3b4659c46338af7d",
+	"5×5 dx of few":                 "340e56e2894fb0a1",
+	"5×5 y":                         "9800950ba027ed80",
+	"7×7 padded, strided dw":        "66e66f902fa866e1",
+	"7×7 padded, strided dx":        "ccda30869e2f720a",
+	"7×7 padded, strided dx of few": "9b972a20dd86016c",
+	"7×7 padded, strided y":         "3e5048ac6f420755",
+	"a·b":                           "39587e15deddbbbb",
+	"a·bᵀ":                          "5bf0f415b0b0761e",
+	"aᵀ·b":                          "fb4859ebf7b0005c",
+	"aᵀ·bᵀ":                         "55e2403de346a7f9",
 }
 
 // TestBits shows that AVX2, AVX-512 and NEON give the same bits: each runs on
@@ -85,7 +88,8 @@ func seeded(seed uint64, n int) []float32 {
 	return x
 }
 
-// convolved returns y, dx and dw of a convolution.
+// convolved returns y, dx and dw of a convolution, and dx once more by FewBack where
+// channels are few.
 func convolved(set *tile.Set, c Conv) map[string][]float32 {
 	x, w, bias := seeded(1, c.N*c.H*c.W*c.I), seeded(2, c.O*c.Taps()), seeded(3, c.O)
 	dy := seeded(4, c.N*c.Places()*c.O)
@@ -104,7 +108,19 @@ func convolved(set *tile.Set, c Conv) map[string][]float32 {
 	f, parts := NewFilter(set, c), filled(len(w))
 	f.Sum(parts, x, dy, 0, f.Tiles(), c.N, false)
 	f.Finish(dw, parts)
-	return map[string][]float32{"y": y, "dx": dx, "dw": dw}
+	results := map[string][]float32{"y": y, "dx": dx, "dw": dw}
+	if few := c.FewBackData(set); few != nil {
+		packed, scratch, dx := filled(few.Packed()), filled(few.Scratch()), filled(len(x))
+		few.Pack(packed, w)
+		for i := range dy { // as behind a ReLU
+			dy[i] = max(dy[i], 0)
+		}
+		for n := range c.N {
+			few.Compute(dx[n*c.H*c.W*c.I:], packed, dy[n*c.Places()*c.O:], scratch)
+		}
+		results["dx of few"] = dx
+	}
+	return results
 }
 
 // multiplied returns a product of an [m,k] and a [k,n] matrix, transposed as

@@ -19,6 +19,7 @@ func TestConv(t *testing.T) {
 		{N: 2, H: 8, W: 8, I: 17, P: 4, Q: 4, O: 41, R: 1, S: 1, Stride: 2},
 		{N: 5, H: 4, W: 4, I: 70, P: 4, Q: 4, O: 33, R: 3, S: 3, Stride: 1, Pad: 1},
 		{N: 2, H: 32, W: 32, I: 3, P: 32, Q: 32, O: 16, R: 3, S: 3, Stride: 1, Pad: 1},
+		{N: 2, H: 4, W: 40, I: 7, P: 3, Q: 26, O: 3, R: 2, S: 15, Stride: 1}, // wider than some sets could take
 		{N: 1, H: 5, W: 29, I: 9, P: 5, Q: 29, O: 25, R: 1, S: 7, Stride: 1, Pad: 0},
 	} {
 		if c.Pad == 0 {
@@ -82,6 +83,9 @@ func checkConv(t *testing.T, c Conv) {
 		}
 		if first == nil {
 			first = got
+		}
+		if len(got) != len(first) {
+			t.Errorf("%swhether channels are few differs from the first set's", what)
 		}
 		for name := range got {
 			if !slices.Equal(got[name], first[name]) {

@@ -31,18 +31,21 @@ type fewPass struct {
 // fewChannels is the number below which channels are few.
 const fewChannels = 8
 
-// FewBackData returns the gradient of c, or nil where c has many channels or set
-// has no kernel for few.
+// FewBackData returns the gradient of c, or nil where c has many channels or very
+// wide filters, for every set alike.
+//
+// An element of dx gets one sum for each place of dy, by ascending places, whatever
+// the passes are: under one row of dy it lies in one row of the filter.
 func (c Conv) FewBackData(set *tile.Set) *FewBack {
 	lanes := set.Lanes(c.S * c.I)
 	across := (c.S*c.I + lanes - 1) / lanes // vectors of a row of the filter
-	if c.I >= fewChannels || !set.Spreads() || across > tile.MostVectors {
+	if c.I >= fewChannels || c.S*c.I > tile.MostRun {
 		return nil
 	}
 	f := &FewBack{conv: c, set: set, lanes: lanes, pitch: (c.W + 2*c.Pad) * c.I}
 	f.room = (c.H + 2*c.Pad) * f.pitch
 	for row := 0; row < c.R; {
-		p := fewPass{row: row, rows: min(c.R-row, tile.MostVectors/across), w: f.packed}
+		p := fewPass{row: row, rows: min(c.R-row, set.MostVectors()/across), w: f.packed}
 		var valid []int
 		for r := range p.rows {
 			for v := range across {

@@ -53,6 +53,7 @@ func neonKernels() string {
 	w.tiles("one", neon.rowsTile)
 	w.tiles("cols", neon.colsTile)
 	w.dots()
+	w.spreads()
 	w.transpose4()
 	w.transpose2()
 	return w.String()

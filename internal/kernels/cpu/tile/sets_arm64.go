@@ -42,8 +42,13 @@ func (s *Set) rows(t *Rows) {
 	runtime.KeepAlive(t.C)
 }
 
-// NEON has no Spread of its own.
-func (s *Set) spread(t *Spread) { gonumSpread(t) }
+func (s *Set) spread(t *Spread) {
+	if s.kind == neon {
+		spreadNEON(t)
+		return
+	}
+	gonumSpread(t)
+}
 
 func (s *Set) dot(t *Dot) {
 	if s.kind == neon {
@@ -69,6 +74,9 @@ func colsNEON(t *Cols)
 
 //go:noescape
 func dotNEON(t *Dot)
+
+//go:noescape
+func spreadNEON(t *Spread)
 
 //go:noescape
 func transpose4(dst, src *float32, dstStep, srcStep, blocks int)

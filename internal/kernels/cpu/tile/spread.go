@@ -18,20 +18,29 @@ type Spread struct {
 	FilterStep         int // bytes
 	Places             int
 	Filters            int
-	Vectors            int // at most MostVectors
+	Vectors            int // at most MostVectors of the set
 	Lanes              int
 }
 
-// MostVectors is the most vectors of a window that Spread takes.
-const MostVectors = 12
+// MostRun is the longest run of a window, in elements, that every set takes.
+const MostRun = 96
 
-// Spreads reports whether s has Spread.
-func (s *Set) Spreads() bool { return s.kind != neon }
+// MostVectors returns the most vectors of a window that Spread takes. However the
+// runs of a window are dealt out to calls of Spread, the bits are the same.
+func (s *Set) MostVectors() int {
+	if s.kind == neon {
+		return 24
+	}
+	return 12
+}
 
 // Lanes returns the lanes of a vector of Spread for runs of that length.
 func (s *Set) Lanes(run int) int {
-	if s.kind == portable {
+	switch s.kind {
+	case portable:
 		return run
+	case neon:
+		return 4
 	}
 	return s.vector()
 }
@@ -40,15 +49,21 @@ func (s *Set) Lanes(run int) int {
 func (s *Set) Spread(t *Spread) { s.spread(t) }
 
 // Valid returns the masks, as Spread takes them, of vectors that have so many
-// valid lanes each.
+// valid lanes each: bits, words of ones or zeros, or for NEON the counts.
 func (s *Set) Valid(lanes []int) unsafe.Pointer {
-	if s.kind == portable { // which takes lanes one by one
+	switch s.kind {
+	case portable: // which takes lanes one by one
 		return nil
-	}
-	if s.kind == avx512 {
+	case avx512:
 		words := make([]uint16, len(lanes))
 		for i, n := range lanes {
 			words[i] = uint16(1<<n - 1)
+		}
+		return unsafe.Pointer(unsafe.SliceData(words))
+	case neon:
+		words := make([]uint32, len(lanes))
+		for i, n := range lanes {
+			words[i] = uint32(n)
 		}
 		return unsafe.Pointer(unsafe.SliceData(words))
 	}

@@ -17536,6 +17536,8289 @@ dot_1x1_sum:
 	FMOVS F0, 0(R1)
 	RET
 
+// func spreadNEON(t *byte)
+TEXT ·spreadNEON(SB), NOSPLIT, $0-8
+	MOVD t+0(FP), R0
+	MOVD 88(R0), R3
+	CMP $24, R3
+	BEQ spread_24
+	CMP $23, R3
+	BEQ spread_23
+	CMP $22, R3
+	BEQ spread_22
+	CMP $21, R3
+	BEQ spread_21
+	CMP $20, R3
+	BEQ spread_20
+	CMP $19, R3
+	BEQ spread_19
+	CMP $18, R3
+	BEQ spread_18
+	CMP $17, R3
+	BEQ spread_17
+	CMP $16, R3
+	BEQ spread_16
+	CMP $15, R3
+	BEQ spread_15
+	CMP $14, R3
+	BEQ spread_14
+	CMP $13, R3
+	BEQ spread_13
+	CMP $12, R3
+	BEQ spread_12
+	CMP $11, R3
+	BEQ spread_11
+	CMP $10, R3
+	BEQ spread_10
+	CMP $9, R3
+	BEQ spread_9
+	CMP $8, R3
+	BEQ spread_8
+	CMP $7, R3
+	BEQ spread_7
+	CMP $6, R3
+	BEQ spread_6
+	CMP $5, R3
+	BEQ spread_5
+	CMP $4, R3
+	BEQ spread_4
+	CMP $3, R3
+	BEQ spread_3
+	CMP $2, R3
+	BEQ spread_2
+spread_1:
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 72(R0), R3
+	MOVD 80(R0), R4
+	MOVD 16(R0), R5
+	MOVD 64(R0), R6
+	MOVD 24(R0), R7
+	MOVD 32(R0), R8
+	MOVD 48(R0), R9
+	MOVD 56(R0), R10
+spread_1_place:
+	MOVD R1, R11
+	MOVD R4, R13
+	MOVD R5, R12
+spread_1_look:
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_1_begin
+	ADD R6, R12
+	SUBS $1, R13
+	BNE spread_1_look
+	JMP spread_1_next
+spread_1_begin:
+	VEOR V0.B16, V0.B16, V0.B16
+spread_1_take:
+	FMOVS -4(R11), F24
+	FMOVQ 0(R12), F25
+	WORD $0x4f981320 // FMLA V0.4S, V25.4S, V24.S[0]
+spread_1_skip:
+	ADD R6, R12
+	SUBS $1, R13
+	BEQ spread_1_add
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_1_take
+	JMP spread_1_skip
+spread_1_add:
+	MOVD R7, R15
+	MOVD R8, R16
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_1_lanes0
+	FMOVQ (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVQ F25, (R17)
+spread_1_added0:
+spread_1_next:
+	ADD R9, R1
+	ADD R10, R2
+	SUBS $1, R3
+	BNE spread_1_place
+	RET
+spread_1_lanes0:
+	TBZ $1, R19, spread_1_lane0
+	FMOVD (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_1_added0
+	ADD $8, R17
+	VEXT $8, V0.B16, V0.B16, V0.B16
+spread_1_lane0:
+	FMOVS (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVS F25, (R17)
+	JMP spread_1_added0
+spread_2:
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 72(R0), R3
+	MOVD 80(R0), R4
+	MOVD 16(R0), R5
+	MOVD 64(R0), R6
+	MOVD 24(R0), R7
+	MOVD 32(R0), R8
+	MOVD 48(R0), R9
+	MOVD 56(R0), R10
+spread_2_place:
+	MOVD R1, R11
+	MOVD R4, R13
+	MOVD R5, R12
+spread_2_look:
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_2_begin
+	ADD R6, R12
+	SUBS $1, R13
+	BNE spread_2_look
+	JMP spread_2_next
+spread_2_begin:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+spread_2_take:
+	FMOVS -4(R11), F24
+	FMOVQ 0(R12), F25
+	WORD $0x4f981320 // FMLA V0.4S, V25.4S, V24.S[0]
+	FMOVQ 16(R12), F26
+	WORD $0x4f981341 // FMLA V1.4S, V26.4S, V24.S[0]
+spread_2_skip:
+	ADD R6, R12
+	SUBS $1, R13
+	BEQ spread_2_add
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_2_take
+	JMP spread_2_skip
+spread_2_add:
+	MOVD R7, R15
+	MOVD R8, R16
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_2_lanes0
+	FMOVQ (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVQ F25, (R17)
+spread_2_added0:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_2_lanes1
+	FMOVQ (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVQ F25, (R17)
+spread_2_added1:
+spread_2_next:
+	ADD R9, R1
+	ADD R10, R2
+	SUBS $1, R3
+	BNE spread_2_place
+	RET
+spread_2_lanes0:
+	TBZ $1, R19, spread_2_lane0
+	FMOVD (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_2_added0
+	ADD $8, R17
+	VEXT $8, V0.B16, V0.B16, V0.B16
+spread_2_lane0:
+	FMOVS (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVS F25, (R17)
+	JMP spread_2_added0
+spread_2_lanes1:
+	TBZ $1, R19, spread_2_lane1
+	FMOVD (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_2_added1
+	ADD $8, R17
+	VEXT $8, V1.B16, V1.B16, V1.B16
+spread_2_lane1:
+	FMOVS (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVS F25, (R17)
+	JMP spread_2_added1
+spread_3:
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 72(R0), R3
+	MOVD 80(R0), R4
+	MOVD 16(R0), R5
+	MOVD 64(R0), R6
+	MOVD 24(R0), R7
+	MOVD 32(R0), R8
+	MOVD 48(R0), R9
+	MOVD 56(R0), R10
+spread_3_place:
+	MOVD R1, R11
+	MOVD R4, R13
+	MOVD R5, R12
+spread_3_look:
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_3_begin
+	ADD R6, R12
+	SUBS $1, R13
+	BNE spread_3_look
+	JMP spread_3_next
+spread_3_begin:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+spread_3_take:
+	FMOVS -4(R11), F24
+	FMOVQ 0(R12), F25
+	WORD $0x4f981320 // FMLA V0.4S, V25.4S, V24.S[0]
+	FMOVQ 16(R12), F26
+	WORD $0x4f981341 // FMLA V1.4S, V26.4S, V24.S[0]
+	FMOVQ 32(R12), F27
+	WORD $0x4f981362 // FMLA V2.4S, V27.4S, V24.S[0]
+spread_3_skip:
+	ADD R6, R12
+	SUBS $1, R13
+	BEQ spread_3_add
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_3_take
+	JMP spread_3_skip
+spread_3_add:
+	MOVD R7, R15
+	MOVD R8, R16
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_3_lanes0
+	FMOVQ (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVQ F25, (R17)
+spread_3_added0:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_3_lanes1
+	FMOVQ (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVQ F25, (R17)
+spread_3_added1:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_3_lanes2
+	FMOVQ (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVQ F25, (R17)
+spread_3_added2:
+spread_3_next:
+	ADD R9, R1
+	ADD R10, R2
+	SUBS $1, R3
+	BNE spread_3_place
+	RET
+spread_3_lanes0:
+	TBZ $1, R19, spread_3_lane0
+	FMOVD (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_3_added0
+	ADD $8, R17
+	VEXT $8, V0.B16, V0.B16, V0.B16
+spread_3_lane0:
+	FMOVS (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVS F25, (R17)
+	JMP spread_3_added0
+spread_3_lanes1:
+	TBZ $1, R19, spread_3_lane1
+	FMOVD (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_3_added1
+	ADD $8, R17
+	VEXT $8, V1.B16, V1.B16, V1.B16
+spread_3_lane1:
+	FMOVS (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVS F25, (R17)
+	JMP spread_3_added1
+spread_3_lanes2:
+	TBZ $1, R19, spread_3_lane2
+	FMOVD (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_3_added2
+	ADD $8, R17
+	VEXT $8, V2.B16, V2.B16, V2.B16
+spread_3_lane2:
+	FMOVS (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVS F25, (R17)
+	JMP spread_3_added2
+spread_4:
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 72(R0), R3
+	MOVD 80(R0), R4
+	MOVD 16(R0), R5
+	MOVD 64(R0), R6
+	MOVD 24(R0), R7
+	MOVD 32(R0), R8
+	MOVD 48(R0), R9
+	MOVD 56(R0), R10
+spread_4_place:
+	MOVD R1, R11
+	MOVD R4, R13
+	MOVD R5, R12
+spread_4_look:
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_4_begin
+	ADD R6, R12
+	SUBS $1, R13
+	BNE spread_4_look
+	JMP spread_4_next
+spread_4_begin:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+spread_4_take:
+	FMOVS -4(R11), F24
+	FMOVQ 0(R12), F25
+	WORD $0x4f981320 // FMLA V0.4S, V25.4S, V24.S[0]
+	FMOVQ 16(R12), F26
+	WORD $0x4f981341 // FMLA V1.4S, V26.4S, V24.S[0]
+	FMOVQ 32(R12), F27
+	WORD $0x4f981362 // FMLA V2.4S, V27.4S, V24.S[0]
+	FMOVQ 48(R12), F28
+	WORD $0x4f981383 // FMLA V3.4S, V28.4S, V24.S[0]
+spread_4_skip:
+	ADD R6, R12
+	SUBS $1, R13
+	BEQ spread_4_add
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_4_take
+	JMP spread_4_skip
+spread_4_add:
+	MOVD R7, R15
+	MOVD R8, R16
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_4_lanes0
+	FMOVQ (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVQ F25, (R17)
+spread_4_added0:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_4_lanes1
+	FMOVQ (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVQ F25, (R17)
+spread_4_added1:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_4_lanes2
+	FMOVQ (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVQ F25, (R17)
+spread_4_added2:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_4_lanes3
+	FMOVQ (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVQ F25, (R17)
+spread_4_added3:
+spread_4_next:
+	ADD R9, R1
+	ADD R10, R2
+	SUBS $1, R3
+	BNE spread_4_place
+	RET
+spread_4_lanes0:
+	TBZ $1, R19, spread_4_lane0
+	FMOVD (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_4_added0
+	ADD $8, R17
+	VEXT $8, V0.B16, V0.B16, V0.B16
+spread_4_lane0:
+	FMOVS (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVS F25, (R17)
+	JMP spread_4_added0
+spread_4_lanes1:
+	TBZ $1, R19, spread_4_lane1
+	FMOVD (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_4_added1
+	ADD $8, R17
+	VEXT $8, V1.B16, V1.B16, V1.B16
+spread_4_lane1:
+	FMOVS (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVS F25, (R17)
+	JMP spread_4_added1
+spread_4_lanes2:
+	TBZ $1, R19, spread_4_lane2
+	FMOVD (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_4_added2
+	ADD $8, R17
+	VEXT $8, V2.B16, V2.B16, V2.B16
+spread_4_lane2:
+	FMOVS (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVS F25, (R17)
+	JMP spread_4_added2
+spread_4_lanes3:
+	TBZ $1, R19, spread_4_lane3
+	FMOVD (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_4_added3
+	ADD $8, R17
+	VEXT $8, V3.B16, V3.B16, V3.B16
+spread_4_lane3:
+	FMOVS (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVS F25, (R17)
+	JMP spread_4_added3
+spread_5:
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 72(R0), R3
+	MOVD 80(R0), R4
+	MOVD 16(R0), R5
+	MOVD 64(R0), R6
+	MOVD 24(R0), R7
+	MOVD 32(R0), R8
+	MOVD 48(R0), R9
+	MOVD 56(R0), R10
+spread_5_place:
+	MOVD R1, R11
+	MOVD R4, R13
+	MOVD R5, R12
+spread_5_look:
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_5_begin
+	ADD R6, R12
+	SUBS $1, R13
+	BNE spread_5_look
+	JMP spread_5_next
+spread_5_begin:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+spread_5_take:
+	FMOVS -4(R11), F24
+	FMOVQ 0(R12), F25
+	WORD $0x4f981320 // FMLA V0.4S, V25.4S, V24.S[0]
+	FMOVQ 16(R12), F26
+	WORD $0x4f981341 // FMLA V1.4S, V26.4S, V24.S[0]
+	FMOVQ 32(R12), F27
+	WORD $0x4f981362 // FMLA V2.4S, V27.4S, V24.S[0]
+	FMOVQ 48(R12), F28
+	WORD $0x4f981383 // FMLA V3.4S, V28.4S, V24.S[0]
+	FMOVQ 64(R12), F29
+	WORD $0x4f9813a4 // FMLA V4.4S, V29.4S, V24.S[0]
+spread_5_skip:
+	ADD R6, R12
+	SUBS $1, R13
+	BEQ spread_5_add
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_5_take
+	JMP spread_5_skip
+spread_5_add:
+	MOVD R7, R15
+	MOVD R8, R16
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_5_lanes0
+	FMOVQ (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVQ F25, (R17)
+spread_5_added0:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_5_lanes1
+	FMOVQ (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVQ F25, (R17)
+spread_5_added1:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_5_lanes2
+	FMOVQ (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVQ F25, (R17)
+spread_5_added2:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_5_lanes3
+	FMOVQ (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVQ F25, (R17)
+spread_5_added3:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_5_lanes4
+	FMOVQ (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVQ F25, (R17)
+spread_5_added4:
+spread_5_next:
+	ADD R9, R1
+	ADD R10, R2
+	SUBS $1, R3
+	BNE spread_5_place
+	RET
+spread_5_lanes0:
+	TBZ $1, R19, spread_5_lane0
+	FMOVD (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_5_added0
+	ADD $8, R17
+	VEXT $8, V0.B16, V0.B16, V0.B16
+spread_5_lane0:
+	FMOVS (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVS F25, (R17)
+	JMP spread_5_added0
+spread_5_lanes1:
+	TBZ $1, R19, spread_5_lane1
+	FMOVD (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_5_added1
+	ADD $8, R17
+	VEXT $8, V1.B16, V1.B16, V1.B16
+spread_5_lane1:
+	FMOVS (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVS F25, (R17)
+	JMP spread_5_added1
+spread_5_lanes2:
+	TBZ $1, R19, spread_5_lane2
+	FMOVD (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_5_added2
+	ADD $8, R17
+	VEXT $8, V2.B16, V2.B16, V2.B16
+spread_5_lane2:
+	FMOVS (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVS F25, (R17)
+	JMP spread_5_added2
+spread_5_lanes3:
+	TBZ $1, R19, spread_5_lane3
+	FMOVD (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_5_added3
+	ADD $8, R17
+	VEXT $8, V3.B16, V3.B16, V3.B16
+spread_5_lane3:
+	FMOVS (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVS F25, (R17)
+	JMP spread_5_added3
+spread_5_lanes4:
+	TBZ $1, R19, spread_5_lane4
+	FMOVD (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_5_added4
+	ADD $8, R17
+	VEXT $8, V4.B16, V4.B16, V4.B16
+spread_5_lane4:
+	FMOVS (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVS F25, (R17)
+	JMP spread_5_added4
+spread_6:
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 72(R0), R3
+	MOVD 80(R0), R4
+	MOVD 16(R0), R5
+	MOVD 64(R0), R6
+	MOVD 24(R0), R7
+	MOVD 32(R0), R8
+	MOVD 48(R0), R9
+	MOVD 56(R0), R10
+spread_6_place:
+	MOVD R1, R11
+	MOVD R4, R13
+	MOVD R5, R12
+spread_6_look:
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_6_begin
+	ADD R6, R12
+	SUBS $1, R13
+	BNE spread_6_look
+	JMP spread_6_next
+spread_6_begin:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+spread_6_take:
+	FMOVS -4(R11), F24
+	FMOVQ 0(R12), F25
+	WORD $0x4f981320 // FMLA V0.4S, V25.4S, V24.S[0]
+	FMOVQ 16(R12), F26
+	WORD $0x4f981341 // FMLA V1.4S, V26.4S, V24.S[0]
+	FMOVQ 32(R12), F27
+	WORD $0x4f981362 // FMLA V2.4S, V27.4S, V24.S[0]
+	FMOVQ 48(R12), F28
+	WORD $0x4f981383 // FMLA V3.4S, V28.4S, V24.S[0]
+	FMOVQ 64(R12), F29
+	WORD $0x4f9813a4 // FMLA V4.4S, V29.4S, V24.S[0]
+	FMOVQ 80(R12), F30
+	WORD $0x4f9813c5 // FMLA V5.4S, V30.4S, V24.S[0]
+spread_6_skip:
+	ADD R6, R12
+	SUBS $1, R13
+	BEQ spread_6_add
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_6_take
+	JMP spread_6_skip
+spread_6_add:
+	MOVD R7, R15
+	MOVD R8, R16
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_6_lanes0
+	FMOVQ (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVQ F25, (R17)
+spread_6_added0:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_6_lanes1
+	FMOVQ (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVQ F25, (R17)
+spread_6_added1:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_6_lanes2
+	FMOVQ (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVQ F25, (R17)
+spread_6_added2:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_6_lanes3
+	FMOVQ (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVQ F25, (R17)
+spread_6_added3:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_6_lanes4
+	FMOVQ (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVQ F25, (R17)
+spread_6_added4:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_6_lanes5
+	FMOVQ (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVQ F25, (R17)
+spread_6_added5:
+spread_6_next:
+	ADD R9, R1
+	ADD R10, R2
+	SUBS $1, R3
+	BNE spread_6_place
+	RET
+spread_6_lanes0:
+	TBZ $1, R19, spread_6_lane0
+	FMOVD (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_6_added0
+	ADD $8, R17
+	VEXT $8, V0.B16, V0.B16, V0.B16
+spread_6_lane0:
+	FMOVS (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVS F25, (R17)
+	JMP spread_6_added0
+spread_6_lanes1:
+	TBZ $1, R19, spread_6_lane1
+	FMOVD (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_6_added1
+	ADD $8, R17
+	VEXT $8, V1.B16, V1.B16, V1.B16
+spread_6_lane1:
+	FMOVS (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVS F25, (R17)
+	JMP spread_6_added1
+spread_6_lanes2:
+	TBZ $1, R19, spread_6_lane2
+	FMOVD (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_6_added2
+	ADD $8, R17
+	VEXT $8, V2.B16, V2.B16, V2.B16
+spread_6_lane2:
+	FMOVS (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVS F25, (R17)
+	JMP spread_6_added2
+spread_6_lanes3:
+	TBZ $1, R19, spread_6_lane3
+	FMOVD (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_6_added3
+	ADD $8, R17
+	VEXT $8, V3.B16, V3.B16, V3.B16
+spread_6_lane3:
+	FMOVS (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVS F25, (R17)
+	JMP spread_6_added3
+spread_6_lanes4:
+	TBZ $1, R19, spread_6_lane4
+	FMOVD (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_6_added4
+	ADD $8, R17
+	VEXT $8, V4.B16, V4.B16, V4.B16
+spread_6_lane4:
+	FMOVS (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVS F25, (R17)
+	JMP spread_6_added4
+spread_6_lanes5:
+	TBZ $1, R19, spread_6_lane5
+	FMOVD (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_6_added5
+	ADD $8, R17
+	VEXT $8, V5.B16, V5.B16, V5.B16
+spread_6_lane5:
+	FMOVS (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVS F25, (R17)
+	JMP spread_6_added5
+spread_7:
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 72(R0), R3
+	MOVD 80(R0), R4
+	MOVD 16(R0), R5
+	MOVD 64(R0), R6
+	MOVD 24(R0), R7
+	MOVD 32(R0), R8
+	MOVD 48(R0), R9
+	MOVD 56(R0), R10
+spread_7_place:
+	MOVD R1, R11
+	MOVD R4, R13
+	MOVD R5, R12
+spread_7_look:
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_7_begin
+	ADD R6, R12
+	SUBS $1, R13
+	BNE spread_7_look
+	JMP spread_7_next
+spread_7_begin:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+spread_7_take:
+	FMOVS -4(R11), F24
+	FMOVQ 0(R12), F25
+	WORD $0x4f981320 // FMLA V0.4S, V25.4S, V24.S[0]
+	FMOVQ 16(R12), F26
+	WORD $0x4f981341 // FMLA V1.4S, V26.4S, V24.S[0]
+	FMOVQ 32(R12), F27
+	WORD $0x4f981362 // FMLA V2.4S, V27.4S, V24.S[0]
+	FMOVQ 48(R12), F28
+	WORD $0x4f981383 // FMLA V3.4S, V28.4S, V24.S[0]
+	FMOVQ 64(R12), F29
+	WORD $0x4f9813a4 // FMLA V4.4S, V29.4S, V24.S[0]
+	FMOVQ 80(R12), F30
+	WORD $0x4f9813c5 // FMLA V5.4S, V30.4S, V24.S[0]
+	FMOVQ 96(R12), F31
+	WORD $0x4f9813e6 // FMLA V6.4S, V31.4S, V24.S[0]
+spread_7_skip:
+	ADD R6, R12
+	SUBS $1, R13
+	BEQ spread_7_add
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_7_take
+	JMP spread_7_skip
+spread_7_add:
+	MOVD R7, R15
+	MOVD R8, R16
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_7_lanes0
+	FMOVQ (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVQ F25, (R17)
+spread_7_added0:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_7_lanes1
+	FMOVQ (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVQ F25, (R17)
+spread_7_added1:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_7_lanes2
+	FMOVQ (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVQ F25, (R17)
+spread_7_added2:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_7_lanes3
+	FMOVQ (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVQ F25, (R17)
+spread_7_added3:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_7_lanes4
+	FMOVQ (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVQ F25, (R17)
+spread_7_added4:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_7_lanes5
+	FMOVQ (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVQ F25, (R17)
+spread_7_added5:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_7_lanes6
+	FMOVQ (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVQ F25, (R17)
+spread_7_added6:
+spread_7_next:
+	ADD R9, R1
+	ADD R10, R2
+	SUBS $1, R3
+	BNE spread_7_place
+	RET
+spread_7_lanes0:
+	TBZ $1, R19, spread_7_lane0
+	FMOVD (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_7_added0
+	ADD $8, R17
+	VEXT $8, V0.B16, V0.B16, V0.B16
+spread_7_lane0:
+	FMOVS (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVS F25, (R17)
+	JMP spread_7_added0
+spread_7_lanes1:
+	TBZ $1, R19, spread_7_lane1
+	FMOVD (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_7_added1
+	ADD $8, R17
+	VEXT $8, V1.B16, V1.B16, V1.B16
+spread_7_lane1:
+	FMOVS (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVS F25, (R17)
+	JMP spread_7_added1
+spread_7_lanes2:
+	TBZ $1, R19, spread_7_lane2
+	FMOVD (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_7_added2
+	ADD $8, R17
+	VEXT $8, V2.B16, V2.B16, V2.B16
+spread_7_lane2:
+	FMOVS (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVS F25, (R17)
+	JMP spread_7_added2
+spread_7_lanes3:
+	TBZ $1, R19, spread_7_lane3
+	FMOVD (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_7_added3
+	ADD $8, R17
+	VEXT $8, V3.B16, V3.B16, V3.B16
+spread_7_lane3:
+	FMOVS (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVS F25, (R17)
+	JMP spread_7_added3
+spread_7_lanes4:
+	TBZ $1, R19, spread_7_lane4
+	FMOVD (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_7_added4
+	ADD $8, R17
+	VEXT $8, V4.B16, V4.B16, V4.B16
+spread_7_lane4:
+	FMOVS (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVS F25, (R17)
+	JMP spread_7_added4
+spread_7_lanes5:
+	TBZ $1, R19, spread_7_lane5
+	FMOVD (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_7_added5
+	ADD $8, R17
+	VEXT $8, V5.B16, V5.B16, V5.B16
+spread_7_lane5:
+	FMOVS (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVS F25, (R17)
+	JMP spread_7_added5
+spread_7_lanes6:
+	TBZ $1, R19, spread_7_lane6
+	FMOVD (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_7_added6
+	ADD $8, R17
+	VEXT $8, V6.B16, V6.B16, V6.B16
+spread_7_lane6:
+	FMOVS (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVS F25, (R17)
+	JMP spread_7_added6
+spread_8:
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 72(R0), R3
+	MOVD 80(R0), R4
+	MOVD 16(R0), R5
+	MOVD 64(R0), R6
+	MOVD 24(R0), R7
+	MOVD 32(R0), R8
+	MOVD 48(R0), R9
+	MOVD 56(R0), R10
+spread_8_place:
+	MOVD R1, R11
+	MOVD R4, R13
+	MOVD R5, R12
+spread_8_look:
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_8_begin
+	ADD R6, R12
+	SUBS $1, R13
+	BNE spread_8_look
+	JMP spread_8_next
+spread_8_begin:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+spread_8_take:
+	FMOVS -4(R11), F24
+	FMOVQ 0(R12), F25
+	WORD $0x4f981320 // FMLA V0.4S, V25.4S, V24.S[0]
+	FMOVQ 16(R12), F26
+	WORD $0x4f981341 // FMLA V1.4S, V26.4S, V24.S[0]
+	FMOVQ 32(R12), F27
+	WORD $0x4f981362 // FMLA V2.4S, V27.4S, V24.S[0]
+	FMOVQ 48(R12), F28
+	WORD $0x4f981383 // FMLA V3.4S, V28.4S, V24.S[0]
+	FMOVQ 64(R12), F29
+	WORD $0x4f9813a4 // FMLA V4.4S, V29.4S, V24.S[0]
+	FMOVQ 80(R12), F30
+	WORD $0x4f9813c5 // FMLA V5.4S, V30.4S, V24.S[0]
+	FMOVQ 96(R12), F31
+	WORD $0x4f9813e6 // FMLA V6.4S, V31.4S, V24.S[0]
+	FMOVQ 112(R12), F25
+	WORD $0x4f981327 // FMLA V7.4S, V25.4S, V24.S[0]
+spread_8_skip:
+	ADD R6, R12
+	SUBS $1, R13
+	BEQ spread_8_add
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_8_take
+	JMP spread_8_skip
+spread_8_add:
+	MOVD R7, R15
+	MOVD R8, R16
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_8_lanes0
+	FMOVQ (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVQ F25, (R17)
+spread_8_added0:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_8_lanes1
+	FMOVQ (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVQ F25, (R17)
+spread_8_added1:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_8_lanes2
+	FMOVQ (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVQ F25, (R17)
+spread_8_added2:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_8_lanes3
+	FMOVQ (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVQ F25, (R17)
+spread_8_added3:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_8_lanes4
+	FMOVQ (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVQ F25, (R17)
+spread_8_added4:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_8_lanes5
+	FMOVQ (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVQ F25, (R17)
+spread_8_added5:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_8_lanes6
+	FMOVQ (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVQ F25, (R17)
+spread_8_added6:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_8_lanes7
+	FMOVQ (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVQ F25, (R17)
+spread_8_added7:
+spread_8_next:
+	ADD R9, R1
+	ADD R10, R2
+	SUBS $1, R3
+	BNE spread_8_place
+	RET
+spread_8_lanes0:
+	TBZ $1, R19, spread_8_lane0
+	FMOVD (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_8_added0
+	ADD $8, R17
+	VEXT $8, V0.B16, V0.B16, V0.B16
+spread_8_lane0:
+	FMOVS (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVS F25, (R17)
+	JMP spread_8_added0
+spread_8_lanes1:
+	TBZ $1, R19, spread_8_lane1
+	FMOVD (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_8_added1
+	ADD $8, R17
+	VEXT $8, V1.B16, V1.B16, V1.B16
+spread_8_lane1:
+	FMOVS (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVS F25, (R17)
+	JMP spread_8_added1
+spread_8_lanes2:
+	TBZ $1, R19, spread_8_lane2
+	FMOVD (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_8_added2
+	ADD $8, R17
+	VEXT $8, V2.B16, V2.B16, V2.B16
+spread_8_lane2:
+	FMOVS (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVS F25, (R17)
+	JMP spread_8_added2
+spread_8_lanes3:
+	TBZ $1, R19, spread_8_lane3
+	FMOVD (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_8_added3
+	ADD $8, R17
+	VEXT $8, V3.B16, V3.B16, V3.B16
+spread_8_lane3:
+	FMOVS (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVS F25, (R17)
+	JMP spread_8_added3
+spread_8_lanes4:
+	TBZ $1, R19, spread_8_lane4
+	FMOVD (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_8_added4
+	ADD $8, R17
+	VEXT $8, V4.B16, V4.B16, V4.B16
+spread_8_lane4:
+	FMOVS (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVS F25, (R17)
+	JMP spread_8_added4
+spread_8_lanes5:
+	TBZ $1, R19, spread_8_lane5
+	FMOVD (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_8_added5
+	ADD $8, R17
+	VEXT $8, V5.B16, V5.B16, V5.B16
+spread_8_lane5:
+	FMOVS (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVS F25, (R17)
+	JMP spread_8_added5
+spread_8_lanes6:
+	TBZ $1, R19, spread_8_lane6
+	FMOVD (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_8_added6
+	ADD $8, R17
+	VEXT $8, V6.B16, V6.B16, V6.B16
+spread_8_lane6:
+	FMOVS (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVS F25, (R17)
+	JMP spread_8_added6
+spread_8_lanes7:
+	TBZ $1, R19, spread_8_lane7
+	FMOVD (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_8_added7
+	ADD $8, R17
+	VEXT $8, V7.B16, V7.B16, V7.B16
+spread_8_lane7:
+	FMOVS (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVS F25, (R17)
+	JMP spread_8_added7
+spread_9:
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 72(R0), R3
+	MOVD 80(R0), R4
+	MOVD 16(R0), R5
+	MOVD 64(R0), R6
+	MOVD 24(R0), R7
+	MOVD 32(R0), R8
+	MOVD 48(R0), R9
+	MOVD 56(R0), R10
+spread_9_place:
+	MOVD R1, R11
+	MOVD R4, R13
+	MOVD R5, R12
+spread_9_look:
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_9_begin
+	ADD R6, R12
+	SUBS $1, R13
+	BNE spread_9_look
+	JMP spread_9_next
+spread_9_begin:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+spread_9_take:
+	FMOVS -4(R11), F24
+	FMOVQ 0(R12), F25
+	WORD $0x4f981320 // FMLA V0.4S, V25.4S, V24.S[0]
+	FMOVQ 16(R12), F26
+	WORD $0x4f981341 // FMLA V1.4S, V26.4S, V24.S[0]
+	FMOVQ 32(R12), F27
+	WORD $0x4f981362 // FMLA V2.4S, V27.4S, V24.S[0]
+	FMOVQ 48(R12), F28
+	WORD $0x4f981383 // FMLA V3.4S, V28.4S, V24.S[0]
+	FMOVQ 64(R12), F29
+	WORD $0x4f9813a4 // FMLA V4.4S, V29.4S, V24.S[0]
+	FMOVQ 80(R12), F30
+	WORD $0x4f9813c5 // FMLA V5.4S, V30.4S, V24.S[0]
+	FMOVQ 96(R12), F31
+	WORD $0x4f9813e6 // FMLA V6.4S, V31.4S, V24.S[0]
+	FMOVQ 112(R12), F25
+	WORD $0x4f981327 // FMLA V7.4S, V25.4S, V24.S[0]
+	FMOVQ 128(R12), F26
+	WORD $0x4f981348 // FMLA V8.4S, V26.4S, V24.S[0]
+spread_9_skip:
+	ADD R6, R12
+	SUBS $1, R13
+	BEQ spread_9_add
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_9_take
+	JMP spread_9_skip
+spread_9_add:
+	MOVD R7, R15
+	MOVD R8, R16
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_9_lanes0
+	FMOVQ (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVQ F25, (R17)
+spread_9_added0:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_9_lanes1
+	FMOVQ (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVQ F25, (R17)
+spread_9_added1:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_9_lanes2
+	FMOVQ (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVQ F25, (R17)
+spread_9_added2:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_9_lanes3
+	FMOVQ (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVQ F25, (R17)
+spread_9_added3:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_9_lanes4
+	FMOVQ (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVQ F25, (R17)
+spread_9_added4:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_9_lanes5
+	FMOVQ (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVQ F25, (R17)
+spread_9_added5:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_9_lanes6
+	FMOVQ (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVQ F25, (R17)
+spread_9_added6:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_9_lanes7
+	FMOVQ (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVQ F25, (R17)
+spread_9_added7:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_9_lanes8
+	FMOVQ (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVQ F25, (R17)
+spread_9_added8:
+spread_9_next:
+	ADD R9, R1
+	ADD R10, R2
+	SUBS $1, R3
+	BNE spread_9_place
+	RET
+spread_9_lanes0:
+	TBZ $1, R19, spread_9_lane0
+	FMOVD (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_9_added0
+	ADD $8, R17
+	VEXT $8, V0.B16, V0.B16, V0.B16
+spread_9_lane0:
+	FMOVS (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVS F25, (R17)
+	JMP spread_9_added0
+spread_9_lanes1:
+	TBZ $1, R19, spread_9_lane1
+	FMOVD (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_9_added1
+	ADD $8, R17
+	VEXT $8, V1.B16, V1.B16, V1.B16
+spread_9_lane1:
+	FMOVS (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVS F25, (R17)
+	JMP spread_9_added1
+spread_9_lanes2:
+	TBZ $1, R19, spread_9_lane2
+	FMOVD (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_9_added2
+	ADD $8, R17
+	VEXT $8, V2.B16, V2.B16, V2.B16
+spread_9_lane2:
+	FMOVS (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVS F25, (R17)
+	JMP spread_9_added2
+spread_9_lanes3:
+	TBZ $1, R19, spread_9_lane3
+	FMOVD (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_9_added3
+	ADD $8, R17
+	VEXT $8, V3.B16, V3.B16, V3.B16
+spread_9_lane3:
+	FMOVS (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVS F25, (R17)
+	JMP spread_9_added3
+spread_9_lanes4:
+	TBZ $1, R19, spread_9_lane4
+	FMOVD (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_9_added4
+	ADD $8, R17
+	VEXT $8, V4.B16, V4.B16, V4.B16
+spread_9_lane4:
+	FMOVS (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVS F25, (R17)
+	JMP spread_9_added4
+spread_9_lanes5:
+	TBZ $1, R19, spread_9_lane5
+	FMOVD (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_9_added5
+	ADD $8, R17
+	VEXT $8, V5.B16, V5.B16, V5.B16
+spread_9_lane5:
+	FMOVS (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVS F25, (R17)
+	JMP spread_9_added5
+spread_9_lanes6:
+	TBZ $1, R19, spread_9_lane6
+	FMOVD (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_9_added6
+	ADD $8, R17
+	VEXT $8, V6.B16, V6.B16, V6.B16
+spread_9_lane6:
+	FMOVS (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVS F25, (R17)
+	JMP spread_9_added6
+spread_9_lanes7:
+	TBZ $1, R19, spread_9_lane7
+	FMOVD (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_9_added7
+	ADD $8, R17
+	VEXT $8, V7.B16, V7.B16, V7.B16
+spread_9_lane7:
+	FMOVS (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVS F25, (R17)
+	JMP spread_9_added7
+spread_9_lanes8:
+	TBZ $1, R19, spread_9_lane8
+	FMOVD (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_9_added8
+	ADD $8, R17
+	VEXT $8, V8.B16, V8.B16, V8.B16
+spread_9_lane8:
+	FMOVS (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVS F25, (R17)
+	JMP spread_9_added8
+spread_10:
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 72(R0), R3
+	MOVD 80(R0), R4
+	MOVD 16(R0), R5
+	MOVD 64(R0), R6
+	MOVD 24(R0), R7
+	MOVD 32(R0), R8
+	MOVD 48(R0), R9
+	MOVD 56(R0), R10
+spread_10_place:
+	MOVD R1, R11
+	MOVD R4, R13
+	MOVD R5, R12
+spread_10_look:
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_10_begin
+	ADD R6, R12
+	SUBS $1, R13
+	BNE spread_10_look
+	JMP spread_10_next
+spread_10_begin:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+spread_10_take:
+	FMOVS -4(R11), F24
+	FMOVQ 0(R12), F25
+	WORD $0x4f981320 // FMLA V0.4S, V25.4S, V24.S[0]
+	FMOVQ 16(R12), F26
+	WORD $0x4f981341 // FMLA V1.4S, V26.4S, V24.S[0]
+	FMOVQ 32(R12), F27
+	WORD $0x4f981362 // FMLA V2.4S, V27.4S, V24.S[0]
+	FMOVQ 48(R12), F28
+	WORD $0x4f981383 // FMLA V3.4S, V28.4S, V24.S[0]
+	FMOVQ 64(R12), F29
+	WORD $0x4f9813a4 // FMLA V4.4S, V29.4S, V24.S[0]
+	FMOVQ 80(R12), F30
+	WORD $0x4f9813c5 // FMLA V5.4S, V30.4S, V24.S[0]
+	FMOVQ 96(R12), F31
+	WORD $0x4f9813e6 // FMLA V6.4S, V31.4S, V24.S[0]
+	FMOVQ 112(R12), F25
+	WORD $0x4f981327 // FMLA V7.4S, V25.4S, V24.S[0]
+	FMOVQ 128(R12), F26
+	WORD $0x4f981348 // FMLA V8.4S, V26.4S, V24.S[0]
+	FMOVQ 144(R12), F27
+	WORD $0x4f981369 // FMLA V9.4S, V27.4S, V24.S[0]
+spread_10_skip:
+	ADD R6, R12
+	SUBS $1, R13
+	BEQ spread_10_add
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_10_take
+	JMP spread_10_skip
+spread_10_add:
+	MOVD R7, R15
+	MOVD R8, R16
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_10_lanes0
+	FMOVQ (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVQ F25, (R17)
+spread_10_added0:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_10_lanes1
+	FMOVQ (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVQ F25, (R17)
+spread_10_added1:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_10_lanes2
+	FMOVQ (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVQ F25, (R17)
+spread_10_added2:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_10_lanes3
+	FMOVQ (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVQ F25, (R17)
+spread_10_added3:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_10_lanes4
+	FMOVQ (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVQ F25, (R17)
+spread_10_added4:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_10_lanes5
+	FMOVQ (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVQ F25, (R17)
+spread_10_added5:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_10_lanes6
+	FMOVQ (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVQ F25, (R17)
+spread_10_added6:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_10_lanes7
+	FMOVQ (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVQ F25, (R17)
+spread_10_added7:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_10_lanes8
+	FMOVQ (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVQ F25, (R17)
+spread_10_added8:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_10_lanes9
+	FMOVQ (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVQ F25, (R17)
+spread_10_added9:
+spread_10_next:
+	ADD R9, R1
+	ADD R10, R2
+	SUBS $1, R3
+	BNE spread_10_place
+	RET
+spread_10_lanes0:
+	TBZ $1, R19, spread_10_lane0
+	FMOVD (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_10_added0
+	ADD $8, R17
+	VEXT $8, V0.B16, V0.B16, V0.B16
+spread_10_lane0:
+	FMOVS (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVS F25, (R17)
+	JMP spread_10_added0
+spread_10_lanes1:
+	TBZ $1, R19, spread_10_lane1
+	FMOVD (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_10_added1
+	ADD $8, R17
+	VEXT $8, V1.B16, V1.B16, V1.B16
+spread_10_lane1:
+	FMOVS (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVS F25, (R17)
+	JMP spread_10_added1
+spread_10_lanes2:
+	TBZ $1, R19, spread_10_lane2
+	FMOVD (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_10_added2
+	ADD $8, R17
+	VEXT $8, V2.B16, V2.B16, V2.B16
+spread_10_lane2:
+	FMOVS (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVS F25, (R17)
+	JMP spread_10_added2
+spread_10_lanes3:
+	TBZ $1, R19, spread_10_lane3
+	FMOVD (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_10_added3
+	ADD $8, R17
+	VEXT $8, V3.B16, V3.B16, V3.B16
+spread_10_lane3:
+	FMOVS (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVS F25, (R17)
+	JMP spread_10_added3
+spread_10_lanes4:
+	TBZ $1, R19, spread_10_lane4
+	FMOVD (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_10_added4
+	ADD $8, R17
+	VEXT $8, V4.B16, V4.B16, V4.B16
+spread_10_lane4:
+	FMOVS (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVS F25, (R17)
+	JMP spread_10_added4
+spread_10_lanes5:
+	TBZ $1, R19, spread_10_lane5
+	FMOVD (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_10_added5
+	ADD $8, R17
+	VEXT $8, V5.B16, V5.B16, V5.B16
+spread_10_lane5:
+	FMOVS (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVS F25, (R17)
+	JMP spread_10_added5
+spread_10_lanes6:
+	TBZ $1, R19, spread_10_lane6
+	FMOVD (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_10_added6
+	ADD $8, R17
+	VEXT $8, V6.B16, V6.B16, V6.B16
+spread_10_lane6:
+	FMOVS (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVS F25, (R17)
+	JMP spread_10_added6
+spread_10_lanes7:
+	TBZ $1, R19, spread_10_lane7
+	FMOVD (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_10_added7
+	ADD $8, R17
+	VEXT $8, V7.B16, V7.B16, V7.B16
+spread_10_lane7:
+	FMOVS (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVS F25, (R17)
+	JMP spread_10_added7
+spread_10_lanes8:
+	TBZ $1, R19, spread_10_lane8
+	FMOVD (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_10_added8
+	ADD $8, R17
+	VEXT $8, V8.B16, V8.B16, V8.B16
+spread_10_lane8:
+	FMOVS (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVS F25, (R17)
+	JMP spread_10_added8
+spread_10_lanes9:
+	TBZ $1, R19, spread_10_lane9
+	FMOVD (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_10_added9
+	ADD $8, R17
+	VEXT $8, V9.B16, V9.B16, V9.B16
+spread_10_lane9:
+	FMOVS (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVS F25, (R17)
+	JMP spread_10_added9
+spread_11:
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 72(R0), R3
+	MOVD 80(R0), R4
+	MOVD 16(R0), R5
+	MOVD 64(R0), R6
+	MOVD 24(R0), R7
+	MOVD 32(R0), R8
+	MOVD 48(R0), R9
+	MOVD 56(R0), R10
+spread_11_place:
+	MOVD R1, R11
+	MOVD R4, R13
+	MOVD R5, R12
+spread_11_look:
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_11_begin
+	ADD R6, R12
+	SUBS $1, R13
+	BNE spread_11_look
+	JMP spread_11_next
+spread_11_begin:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+spread_11_take:
+	FMOVS -4(R11), F24
+	FMOVQ 0(R12), F25
+	WORD $0x4f981320 // FMLA V0.4S, V25.4S, V24.S[0]
+	FMOVQ 16(R12), F26
+	WORD $0x4f981341 // FMLA V1.4S, V26.4S, V24.S[0]
+	FMOVQ 32(R12), F27
+	WORD $0x4f981362 // FMLA V2.4S, V27.4S, V24.S[0]
+	FMOVQ 48(R12), F28
+	WORD $0x4f981383 // FMLA V3.4S, V28.4S, V24.S[0]
+	FMOVQ 64(R12), F29
+	WORD $0x4f9813a4 // FMLA V4.4S, V29.4S, V24.S[0]
+	FMOVQ 80(R12), F30
+	WORD $0x4f9813c5 // FMLA V5.4S, V30.4S, V24.S[0]
+	FMOVQ 96(R12), F31
+	WORD $0x4f9813e6 // FMLA V6.4S, V31.4S, V24.S[0]
+	FMOVQ 112(R12), F25
+	WORD $0x4f981327 // FMLA V7.4S, V25.4S, V24.S[0]
+	FMOVQ 128(R12), F26
+	WORD $0x4f981348 // FMLA V8.4S, V26.4S, V24.S[0]
+	FMOVQ 144(R12), F27
+	WORD $0x4f981369 // FMLA V9.4S, V27.4S, V24.S[0]
+	FMOVQ 160(R12), F28
+	WORD $0x4f98138a // FMLA V10.4S, V28.4S, V24.S[0]
+spread_11_skip:
+	ADD R6, R12
+	SUBS $1, R13
+	BEQ spread_11_add
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_11_take
+	JMP spread_11_skip
+spread_11_add:
+	MOVD R7, R15
+	MOVD R8, R16
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_11_lanes0
+	FMOVQ (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVQ F25, (R17)
+spread_11_added0:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_11_lanes1
+	FMOVQ (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVQ F25, (R17)
+spread_11_added1:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_11_lanes2
+	FMOVQ (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVQ F25, (R17)
+spread_11_added2:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_11_lanes3
+	FMOVQ (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVQ F25, (R17)
+spread_11_added3:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_11_lanes4
+	FMOVQ (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVQ F25, (R17)
+spread_11_added4:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_11_lanes5
+	FMOVQ (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVQ F25, (R17)
+spread_11_added5:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_11_lanes6
+	FMOVQ (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVQ F25, (R17)
+spread_11_added6:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_11_lanes7
+	FMOVQ (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVQ F25, (R17)
+spread_11_added7:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_11_lanes8
+	FMOVQ (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVQ F25, (R17)
+spread_11_added8:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_11_lanes9
+	FMOVQ (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVQ F25, (R17)
+spread_11_added9:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_11_lanes10
+	FMOVQ (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVQ F25, (R17)
+spread_11_added10:
+spread_11_next:
+	ADD R9, R1
+	ADD R10, R2
+	SUBS $1, R3
+	BNE spread_11_place
+	RET
+spread_11_lanes0:
+	TBZ $1, R19, spread_11_lane0
+	FMOVD (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_11_added0
+	ADD $8, R17
+	VEXT $8, V0.B16, V0.B16, V0.B16
+spread_11_lane0:
+	FMOVS (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVS F25, (R17)
+	JMP spread_11_added0
+spread_11_lanes1:
+	TBZ $1, R19, spread_11_lane1
+	FMOVD (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_11_added1
+	ADD $8, R17
+	VEXT $8, V1.B16, V1.B16, V1.B16
+spread_11_lane1:
+	FMOVS (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVS F25, (R17)
+	JMP spread_11_added1
+spread_11_lanes2:
+	TBZ $1, R19, spread_11_lane2
+	FMOVD (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_11_added2
+	ADD $8, R17
+	VEXT $8, V2.B16, V2.B16, V2.B16
+spread_11_lane2:
+	FMOVS (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVS F25, (R17)
+	JMP spread_11_added2
+spread_11_lanes3:
+	TBZ $1, R19, spread_11_lane3
+	FMOVD (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_11_added3
+	ADD $8, R17
+	VEXT $8, V3.B16, V3.B16, V3.B16
+spread_11_lane3:
+	FMOVS (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVS F25, (R17)
+	JMP spread_11_added3
+spread_11_lanes4:
+	TBZ $1, R19, spread_11_lane4
+	FMOVD (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_11_added4
+	ADD $8, R17
+	VEXT $8, V4.B16, V4.B16, V4.B16
+spread_11_lane4:
+	FMOVS (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVS F25, (R17)
+	JMP spread_11_added4
+spread_11_lanes5:
+	TBZ $1, R19, spread_11_lane5
+	FMOVD (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_11_added5
+	ADD $8, R17
+	VEXT $8, V5.B16, V5.B16, V5.B16
+spread_11_lane5:
+	FMOVS (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVS F25, (R17)
+	JMP spread_11_added5
+spread_11_lanes6:
+	TBZ $1, R19, spread_11_lane6
+	FMOVD (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_11_added6
+	ADD $8, R17
+	VEXT $8, V6.B16, V6.B16, V6.B16
+spread_11_lane6:
+	FMOVS (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVS F25, (R17)
+	JMP spread_11_added6
+spread_11_lanes7:
+	TBZ $1, R19, spread_11_lane7
+	FMOVD (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_11_added7
+	ADD $8, R17
+	VEXT $8, V7.B16, V7.B16, V7.B16
+spread_11_lane7:
+	FMOVS (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVS F25, (R17)
+	JMP spread_11_added7
+spread_11_lanes8:
+	TBZ $1, R19, spread_11_lane8
+	FMOVD (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_11_added8
+	ADD $8, R17
+	VEXT $8, V8.B16, V8.B16, V8.B16
+spread_11_lane8:
+	FMOVS (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVS F25, (R17)
+	JMP spread_11_added8
+spread_11_lanes9:
+	TBZ $1, R19, spread_11_lane9
+	FMOVD (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_11_added9
+	ADD $8, R17
+	VEXT $8, V9.B16, V9.B16, V9.B16
+spread_11_lane9:
+	FMOVS (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVS F25, (R17)
+	JMP spread_11_added9
+spread_11_lanes10:
+	TBZ $1, R19, spread_11_lane10
+	FMOVD (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_11_added10
+	ADD $8, R17
+	VEXT $8, V10.B16, V10.B16, V10.B16
+spread_11_lane10:
+	FMOVS (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVS F25, (R17)
+	JMP spread_11_added10
+spread_12:
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 72(R0), R3
+	MOVD 80(R0), R4
+	MOVD 16(R0), R5
+	MOVD 64(R0), R6
+	MOVD 24(R0), R7
+	MOVD 32(R0), R8
+	MOVD 48(R0), R9
+	MOVD 56(R0), R10
+spread_12_place:
+	MOVD R1, R11
+	MOVD R4, R13
+	MOVD R5, R12
+spread_12_look:
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_12_begin
+	ADD R6, R12
+	SUBS $1, R13
+	BNE spread_12_look
+	JMP spread_12_next
+spread_12_begin:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+spread_12_take:
+	FMOVS -4(R11), F24
+	FMOVQ 0(R12), F25
+	WORD $0x4f981320 // FMLA V0.4S, V25.4S, V24.S[0]
+	FMOVQ 16(R12), F26
+	WORD $0x4f981341 // FMLA V1.4S, V26.4S, V24.S[0]
+	FMOVQ 32(R12), F27
+	WORD $0x4f981362 // FMLA V2.4S, V27.4S, V24.S[0]
+	FMOVQ 48(R12), F28
+	WORD $0x4f981383 // FMLA V3.4S, V28.4S, V24.S[0]
+	FMOVQ 64(R12), F29
+	WORD $0x4f9813a4 // FMLA V4.4S, V29.4S, V24.S[0]
+	FMOVQ 80(R12), F30
+	WORD $0x4f9813c5 // FMLA V5.4S, V30.4S, V24.S[0]
+	FMOVQ 96(R12), F31
+	WORD $0x4f9813e6 // FMLA V6.4S, V31.4S, V24.S[0]
+	FMOVQ 112(R12), F25
+	WORD $0x4f981327 // FMLA V7.4S, V25.4S, V24.S[0]
+	FMOVQ 128(R12), F26
+	WORD $0x4f981348 // FMLA V8.4S, V26.4S, V24.S[0]
+	FMOVQ 144(R12), F27
+	WORD $0x4f981369 // FMLA V9.4S, V27.4S, V24.S[0]
+	FMOVQ 160(R12), F28
+	WORD $0x4f98138a // FMLA V10.4S, V28.4S, V24.S[0]
+	FMOVQ 176(R12), F29
+	WORD $0x4f9813ab // FMLA V11.4S, V29.4S, V24.S[0]
+spread_12_skip:
+	ADD R6, R12
+	SUBS $1, R13
+	BEQ spread_12_add
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_12_take
+	JMP spread_12_skip
+spread_12_add:
+	MOVD R7, R15
+	MOVD R8, R16
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_12_lanes0
+	FMOVQ (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVQ F25, (R17)
+spread_12_added0:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_12_lanes1
+	FMOVQ (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVQ F25, (R17)
+spread_12_added1:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_12_lanes2
+	FMOVQ (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVQ F25, (R17)
+spread_12_added2:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_12_lanes3
+	FMOVQ (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVQ F25, (R17)
+spread_12_added3:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_12_lanes4
+	FMOVQ (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVQ F25, (R17)
+spread_12_added4:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_12_lanes5
+	FMOVQ (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVQ F25, (R17)
+spread_12_added5:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_12_lanes6
+	FMOVQ (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVQ F25, (R17)
+spread_12_added6:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_12_lanes7
+	FMOVQ (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVQ F25, (R17)
+spread_12_added7:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_12_lanes8
+	FMOVQ (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVQ F25, (R17)
+spread_12_added8:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_12_lanes9
+	FMOVQ (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVQ F25, (R17)
+spread_12_added9:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_12_lanes10
+	FMOVQ (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVQ F25, (R17)
+spread_12_added10:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_12_lanes11
+	FMOVQ (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVQ F25, (R17)
+spread_12_added11:
+spread_12_next:
+	ADD R9, R1
+	ADD R10, R2
+	SUBS $1, R3
+	BNE spread_12_place
+	RET
+spread_12_lanes0:
+	TBZ $1, R19, spread_12_lane0
+	FMOVD (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_12_added0
+	ADD $8, R17
+	VEXT $8, V0.B16, V0.B16, V0.B16
+spread_12_lane0:
+	FMOVS (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVS F25, (R17)
+	JMP spread_12_added0
+spread_12_lanes1:
+	TBZ $1, R19, spread_12_lane1
+	FMOVD (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_12_added1
+	ADD $8, R17
+	VEXT $8, V1.B16, V1.B16, V1.B16
+spread_12_lane1:
+	FMOVS (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVS F25, (R17)
+	JMP spread_12_added1
+spread_12_lanes2:
+	TBZ $1, R19, spread_12_lane2
+	FMOVD (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_12_added2
+	ADD $8, R17
+	VEXT $8, V2.B16, V2.B16, V2.B16
+spread_12_lane2:
+	FMOVS (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVS F25, (R17)
+	JMP spread_12_added2
+spread_12_lanes3:
+	TBZ $1, R19, spread_12_lane3
+	FMOVD (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_12_added3
+	ADD $8, R17
+	VEXT $8, V3.B16, V3.B16, V3.B16
+spread_12_lane3:
+	FMOVS (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVS F25, (R17)
+	JMP spread_12_added3
+spread_12_lanes4:
+	TBZ $1, R19, spread_12_lane4
+	FMOVD (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_12_added4
+	ADD $8, R17
+	VEXT $8, V4.B16, V4.B16, V4.B16
+spread_12_lane4:
+	FMOVS (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVS F25, (R17)
+	JMP spread_12_added4
+spread_12_lanes5:
+	TBZ $1, R19, spread_12_lane5
+	FMOVD (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_12_added5
+	ADD $8, R17
+	VEXT $8, V5.B16, V5.B16, V5.B16
+spread_12_lane5:
+	FMOVS (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVS F25, (R17)
+	JMP spread_12_added5
+spread_12_lanes6:
+	TBZ $1, R19, spread_12_lane6
+	FMOVD (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_12_added6
+	ADD $8, R17
+	VEXT $8, V6.B16, V6.B16, V6.B16
+spread_12_lane6:
+	FMOVS (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVS F25, (R17)
+	JMP spread_12_added6
+spread_12_lanes7:
+	TBZ $1, R19, spread_12_lane7
+	FMOVD (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_12_added7
+	ADD $8, R17
+	VEXT $8, V7.B16, V7.B16, V7.B16
+spread_12_lane7:
+	FMOVS (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVS F25, (R17)
+	JMP spread_12_added7
+spread_12_lanes8:
+	TBZ $1, R19, spread_12_lane8
+	FMOVD (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_12_added8
+	ADD $8, R17
+	VEXT $8, V8.B16, V8.B16, V8.B16
+spread_12_lane8:
+	FMOVS (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVS F25, (R17)
+	JMP spread_12_added8
+spread_12_lanes9:
+	TBZ $1, R19, spread_12_lane9
+	FMOVD (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_12_added9
+	ADD $8, R17
+	VEXT $8, V9.B16, V9.B16, V9.B16
+spread_12_lane9:
+	FMOVS (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVS F25, (R17)
+	JMP spread_12_added9
+spread_12_lanes10:
+	TBZ $1, R19, spread_12_lane10
+	FMOVD (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_12_added10
+	ADD $8, R17
+	VEXT $8, V10.B16, V10.B16, V10.B16
+spread_12_lane10:
+	FMOVS (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVS F25, (R17)
+	JMP spread_12_added10
+spread_12_lanes11:
+	TBZ $1, R19, spread_12_lane11
+	FMOVD (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_12_added11
+	ADD $8, R17
+	VEXT $8, V11.B16, V11.B16, V11.B16
+spread_12_lane11:
+	FMOVS (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVS F25, (R17)
+	JMP spread_12_added11
+spread_13:
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 72(R0), R3
+	MOVD 80(R0), R4
+	MOVD 16(R0), R5
+	MOVD 64(R0), R6
+	MOVD 24(R0), R7
+	MOVD 32(R0), R8
+	MOVD 48(R0), R9
+	MOVD 56(R0), R10
+spread_13_place:
+	MOVD R1, R11
+	MOVD R4, R13
+	MOVD R5, R12
+spread_13_look:
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_13_begin
+	ADD R6, R12
+	SUBS $1, R13
+	BNE spread_13_look
+	JMP spread_13_next
+spread_13_begin:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+spread_13_take:
+	FMOVS -4(R11), F24
+	FMOVQ 0(R12), F25
+	WORD $0x4f981320 // FMLA V0.4S, V25.4S, V24.S[0]
+	FMOVQ 16(R12), F26
+	WORD $0x4f981341 // FMLA V1.4S, V26.4S, V24.S[0]
+	FMOVQ 32(R12), F27
+	WORD $0x4f981362 // FMLA V2.4S, V27.4S, V24.S[0]
+	FMOVQ 48(R12), F28
+	WORD $0x4f981383 // FMLA V3.4S, V28.4S, V24.S[0]
+	FMOVQ 64(R12), F29
+	WORD $0x4f9813a4 // FMLA V4.4S, V29.4S, V24.S[0]
+	FMOVQ 80(R12), F30
+	WORD $0x4f9813c5 // FMLA V5.4S, V30.4S, V24.S[0]
+	FMOVQ 96(R12), F31
+	WORD $0x4f9813e6 // FMLA V6.4S, V31.4S, V24.S[0]
+	FMOVQ 112(R12), F25
+	WORD $0x4f981327 // FMLA V7.4S, V25.4S, V24.S[0]
+	FMOVQ 128(R12), F26
+	WORD $0x4f981348 // FMLA V8.4S, V26.4S, V24.S[0]
+	FMOVQ 144(R12), F27
+	WORD $0x4f981369 // FMLA V9.4S, V27.4S, V24.S[0]
+	FMOVQ 160(R12), F28
+	WORD $0x4f98138a // FMLA V10.4S, V28.4S, V24.S[0]
+	FMOVQ 176(R12), F29
+	WORD $0x4f9813ab // FMLA V11.4S, V29.4S, V24.S[0]
+	FMOVQ 192(R12), F30
+	WORD $0x4f9813cc // FMLA V12.4S, V30.4S, V24.S[0]
+spread_13_skip:
+	ADD R6, R12
+	SUBS $1, R13
+	BEQ spread_13_add
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_13_take
+	JMP spread_13_skip
+spread_13_add:
+	MOVD R7, R15
+	MOVD R8, R16
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_13_lanes0
+	FMOVQ (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVQ F25, (R17)
+spread_13_added0:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_13_lanes1
+	FMOVQ (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVQ F25, (R17)
+spread_13_added1:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_13_lanes2
+	FMOVQ (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVQ F25, (R17)
+spread_13_added2:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_13_lanes3
+	FMOVQ (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVQ F25, (R17)
+spread_13_added3:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_13_lanes4
+	FMOVQ (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVQ F25, (R17)
+spread_13_added4:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_13_lanes5
+	FMOVQ (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVQ F25, (R17)
+spread_13_added5:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_13_lanes6
+	FMOVQ (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVQ F25, (R17)
+spread_13_added6:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_13_lanes7
+	FMOVQ (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVQ F25, (R17)
+spread_13_added7:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_13_lanes8
+	FMOVQ (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVQ F25, (R17)
+spread_13_added8:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_13_lanes9
+	FMOVQ (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVQ F25, (R17)
+spread_13_added9:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_13_lanes10
+	FMOVQ (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVQ F25, (R17)
+spread_13_added10:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_13_lanes11
+	FMOVQ (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVQ F25, (R17)
+spread_13_added11:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_13_lanes12
+	FMOVQ (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVQ F25, (R17)
+spread_13_added12:
+spread_13_next:
+	ADD R9, R1
+	ADD R10, R2
+	SUBS $1, R3
+	BNE spread_13_place
+	RET
+spread_13_lanes0:
+	TBZ $1, R19, spread_13_lane0
+	FMOVD (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_13_added0
+	ADD $8, R17
+	VEXT $8, V0.B16, V0.B16, V0.B16
+spread_13_lane0:
+	FMOVS (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVS F25, (R17)
+	JMP spread_13_added0
+spread_13_lanes1:
+	TBZ $1, R19, spread_13_lane1
+	FMOVD (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_13_added1
+	ADD $8, R17
+	VEXT $8, V1.B16, V1.B16, V1.B16
+spread_13_lane1:
+	FMOVS (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVS F25, (R17)
+	JMP spread_13_added1
+spread_13_lanes2:
+	TBZ $1, R19, spread_13_lane2
+	FMOVD (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_13_added2
+	ADD $8, R17
+	VEXT $8, V2.B16, V2.B16, V2.B16
+spread_13_lane2:
+	FMOVS (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVS F25, (R17)
+	JMP spread_13_added2
+spread_13_lanes3:
+	TBZ $1, R19, spread_13_lane3
+	FMOVD (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_13_added3
+	ADD $8, R17
+	VEXT $8, V3.B16, V3.B16, V3.B16
+spread_13_lane3:
+	FMOVS (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVS F25, (R17)
+	JMP spread_13_added3
+spread_13_lanes4:
+	TBZ $1, R19, spread_13_lane4
+	FMOVD (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_13_added4
+	ADD $8, R17
+	VEXT $8, V4.B16, V4.B16, V4.B16
+spread_13_lane4:
+	FMOVS (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVS F25, (R17)
+	JMP spread_13_added4
+spread_13_lanes5:
+	TBZ $1, R19, spread_13_lane5
+	FMOVD (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_13_added5
+	ADD $8, R17
+	VEXT $8, V5.B16, V5.B16, V5.B16
+spread_13_lane5:
+	FMOVS (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVS F25, (R17)
+	JMP spread_13_added5
+spread_13_lanes6:
+	TBZ $1, R19, spread_13_lane6
+	FMOVD (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_13_added6
+	ADD $8, R17
+	VEXT $8, V6.B16, V6.B16, V6.B16
+spread_13_lane6:
+	FMOVS (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVS F25, (R17)
+	JMP spread_13_added6
+spread_13_lanes7:
+	TBZ $1, R19, spread_13_lane7
+	FMOVD (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_13_added7
+	ADD $8, R17
+	VEXT $8, V7.B16, V7.B16, V7.B16
+spread_13_lane7:
+	FMOVS (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVS F25, (R17)
+	JMP spread_13_added7
+spread_13_lanes8:
+	TBZ $1, R19, spread_13_lane8
+	FMOVD (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_13_added8
+	ADD $8, R17
+	VEXT $8, V8.B16, V8.B16, V8.B16
+spread_13_lane8:
+	FMOVS (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVS F25, (R17)
+	JMP spread_13_added8
+spread_13_lanes9:
+	TBZ $1, R19, spread_13_lane9
+	FMOVD (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_13_added9
+	ADD $8, R17
+	VEXT $8, V9.B16, V9.B16, V9.B16
+spread_13_lane9:
+	FMOVS (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVS F25, (R17)
+	JMP spread_13_added9
+spread_13_lanes10:
+	TBZ $1, R19, spread_13_lane10
+	FMOVD (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_13_added10
+	ADD $8, R17
+	VEXT $8, V10.B16, V10.B16, V10.B16
+spread_13_lane10:
+	FMOVS (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVS F25, (R17)
+	JMP spread_13_added10
+spread_13_lanes11:
+	TBZ $1, R19, spread_13_lane11
+	FMOVD (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_13_added11
+	ADD $8, R17
+	VEXT $8, V11.B16, V11.B16, V11.B16
+spread_13_lane11:
+	FMOVS (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVS F25, (R17)
+	JMP spread_13_added11
+spread_13_lanes12:
+	TBZ $1, R19, spread_13_lane12
+	FMOVD (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_13_added12
+	ADD $8, R17
+	VEXT $8, V12.B16, V12.B16, V12.B16
+spread_13_lane12:
+	FMOVS (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVS F25, (R17)
+	JMP spread_13_added12
+spread_14:
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 72(R0), R3
+	MOVD 80(R0), R4
+	MOVD 16(R0), R5
+	MOVD 64(R0), R6
+	MOVD 24(R0), R7
+	MOVD 32(R0), R8
+	MOVD 48(R0), R9
+	MOVD 56(R0), R10
+spread_14_place:
+	MOVD R1, R11
+	MOVD R4, R13
+	MOVD R5, R12
+spread_14_look:
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_14_begin
+	ADD R6, R12
+	SUBS $1, R13
+	BNE spread_14_look
+	JMP spread_14_next
+spread_14_begin:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+spread_14_take:
+	FMOVS -4(R11), F24
+	FMOVQ 0(R12), F25
+	WORD $0x4f981320 // FMLA V0.4S, V25.4S, V24.S[0]
+	FMOVQ 16(R12), F26
+	WORD $0x4f981341 // FMLA V1.4S, V26.4S, V24.S[0]
+	FMOVQ 32(R12), F27
+	WORD $0x4f981362 // FMLA V2.4S, V27.4S, V24.S[0]
+	FMOVQ 48(R12), F28
+	WORD $0x4f981383 // FMLA V3.4S, V28.4S, V24.S[0]
+	FMOVQ 64(R12), F29
+	WORD $0x4f9813a4 // FMLA V4.4S, V29.4S, V24.S[0]
+	FMOVQ 80(R12), F30
+	WORD $0x4f9813c5 // FMLA V5.4S, V30.4S, V24.S[0]
+	FMOVQ 96(R12), F31
+	WORD $0x4f9813e6 // FMLA V6.4S, V31.4S, V24.S[0]
+	FMOVQ 112(R12), F25
+	WORD $0x4f981327 // FMLA V7.4S, V25.4S, V24.S[0]
+	FMOVQ 128(R12), F26
+	WORD $0x4f981348 // FMLA V8.4S, V26.4S, V24.S[0]
+	FMOVQ 144(R12), F27
+	WORD $0x4f981369 // FMLA V9.4S, V27.4S, V24.S[0]
+	FMOVQ 160(R12), F28
+	WORD $0x4f98138a // FMLA V10.4S, V28.4S, V24.S[0]
+	FMOVQ 176(R12), F29
+	WORD $0x4f9813ab // FMLA V11.4S, V29.4S, V24.S[0]
+	FMOVQ 192(R12), F30
+	WORD $0x4f9813cc // FMLA V12.4S, V30.4S, V24.S[0]
+	FMOVQ 208(R12), F31
+	WORD $0x4f9813ed // FMLA V13.4S, V31.4S, V24.S[0]
+spread_14_skip:
+	ADD R6, R12
+	SUBS $1, R13
+	BEQ spread_14_add
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_14_take
+	JMP spread_14_skip
+spread_14_add:
+	MOVD R7, R15
+	MOVD R8, R16
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_14_lanes0
+	FMOVQ (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVQ F25, (R17)
+spread_14_added0:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_14_lanes1
+	FMOVQ (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVQ F25, (R17)
+spread_14_added1:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_14_lanes2
+	FMOVQ (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVQ F25, (R17)
+spread_14_added2:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_14_lanes3
+	FMOVQ (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVQ F25, (R17)
+spread_14_added3:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_14_lanes4
+	FMOVQ (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVQ F25, (R17)
+spread_14_added4:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_14_lanes5
+	FMOVQ (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVQ F25, (R17)
+spread_14_added5:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_14_lanes6
+	FMOVQ (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVQ F25, (R17)
+spread_14_added6:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_14_lanes7
+	FMOVQ (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVQ F25, (R17)
+spread_14_added7:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_14_lanes8
+	FMOVQ (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVQ F25, (R17)
+spread_14_added8:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_14_lanes9
+	FMOVQ (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVQ F25, (R17)
+spread_14_added9:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_14_lanes10
+	FMOVQ (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVQ F25, (R17)
+spread_14_added10:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_14_lanes11
+	FMOVQ (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVQ F25, (R17)
+spread_14_added11:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_14_lanes12
+	FMOVQ (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVQ F25, (R17)
+spread_14_added12:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_14_lanes13
+	FMOVQ (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVQ F25, (R17)
+spread_14_added13:
+spread_14_next:
+	ADD R9, R1
+	ADD R10, R2
+	SUBS $1, R3
+	BNE spread_14_place
+	RET
+spread_14_lanes0:
+	TBZ $1, R19, spread_14_lane0
+	FMOVD (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_14_added0
+	ADD $8, R17
+	VEXT $8, V0.B16, V0.B16, V0.B16
+spread_14_lane0:
+	FMOVS (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVS F25, (R17)
+	JMP spread_14_added0
+spread_14_lanes1:
+	TBZ $1, R19, spread_14_lane1
+	FMOVD (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_14_added1
+	ADD $8, R17
+	VEXT $8, V1.B16, V1.B16, V1.B16
+spread_14_lane1:
+	FMOVS (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVS F25, (R17)
+	JMP spread_14_added1
+spread_14_lanes2:
+	TBZ $1, R19, spread_14_lane2
+	FMOVD (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_14_added2
+	ADD $8, R17
+	VEXT $8, V2.B16, V2.B16, V2.B16
+spread_14_lane2:
+	FMOVS (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVS F25, (R17)
+	JMP spread_14_added2
+spread_14_lanes3:
+	TBZ $1, R19, spread_14_lane3
+	FMOVD (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_14_added3
+	ADD $8, R17
+	VEXT $8, V3.B16, V3.B16, V3.B16
+spread_14_lane3:
+	FMOVS (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVS F25, (R17)
+	JMP spread_14_added3
+spread_14_lanes4:
+	TBZ $1, R19, spread_14_lane4
+	FMOVD (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_14_added4
+	ADD $8, R17
+	VEXT $8, V4.B16, V4.B16, V4.B16
+spread_14_lane4:
+	FMOVS (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVS F25, (R17)
+	JMP spread_14_added4
+spread_14_lanes5:
+	TBZ $1, R19, spread_14_lane5
+	FMOVD (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_14_added5
+	ADD $8, R17
+	VEXT $8, V5.B16, V5.B16, V5.B16
+spread_14_lane5:
+	FMOVS (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVS F25, (R17)
+	JMP spread_14_added5
+spread_14_lanes6:
+	TBZ $1, R19, spread_14_lane6
+	FMOVD (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_14_added6
+	ADD $8, R17
+	VEXT $8, V6.B16, V6.B16, V6.B16
+spread_14_lane6:
+	FMOVS (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVS F25, (R17)
+	JMP spread_14_added6
+spread_14_lanes7:
+	TBZ $1, R19, spread_14_lane7
+	FMOVD (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_14_added7
+	ADD $8, R17
+	VEXT $8, V7.B16, V7.B16, V7.B16
+spread_14_lane7:
+	FMOVS (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVS F25, (R17)
+	JMP spread_14_added7
+spread_14_lanes8:
+	TBZ $1, R19, spread_14_lane8
+	FMOVD (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_14_added8
+	ADD $8, R17
+	VEXT $8, V8.B16, V8.B16, V8.B16
+spread_14_lane8:
+	FMOVS (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVS F25, (R17)
+	JMP spread_14_added8
+spread_14_lanes9:
+	TBZ $1, R19, spread_14_lane9
+	FMOVD (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_14_added9
+	ADD $8, R17
+	VEXT $8, V9.B16, V9.B16, V9.B16
+spread_14_lane9:
+	FMOVS (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVS F25, (R17)
+	JMP spread_14_added9
+spread_14_lanes10:
+	TBZ $1, R19, spread_14_lane10
+	FMOVD (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_14_added10
+	ADD $8, R17
+	VEXT $8, V10.B16, V10.B16, V10.B16
+spread_14_lane10:
+	FMOVS (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVS F25, (R17)
+	JMP spread_14_added10
+spread_14_lanes11:
+	TBZ $1, R19, spread_14_lane11
+	FMOVD (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_14_added11
+	ADD $8, R17
+	VEXT $8, V11.B16, V11.B16, V11.B16
+spread_14_lane11:
+	FMOVS (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVS F25, (R17)
+	JMP spread_14_added11
+spread_14_lanes12:
+	TBZ $1, R19, spread_14_lane12
+	FMOVD (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_14_added12
+	ADD $8, R17
+	VEXT $8, V12.B16, V12.B16, V12.B16
+spread_14_lane12:
+	FMOVS (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVS F25, (R17)
+	JMP spread_14_added12
+spread_14_lanes13:
+	TBZ $1, R19, spread_14_lane13
+	FMOVD (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_14_added13
+	ADD $8, R17
+	VEXT $8, V13.B16, V13.B16, V13.B16
+spread_14_lane13:
+	FMOVS (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVS F25, (R17)
+	JMP spread_14_added13
+spread_15:
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 72(R0), R3
+	MOVD 80(R0), R4
+	MOVD 16(R0), R5
+	MOVD 64(R0), R6
+	MOVD 24(R0), R7
+	MOVD 32(R0), R8
+	MOVD 48(R0), R9
+	MOVD 56(R0), R10
+spread_15_place:
+	MOVD R1, R11
+	MOVD R4, R13
+	MOVD R5, R12
+spread_15_look:
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_15_begin
+	ADD R6, R12
+	SUBS $1, R13
+	BNE spread_15_look
+	JMP spread_15_next
+spread_15_begin:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+spread_15_take:
+	FMOVS -4(R11), F24
+	FMOVQ 0(R12), F25
+	WORD $0x4f981320 // FMLA V0.4S, V25.4S, V24.S[0]
+	FMOVQ 16(R12), F26
+	WORD $0x4f981341 // FMLA V1.4S, V26.4S, V24.S[0]
+	FMOVQ 32(R12), F27
+	WORD $0x4f981362 // FMLA V2.4S, V27.4S, V24.S[0]
+	FMOVQ 48(R12), F28
+	WORD $0x4f981383 // FMLA V3.4S, V28.4S, V24.S[0]
+	FMOVQ 64(R12), F29
+	WORD $0x4f9813a4 // FMLA V4.4S, V29.4S, V24.S[0]
+	FMOVQ 80(R12), F30
+	WORD $0x4f9813c5 // FMLA V5.4S, V30.4S, V24.S[0]
+	FMOVQ 96(R12), F31
+	WORD $0x4f9813e6 // FMLA V6.4S, V31.4S, V24.S[0]
+	FMOVQ 112(R12), F25
+	WORD $0x4f981327 // FMLA V7.4S, V25.4S, V24.S[0]
+	FMOVQ 128(R12), F26
+	WORD $0x4f981348 // FMLA V8.4S, V26.4S, V24.S[0]
+	FMOVQ 144(R12), F27
+	WORD $0x4f981369 // FMLA V9.4S, V27.4S, V24.S[0]
+	FMOVQ 160(R12), F28
+	WORD $0x4f98138a // FMLA V10.4S, V28.4S, V24.S[0]
+	FMOVQ 176(R12), F29
+	WORD $0x4f9813ab // FMLA V11.4S, V29.4S, V24.S[0]
+	FMOVQ 192(R12), F30
+	WORD $0x4f9813cc // FMLA V12.4S, V30.4S, V24.S[0]
+	FMOVQ 208(R12), F31
+	WORD $0x4f9813ed // FMLA V13.4S, V31.4S, V24.S[0]
+	FMOVQ 224(R12), F25
+	WORD $0x4f98132e // FMLA V14.4S, V25.4S, V24.S[0]
+spread_15_skip:
+	ADD R6, R12
+	SUBS $1, R13
+	BEQ spread_15_add
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_15_take
+	JMP spread_15_skip
+spread_15_add:
+	MOVD R7, R15
+	MOVD R8, R16
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_15_lanes0
+	FMOVQ (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVQ F25, (R17)
+spread_15_added0:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_15_lanes1
+	FMOVQ (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVQ F25, (R17)
+spread_15_added1:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_15_lanes2
+	FMOVQ (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVQ F25, (R17)
+spread_15_added2:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_15_lanes3
+	FMOVQ (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVQ F25, (R17)
+spread_15_added3:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_15_lanes4
+	FMOVQ (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVQ F25, (R17)
+spread_15_added4:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_15_lanes5
+	FMOVQ (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVQ F25, (R17)
+spread_15_added5:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_15_lanes6
+	FMOVQ (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVQ F25, (R17)
+spread_15_added6:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_15_lanes7
+	FMOVQ (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVQ F25, (R17)
+spread_15_added7:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_15_lanes8
+	FMOVQ (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVQ F25, (R17)
+spread_15_added8:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_15_lanes9
+	FMOVQ (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVQ F25, (R17)
+spread_15_added9:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_15_lanes10
+	FMOVQ (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVQ F25, (R17)
+spread_15_added10:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_15_lanes11
+	FMOVQ (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVQ F25, (R17)
+spread_15_added11:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_15_lanes12
+	FMOVQ (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVQ F25, (R17)
+spread_15_added12:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_15_lanes13
+	FMOVQ (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVQ F25, (R17)
+spread_15_added13:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_15_lanes14
+	FMOVQ (R17), F25
+	WORD $0x4e2ed739 // FADD V25.4S, V25.4S, V14.4S
+	FMOVQ F25, (R17)
+spread_15_added14:
+spread_15_next:
+	ADD R9, R1
+	ADD R10, R2
+	SUBS $1, R3
+	BNE spread_15_place
+	RET
+spread_15_lanes0:
+	TBZ $1, R19, spread_15_lane0
+	FMOVD (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_15_added0
+	ADD $8, R17
+	VEXT $8, V0.B16, V0.B16, V0.B16
+spread_15_lane0:
+	FMOVS (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVS F25, (R17)
+	JMP spread_15_added0
+spread_15_lanes1:
+	TBZ $1, R19, spread_15_lane1
+	FMOVD (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_15_added1
+	ADD $8, R17
+	VEXT $8, V1.B16, V1.B16, V1.B16
+spread_15_lane1:
+	FMOVS (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVS F25, (R17)
+	JMP spread_15_added1
+spread_15_lanes2:
+	TBZ $1, R19, spread_15_lane2
+	FMOVD (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_15_added2
+	ADD $8, R17
+	VEXT $8, V2.B16, V2.B16, V2.B16
+spread_15_lane2:
+	FMOVS (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVS F25, (R17)
+	JMP spread_15_added2
+spread_15_lanes3:
+	TBZ $1, R19, spread_15_lane3
+	FMOVD (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_15_added3
+	ADD $8, R17
+	VEXT $8, V3.B16, V3.B16, V3.B16
+spread_15_lane3:
+	FMOVS (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVS F25, (R17)
+	JMP spread_15_added3
+spread_15_lanes4:
+	TBZ $1, R19, spread_15_lane4
+	FMOVD (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_15_added4
+	ADD $8, R17
+	VEXT $8, V4.B16, V4.B16, V4.B16
+spread_15_lane4:
+	FMOVS (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVS F25, (R17)
+	JMP spread_15_added4
+spread_15_lanes5:
+	TBZ $1, R19, spread_15_lane5
+	FMOVD (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_15_added5
+	ADD $8, R17
+	VEXT $8, V5.B16, V5.B16, V5.B16
+spread_15_lane5:
+	FMOVS (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVS F25, (R17)
+	JMP spread_15_added5
+spread_15_lanes6:
+	TBZ $1, R19, spread_15_lane6
+	FMOVD (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_15_added6
+	ADD $8, R17
+	VEXT $8, V6.B16, V6.B16, V6.B16
+spread_15_lane6:
+	FMOVS (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVS F25, (R17)
+	JMP spread_15_added6
+spread_15_lanes7:
+	TBZ $1, R19, spread_15_lane7
+	FMOVD (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_15_added7
+	ADD $8, R17
+	VEXT $8, V7.B16, V7.B16, V7.B16
+spread_15_lane7:
+	FMOVS (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVS F25, (R17)
+	JMP spread_15_added7
+spread_15_lanes8:
+	TBZ $1, R19, spread_15_lane8
+	FMOVD (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_15_added8
+	ADD $8, R17
+	VEXT $8, V8.B16, V8.B16, V8.B16
+spread_15_lane8:
+	FMOVS (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVS F25, (R17)
+	JMP spread_15_added8
+spread_15_lanes9:
+	TBZ $1, R19, spread_15_lane9
+	FMOVD (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_15_added9
+	ADD $8, R17
+	VEXT $8, V9.B16, V9.B16, V9.B16
+spread_15_lane9:
+	FMOVS (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVS F25, (R17)
+	JMP spread_15_added9
+spread_15_lanes10:
+	TBZ $1, R19, spread_15_lane10
+	FMOVD (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_15_added10
+	ADD $8, R17
+	VEXT $8, V10.B16, V10.B16, V10.B16
+spread_15_lane10:
+	FMOVS (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVS F25, (R17)
+	JMP spread_15_added10
+spread_15_lanes11:
+	TBZ $1, R19, spread_15_lane11
+	FMOVD (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_15_added11
+	ADD $8, R17
+	VEXT $8, V11.B16, V11.B16, V11.B16
+spread_15_lane11:
+	FMOVS (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVS F25, (R17)
+	JMP spread_15_added11
+spread_15_lanes12:
+	TBZ $1, R19, spread_15_lane12
+	FMOVD (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_15_added12
+	ADD $8, R17
+	VEXT $8, V12.B16, V12.B16, V12.B16
+spread_15_lane12:
+	FMOVS (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVS F25, (R17)
+	JMP spread_15_added12
+spread_15_lanes13:
+	TBZ $1, R19, spread_15_lane13
+	FMOVD (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_15_added13
+	ADD $8, R17
+	VEXT $8, V13.B16, V13.B16, V13.B16
+spread_15_lane13:
+	FMOVS (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVS F25, (R17)
+	JMP spread_15_added13
+spread_15_lanes14:
+	TBZ $1, R19, spread_15_lane14
+	FMOVD (R17), F25
+	WORD $0x4e2ed739 // FADD V25.4S, V25.4S, V14.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_15_added14
+	ADD $8, R17
+	VEXT $8, V14.B16, V14.B16, V14.B16
+spread_15_lane14:
+	FMOVS (R17), F25
+	WORD $0x4e2ed739 // FADD V25.4S, V25.4S, V14.4S
+	FMOVS F25, (R17)
+	JMP spread_15_added14
+spread_16:
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 72(R0), R3
+	MOVD 80(R0), R4
+	MOVD 16(R0), R5
+	MOVD 64(R0), R6
+	MOVD 24(R0), R7
+	MOVD 32(R0), R8
+	MOVD 48(R0), R9
+	MOVD 56(R0), R10
+spread_16_place:
+	MOVD R1, R11
+	MOVD R4, R13
+	MOVD R5, R12
+spread_16_look:
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_16_begin
+	ADD R6, R12
+	SUBS $1, R13
+	BNE spread_16_look
+	JMP spread_16_next
+spread_16_begin:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+spread_16_take:
+	FMOVS -4(R11), F24
+	FMOVQ 0(R12), F25
+	WORD $0x4f981320 // FMLA V0.4S, V25.4S, V24.S[0]
+	FMOVQ 16(R12), F26
+	WORD $0x4f981341 // FMLA V1.4S, V26.4S, V24.S[0]
+	FMOVQ 32(R12), F27
+	WORD $0x4f981362 // FMLA V2.4S, V27.4S, V24.S[0]
+	FMOVQ 48(R12), F28
+	WORD $0x4f981383 // FMLA V3.4S, V28.4S, V24.S[0]
+	FMOVQ 64(R12), F29
+	WORD $0x4f9813a4 // FMLA V4.4S, V29.4S, V24.S[0]
+	FMOVQ 80(R12), F30
+	WORD $0x4f9813c5 // FMLA V5.4S, V30.4S, V24.S[0]
+	FMOVQ 96(R12), F31
+	WORD $0x4f9813e6 // FMLA V6.4S, V31.4S, V24.S[0]
+	FMOVQ 112(R12), F25
+	WORD $0x4f981327 // FMLA V7.4S, V25.4S, V24.S[0]
+	FMOVQ 128(R12), F26
+	WORD $0x4f981348 // FMLA V8.4S, V26.4S, V24.S[0]
+	FMOVQ 144(R12), F27
+	WORD $0x4f981369 // FMLA V9.4S, V27.4S, V24.S[0]
+	FMOVQ 160(R12), F28
+	WORD $0x4f98138a // FMLA V10.4S, V28.4S, V24.S[0]
+	FMOVQ 176(R12), F29
+	WORD $0x4f9813ab // FMLA V11.4S, V29.4S, V24.S[0]
+	FMOVQ 192(R12), F30
+	WORD $0x4f9813cc // FMLA V12.4S, V30.4S, V24.S[0]
+	FMOVQ 208(R12), F31
+	WORD $0x4f9813ed // FMLA V13.4S, V31.4S, V24.S[0]
+	FMOVQ 224(R12), F25
+	WORD $0x4f98132e // FMLA V14.4S, V25.4S, V24.S[0]
+	FMOVQ 240(R12), F26
+	WORD $0x4f98134f // FMLA V15.4S, V26.4S, V24.S[0]
+spread_16_skip:
+	ADD R6, R12
+	SUBS $1, R13
+	BEQ spread_16_add
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_16_take
+	JMP spread_16_skip
+spread_16_add:
+	MOVD R7, R15
+	MOVD R8, R16
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_16_lanes0
+	FMOVQ (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVQ F25, (R17)
+spread_16_added0:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_16_lanes1
+	FMOVQ (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVQ F25, (R17)
+spread_16_added1:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_16_lanes2
+	FMOVQ (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVQ F25, (R17)
+spread_16_added2:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_16_lanes3
+	FMOVQ (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVQ F25, (R17)
+spread_16_added3:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_16_lanes4
+	FMOVQ (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVQ F25, (R17)
+spread_16_added4:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_16_lanes5
+	FMOVQ (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVQ F25, (R17)
+spread_16_added5:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_16_lanes6
+	FMOVQ (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVQ F25, (R17)
+spread_16_added6:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_16_lanes7
+	FMOVQ (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVQ F25, (R17)
+spread_16_added7:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_16_lanes8
+	FMOVQ (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVQ F25, (R17)
+spread_16_added8:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_16_lanes9
+	FMOVQ (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVQ F25, (R17)
+spread_16_added9:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_16_lanes10
+	FMOVQ (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVQ F25, (R17)
+spread_16_added10:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_16_lanes11
+	FMOVQ (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVQ F25, (R17)
+spread_16_added11:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_16_lanes12
+	FMOVQ (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVQ F25, (R17)
+spread_16_added12:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_16_lanes13
+	FMOVQ (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVQ F25, (R17)
+spread_16_added13:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_16_lanes14
+	FMOVQ (R17), F25
+	WORD $0x4e2ed739 // FADD V25.4S, V25.4S, V14.4S
+	FMOVQ F25, (R17)
+spread_16_added14:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_16_lanes15
+	FMOVQ (R17), F25
+	WORD $0x4e2fd739 // FADD V25.4S, V25.4S, V15.4S
+	FMOVQ F25, (R17)
+spread_16_added15:
+spread_16_next:
+	ADD R9, R1
+	ADD R10, R2
+	SUBS $1, R3
+	BNE spread_16_place
+	RET
+spread_16_lanes0:
+	TBZ $1, R19, spread_16_lane0
+	FMOVD (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_16_added0
+	ADD $8, R17
+	VEXT $8, V0.B16, V0.B16, V0.B16
+spread_16_lane0:
+	FMOVS (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVS F25, (R17)
+	JMP spread_16_added0
+spread_16_lanes1:
+	TBZ $1, R19, spread_16_lane1
+	FMOVD (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_16_added1
+	ADD $8, R17
+	VEXT $8, V1.B16, V1.B16, V1.B16
+spread_16_lane1:
+	FMOVS (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVS F25, (R17)
+	JMP spread_16_added1
+spread_16_lanes2:
+	TBZ $1, R19, spread_16_lane2
+	FMOVD (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_16_added2
+	ADD $8, R17
+	VEXT $8, V2.B16, V2.B16, V2.B16
+spread_16_lane2:
+	FMOVS (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVS F25, (R17)
+	JMP spread_16_added2
+spread_16_lanes3:
+	TBZ $1, R19, spread_16_lane3
+	FMOVD (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_16_added3
+	ADD $8, R17
+	VEXT $8, V3.B16, V3.B16, V3.B16
+spread_16_lane3:
+	FMOVS (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVS F25, (R17)
+	JMP spread_16_added3
+spread_16_lanes4:
+	TBZ $1, R19, spread_16_lane4
+	FMOVD (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_16_added4
+	ADD $8, R17
+	VEXT $8, V4.B16, V4.B16, V4.B16
+spread_16_lane4:
+	FMOVS (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVS F25, (R17)
+	JMP spread_16_added4
+spread_16_lanes5:
+	TBZ $1, R19, spread_16_lane5
+	FMOVD (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_16_added5
+	ADD $8, R17
+	VEXT $8, V5.B16, V5.B16, V5.B16
+spread_16_lane5:
+	FMOVS (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVS F25, (R17)
+	JMP spread_16_added5
+spread_16_lanes6:
+	TBZ $1, R19, spread_16_lane6
+	FMOVD (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_16_added6
+	ADD $8, R17
+	VEXT $8, V6.B16, V6.B16, V6.B16
+spread_16_lane6:
+	FMOVS (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVS F25, (R17)
+	JMP spread_16_added6
+spread_16_lanes7:
+	TBZ $1, R19, spread_16_lane7
+	FMOVD (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_16_added7
+	ADD $8, R17
+	VEXT $8, V7.B16, V7.B16, V7.B16
+spread_16_lane7:
+	FMOVS (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVS F25, (R17)
+	JMP spread_16_added7
+spread_16_lanes8:
+	TBZ $1, R19, spread_16_lane8
+	FMOVD (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_16_added8
+	ADD $8, R17
+	VEXT $8, V8.B16, V8.B16, V8.B16
+spread_16_lane8:
+	FMOVS (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVS F25, (R17)
+	JMP spread_16_added8
+spread_16_lanes9:
+	TBZ $1, R19, spread_16_lane9
+	FMOVD (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_16_added9
+	ADD $8, R17
+	VEXT $8, V9.B16, V9.B16, V9.B16
+spread_16_lane9:
+	FMOVS (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVS F25, (R17)
+	JMP spread_16_added9
+spread_16_lanes10:
+	TBZ $1, R19, spread_16_lane10
+	FMOVD (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_16_added10
+	ADD $8, R17
+	VEXT $8, V10.B16, V10.B16, V10.B16
+spread_16_lane10:
+	FMOVS (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVS F25, (R17)
+	JMP spread_16_added10
+spread_16_lanes11:
+	TBZ $1, R19, spread_16_lane11
+	FMOVD (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_16_added11
+	ADD $8, R17
+	VEXT $8, V11.B16, V11.B16, V11.B16
+spread_16_lane11:
+	FMOVS (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVS F25, (R17)
+	JMP spread_16_added11
+spread_16_lanes12:
+	TBZ $1, R19, spread_16_lane12
+	FMOVD (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_16_added12
+	ADD $8, R17
+	VEXT $8, V12.B16, V12.B16, V12.B16
+spread_16_lane12:
+	FMOVS (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVS F25, (R17)
+	JMP spread_16_added12
+spread_16_lanes13:
+	TBZ $1, R19, spread_16_lane13
+	FMOVD (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_16_added13
+	ADD $8, R17
+	VEXT $8, V13.B16, V13.B16, V13.B16
+spread_16_lane13:
+	FMOVS (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVS F25, (R17)
+	JMP spread_16_added13
+spread_16_lanes14:
+	TBZ $1, R19, spread_16_lane14
+	FMOVD (R17), F25
+	WORD $0x4e2ed739 // FADD V25.4S, V25.4S, V14.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_16_added14
+	ADD $8, R17
+	VEXT $8, V14.B16, V14.B16, V14.B16
+spread_16_lane14:
+	FMOVS (R17), F25
+	WORD $0x4e2ed739 // FADD V25.4S, V25.4S, V14.4S
+	FMOVS F25, (R17)
+	JMP spread_16_added14
+spread_16_lanes15:
+	TBZ $1, R19, spread_16_lane15
+	FMOVD (R17), F25
+	WORD $0x4e2fd739 // FADD V25.4S, V25.4S, V15.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_16_added15
+	ADD $8, R17
+	VEXT $8, V15.B16, V15.B16, V15.B16
+spread_16_lane15:
+	FMOVS (R17), F25
+	WORD $0x4e2fd739 // FADD V25.4S, V25.4S, V15.4S
+	FMOVS F25, (R17)
+	JMP spread_16_added15
+spread_17:
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 72(R0), R3
+	MOVD 80(R0), R4
+	MOVD 16(R0), R5
+	MOVD 64(R0), R6
+	MOVD 24(R0), R7
+	MOVD 32(R0), R8
+	MOVD 48(R0), R9
+	MOVD 56(R0), R10
+spread_17_place:
+	MOVD R1, R11
+	MOVD R4, R13
+	MOVD R5, R12
+spread_17_look:
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_17_begin
+	ADD R6, R12
+	SUBS $1, R13
+	BNE spread_17_look
+	JMP spread_17_next
+spread_17_begin:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	VEOR V16.B16, V16.B16, V16.B16
+spread_17_take:
+	FMOVS -4(R11), F24
+	FMOVQ 0(R12), F25
+	WORD $0x4f981320 // FMLA V0.4S, V25.4S, V24.S[0]
+	FMOVQ 16(R12), F26
+	WORD $0x4f981341 // FMLA V1.4S, V26.4S, V24.S[0]
+	FMOVQ 32(R12), F27
+	WORD $0x4f981362 // FMLA V2.4S, V27.4S, V24.S[0]
+	FMOVQ 48(R12), F28
+	WORD $0x4f981383 // FMLA V3.4S, V28.4S, V24.S[0]
+	FMOVQ 64(R12), F29
+	WORD $0x4f9813a4 // FMLA V4.4S, V29.4S, V24.S[0]
+	FMOVQ 80(R12), F30
+	WORD $0x4f9813c5 // FMLA V5.4S, V30.4S, V24.S[0]
+	FMOVQ 96(R12), F31
+	WORD $0x4f9813e6 // FMLA V6.4S, V31.4S, V24.S[0]
+	FMOVQ 112(R12), F25
+	WORD $0x4f981327 // FMLA V7.4S, V25.4S, V24.S[0]
+	FMOVQ 128(R12), F26
+	WORD $0x4f981348 // FMLA V8.4S, V26.4S, V24.S[0]
+	FMOVQ 144(R12), F27
+	WORD $0x4f981369 // FMLA V9.4S, V27.4S, V24.S[0]
+	FMOVQ 160(R12), F28
+	WORD $0x4f98138a // FMLA V10.4S, V28.4S, V24.S[0]
+	FMOVQ 176(R12), F29
+	WORD $0x4f9813ab // FMLA V11.4S, V29.4S, V24.S[0]
+	FMOVQ 192(R12), F30
+	WORD $0x4f9813cc // FMLA V12.4S, V30.4S, V24.S[0]
+	FMOVQ 208(R12), F31
+	WORD $0x4f9813ed // FMLA V13.4S, V31.4S, V24.S[0]
+	FMOVQ 224(R12), F25
+	WORD $0x4f98132e // FMLA V14.4S, V25.4S, V24.S[0]
+	FMOVQ 240(R12), F26
+	WORD $0x4f98134f // FMLA V15.4S, V26.4S, V24.S[0]
+	FMOVQ 256(R12), F27
+	WORD $0x4f981370 // FMLA V16.4S, V27.4S, V24.S[0]
+spread_17_skip:
+	ADD R6, R12
+	SUBS $1, R13
+	BEQ spread_17_add
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_17_take
+	JMP spread_17_skip
+spread_17_add:
+	MOVD R7, R15
+	MOVD R8, R16
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_17_lanes0
+	FMOVQ (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVQ F25, (R17)
+spread_17_added0:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_17_lanes1
+	FMOVQ (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVQ F25, (R17)
+spread_17_added1:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_17_lanes2
+	FMOVQ (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVQ F25, (R17)
+spread_17_added2:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_17_lanes3
+	FMOVQ (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVQ F25, (R17)
+spread_17_added3:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_17_lanes4
+	FMOVQ (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVQ F25, (R17)
+spread_17_added4:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_17_lanes5
+	FMOVQ (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVQ F25, (R17)
+spread_17_added5:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_17_lanes6
+	FMOVQ (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVQ F25, (R17)
+spread_17_added6:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_17_lanes7
+	FMOVQ (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVQ F25, (R17)
+spread_17_added7:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_17_lanes8
+	FMOVQ (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVQ F25, (R17)
+spread_17_added8:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_17_lanes9
+	FMOVQ (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVQ F25, (R17)
+spread_17_added9:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_17_lanes10
+	FMOVQ (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVQ F25, (R17)
+spread_17_added10:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_17_lanes11
+	FMOVQ (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVQ F25, (R17)
+spread_17_added11:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_17_lanes12
+	FMOVQ (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVQ F25, (R17)
+spread_17_added12:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_17_lanes13
+	FMOVQ (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVQ F25, (R17)
+spread_17_added13:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_17_lanes14
+	FMOVQ (R17), F25
+	WORD $0x4e2ed739 // FADD V25.4S, V25.4S, V14.4S
+	FMOVQ F25, (R17)
+spread_17_added14:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_17_lanes15
+	FMOVQ (R17), F25
+	WORD $0x4e2fd739 // FADD V25.4S, V25.4S, V15.4S
+	FMOVQ F25, (R17)
+spread_17_added15:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_17_lanes16
+	FMOVQ (R17), F25
+	WORD $0x4e30d739 // FADD V25.4S, V25.4S, V16.4S
+	FMOVQ F25, (R17)
+spread_17_added16:
+spread_17_next:
+	ADD R9, R1
+	ADD R10, R2
+	SUBS $1, R3
+	BNE spread_17_place
+	RET
+spread_17_lanes0:
+	TBZ $1, R19, spread_17_lane0
+	FMOVD (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_17_added0
+	ADD $8, R17
+	VEXT $8, V0.B16, V0.B16, V0.B16
+spread_17_lane0:
+	FMOVS (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVS F25, (R17)
+	JMP spread_17_added0
+spread_17_lanes1:
+	TBZ $1, R19, spread_17_lane1
+	FMOVD (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_17_added1
+	ADD $8, R17
+	VEXT $8, V1.B16, V1.B16, V1.B16
+spread_17_lane1:
+	FMOVS (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVS F25, (R17)
+	JMP spread_17_added1
+spread_17_lanes2:
+	TBZ $1, R19, spread_17_lane2
+	FMOVD (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_17_added2
+	ADD $8, R17
+	VEXT $8, V2.B16, V2.B16, V2.B16
+spread_17_lane2:
+	FMOVS (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVS F25, (R17)
+	JMP spread_17_added2
+spread_17_lanes3:
+	TBZ $1, R19, spread_17_lane3
+	FMOVD (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_17_added3
+	ADD $8, R17
+	VEXT $8, V3.B16, V3.B16, V3.B16
+spread_17_lane3:
+	FMOVS (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVS F25, (R17)
+	JMP spread_17_added3
+spread_17_lanes4:
+	TBZ $1, R19, spread_17_lane4
+	FMOVD (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_17_added4
+	ADD $8, R17
+	VEXT $8, V4.B16, V4.B16, V4.B16
+spread_17_lane4:
+	FMOVS (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVS F25, (R17)
+	JMP spread_17_added4
+spread_17_lanes5:
+	TBZ $1, R19, spread_17_lane5
+	FMOVD (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_17_added5
+	ADD $8, R17
+	VEXT $8, V5.B16, V5.B16, V5.B16
+spread_17_lane5:
+	FMOVS (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVS F25, (R17)
+	JMP spread_17_added5
+spread_17_lanes6:
+	TBZ $1, R19, spread_17_lane6
+	FMOVD (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_17_added6
+	ADD $8, R17
+	VEXT $8, V6.B16, V6.B16, V6.B16
+spread_17_lane6:
+	FMOVS (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVS F25, (R17)
+	JMP spread_17_added6
+spread_17_lanes7:
+	TBZ $1, R19, spread_17_lane7
+	FMOVD (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_17_added7
+	ADD $8, R17
+	VEXT $8, V7.B16, V7.B16, V7.B16
+spread_17_lane7:
+	FMOVS (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVS F25, (R17)
+	JMP spread_17_added7
+spread_17_lanes8:
+	TBZ $1, R19, spread_17_lane8
+	FMOVD (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_17_added8
+	ADD $8, R17
+	VEXT $8, V8.B16, V8.B16, V8.B16
+spread_17_lane8:
+	FMOVS (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVS F25, (R17)
+	JMP spread_17_added8
+spread_17_lanes9:
+	TBZ $1, R19, spread_17_lane9
+	FMOVD (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_17_added9
+	ADD $8, R17
+	VEXT $8, V9.B16, V9.B16, V9.B16
+spread_17_lane9:
+	FMOVS (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVS F25, (R17)
+	JMP spread_17_added9
+spread_17_lanes10:
+	TBZ $1, R19, spread_17_lane10
+	FMOVD (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_17_added10
+	ADD $8, R17
+	VEXT $8, V10.B16, V10.B16, V10.B16
+spread_17_lane10:
+	FMOVS (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVS F25, (R17)
+	JMP spread_17_added10
+spread_17_lanes11:
+	TBZ $1, R19, spread_17_lane11
+	FMOVD (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_17_added11
+	ADD $8, R17
+	VEXT $8, V11.B16, V11.B16, V11.B16
+spread_17_lane11:
+	FMOVS (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVS F25, (R17)
+	JMP spread_17_added11
+spread_17_lanes12:
+	TBZ $1, R19, spread_17_lane12
+	FMOVD (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_17_added12
+	ADD $8, R17
+	VEXT $8, V12.B16, V12.B16, V12.B16
+spread_17_lane12:
+	FMOVS (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVS F25, (R17)
+	JMP spread_17_added12
+spread_17_lanes13:
+	TBZ $1, R19, spread_17_lane13
+	FMOVD (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_17_added13
+	ADD $8, R17
+	VEXT $8, V13.B16, V13.B16, V13.B16
+spread_17_lane13:
+	FMOVS (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVS F25, (R17)
+	JMP spread_17_added13
+spread_17_lanes14:
+	TBZ $1, R19, spread_17_lane14
+	FMOVD (R17), F25
+	WORD $0x4e2ed739 // FADD V25.4S, V25.4S, V14.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_17_added14
+	ADD $8, R17
+	VEXT $8, V14.B16, V14.B16, V14.B16
+spread_17_lane14:
+	FMOVS (R17), F25
+	WORD $0x4e2ed739 // FADD V25.4S, V25.4S, V14.4S
+	FMOVS F25, (R17)
+	JMP spread_17_added14
+spread_17_lanes15:
+	TBZ $1, R19, spread_17_lane15
+	FMOVD (R17), F25
+	WORD $0x4e2fd739 // FADD V25.4S, V25.4S, V15.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_17_added15
+	ADD $8, R17
+	VEXT $8, V15.B16, V15.B16, V15.B16
+spread_17_lane15:
+	FMOVS (R17), F25
+	WORD $0x4e2fd739 // FADD V25.4S, V25.4S, V15.4S
+	FMOVS F25, (R17)
+	JMP spread_17_added15
+spread_17_lanes16:
+	TBZ $1, R19, spread_17_lane16
+	FMOVD (R17), F25
+	WORD $0x4e30d739 // FADD V25.4S, V25.4S, V16.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_17_added16
+	ADD $8, R17
+	VEXT $8, V16.B16, V16.B16, V16.B16
+spread_17_lane16:
+	FMOVS (R17), F25
+	WORD $0x4e30d739 // FADD V25.4S, V25.4S, V16.4S
+	FMOVS F25, (R17)
+	JMP spread_17_added16
+spread_18:
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 72(R0), R3
+	MOVD 80(R0), R4
+	MOVD 16(R0), R5
+	MOVD 64(R0), R6
+	MOVD 24(R0), R7
+	MOVD 32(R0), R8
+	MOVD 48(R0), R9
+	MOVD 56(R0), R10
+spread_18_place:
+	MOVD R1, R11
+	MOVD R4, R13
+	MOVD R5, R12
+spread_18_look:
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_18_begin
+	ADD R6, R12
+	SUBS $1, R13
+	BNE spread_18_look
+	JMP spread_18_next
+spread_18_begin:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+spread_18_take:
+	FMOVS -4(R11), F24
+	FMOVQ 0(R12), F25
+	WORD $0x4f981320 // FMLA V0.4S, V25.4S, V24.S[0]
+	FMOVQ 16(R12), F26
+	WORD $0x4f981341 // FMLA V1.4S, V26.4S, V24.S[0]
+	FMOVQ 32(R12), F27
+	WORD $0x4f981362 // FMLA V2.4S, V27.4S, V24.S[0]
+	FMOVQ 48(R12), F28
+	WORD $0x4f981383 // FMLA V3.4S, V28.4S, V24.S[0]
+	FMOVQ 64(R12), F29
+	WORD $0x4f9813a4 // FMLA V4.4S, V29.4S, V24.S[0]
+	FMOVQ 80(R12), F30
+	WORD $0x4f9813c5 // FMLA V5.4S, V30.4S, V24.S[0]
+	FMOVQ 96(R12), F31
+	WORD $0x4f9813e6 // FMLA V6.4S, V31.4S, V24.S[0]
+	FMOVQ 112(R12), F25
+	WORD $0x4f981327 // FMLA V7.4S, V25.4S, V24.S[0]
+	FMOVQ 128(R12), F26
+	WORD $0x4f981348 // FMLA V8.4S, V26.4S, V24.S[0]
+	FMOVQ 144(R12), F27
+	WORD $0x4f981369 // FMLA V9.4S, V27.4S, V24.S[0]
+	FMOVQ 160(R12), F28
+	WORD $0x4f98138a // FMLA V10.4S, V28.4S, V24.S[0]
+	FMOVQ 176(R12), F29
+	WORD $0x4f9813ab // FMLA V11.4S, V29.4S, V24.S[0]
+	FMOVQ 192(R12), F30
+	WORD $0x4f9813cc // FMLA V12.4S, V30.4S, V24.S[0]
+	FMOVQ 208(R12), F31
+	WORD $0x4f9813ed // FMLA V13.4S, V31.4S, V24.S[0]
+	FMOVQ 224(R12), F25
+	WORD $0x4f98132e // FMLA V14.4S, V25.4S, V24.S[0]
+	FMOVQ 240(R12), F26
+	WORD $0x4f98134f // FMLA V15.4S, V26.4S, V24.S[0]
+	FMOVQ 256(R12), F27
+	WORD $0x4f981370 // FMLA V16.4S, V27.4S, V24.S[0]
+	FMOVQ 272(R12), F28
+	WORD $0x4f981391 // FMLA V17.4S, V28.4S, V24.S[0]
+spread_18_skip:
+	ADD R6, R12
+	SUBS $1, R13
+	BEQ spread_18_add
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_18_take
+	JMP spread_18_skip
+spread_18_add:
+	MOVD R7, R15
+	MOVD R8, R16
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_18_lanes0
+	FMOVQ (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVQ F25, (R17)
+spread_18_added0:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_18_lanes1
+	FMOVQ (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVQ F25, (R17)
+spread_18_added1:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_18_lanes2
+	FMOVQ (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVQ F25, (R17)
+spread_18_added2:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_18_lanes3
+	FMOVQ (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVQ F25, (R17)
+spread_18_added3:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_18_lanes4
+	FMOVQ (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVQ F25, (R17)
+spread_18_added4:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_18_lanes5
+	FMOVQ (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVQ F25, (R17)
+spread_18_added5:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_18_lanes6
+	FMOVQ (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVQ F25, (R17)
+spread_18_added6:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_18_lanes7
+	FMOVQ (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVQ F25, (R17)
+spread_18_added7:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_18_lanes8
+	FMOVQ (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVQ F25, (R17)
+spread_18_added8:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_18_lanes9
+	FMOVQ (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVQ F25, (R17)
+spread_18_added9:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_18_lanes10
+	FMOVQ (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVQ F25, (R17)
+spread_18_added10:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_18_lanes11
+	FMOVQ (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVQ F25, (R17)
+spread_18_added11:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_18_lanes12
+	FMOVQ (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVQ F25, (R17)
+spread_18_added12:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_18_lanes13
+	FMOVQ (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVQ F25, (R17)
+spread_18_added13:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_18_lanes14
+	FMOVQ (R17), F25
+	WORD $0x4e2ed739 // FADD V25.4S, V25.4S, V14.4S
+	FMOVQ F25, (R17)
+spread_18_added14:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_18_lanes15
+	FMOVQ (R17), F25
+	WORD $0x4e2fd739 // FADD V25.4S, V25.4S, V15.4S
+	FMOVQ F25, (R17)
+spread_18_added15:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_18_lanes16
+	FMOVQ (R17), F25
+	WORD $0x4e30d739 // FADD V25.4S, V25.4S, V16.4S
+	FMOVQ F25, (R17)
+spread_18_added16:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_18_lanes17
+	FMOVQ (R17), F25
+	WORD $0x4e31d739 // FADD V25.4S, V25.4S, V17.4S
+	FMOVQ F25, (R17)
+spread_18_added17:
+spread_18_next:
+	ADD R9, R1
+	ADD R10, R2
+	SUBS $1, R3
+	BNE spread_18_place
+	RET
+spread_18_lanes0:
+	TBZ $1, R19, spread_18_lane0
+	FMOVD (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_18_added0
+	ADD $8, R17
+	VEXT $8, V0.B16, V0.B16, V0.B16
+spread_18_lane0:
+	FMOVS (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVS F25, (R17)
+	JMP spread_18_added0
+spread_18_lanes1:
+	TBZ $1, R19, spread_18_lane1
+	FMOVD (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_18_added1
+	ADD $8, R17
+	VEXT $8, V1.B16, V1.B16, V1.B16
+spread_18_lane1:
+	FMOVS (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVS F25, (R17)
+	JMP spread_18_added1
+spread_18_lanes2:
+	TBZ $1, R19, spread_18_lane2
+	FMOVD (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_18_added2
+	ADD $8, R17
+	VEXT $8, V2.B16, V2.B16, V2.B16
+spread_18_lane2:
+	FMOVS (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVS F25, (R17)
+	JMP spread_18_added2
+spread_18_lanes3:
+	TBZ $1, R19, spread_18_lane3
+	FMOVD (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_18_added3
+	ADD $8, R17
+	VEXT $8, V3.B16, V3.B16, V3.B16
+spread_18_lane3:
+	FMOVS (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVS F25, (R17)
+	JMP spread_18_added3
+spread_18_lanes4:
+	TBZ $1, R19, spread_18_lane4
+	FMOVD (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_18_added4
+	ADD $8, R17
+	VEXT $8, V4.B16, V4.B16, V4.B16
+spread_18_lane4:
+	FMOVS (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVS F25, (R17)
+	JMP spread_18_added4
+spread_18_lanes5:
+	TBZ $1, R19, spread_18_lane5
+	FMOVD (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_18_added5
+	ADD $8, R17
+	VEXT $8, V5.B16, V5.B16, V5.B16
+spread_18_lane5:
+	FMOVS (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVS F25, (R17)
+	JMP spread_18_added5
+spread_18_lanes6:
+	TBZ $1, R19, spread_18_lane6
+	FMOVD (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_18_added6
+	ADD $8, R17
+	VEXT $8, V6.B16, V6.B16, V6.B16
+spread_18_lane6:
+	FMOVS (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVS F25, (R17)
+	JMP spread_18_added6
+spread_18_lanes7:
+	TBZ $1, R19, spread_18_lane7
+	FMOVD (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_18_added7
+	ADD $8, R17
+	VEXT $8, V7.B16, V7.B16, V7.B16
+spread_18_lane7:
+	FMOVS (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVS F25, (R17)
+	JMP spread_18_added7
+spread_18_lanes8:
+	TBZ $1, R19, spread_18_lane8
+	FMOVD (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_18_added8
+	ADD $8, R17
+	VEXT $8, V8.B16, V8.B16, V8.B16
+spread_18_lane8:
+	FMOVS (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVS F25, (R17)
+	JMP spread_18_added8
+spread_18_lanes9:
+	TBZ $1, R19, spread_18_lane9
+	FMOVD (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_18_added9
+	ADD $8, R17
+	VEXT $8, V9.B16, V9.B16, V9.B16
+spread_18_lane9:
+	FMOVS (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVS F25, (R17)
+	JMP spread_18_added9
+spread_18_lanes10:
+	TBZ $1, R19, spread_18_lane10
+	FMOVD (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_18_added10
+	ADD $8, R17
+	VEXT $8, V10.B16, V10.B16, V10.B16
+spread_18_lane10:
+	FMOVS (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVS F25, (R17)
+	JMP spread_18_added10
+spread_18_lanes11:
+	TBZ $1, R19, spread_18_lane11
+	FMOVD (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_18_added11
+	ADD $8, R17
+	VEXT $8, V11.B16, V11.B16, V11.B16
+spread_18_lane11:
+	FMOVS (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVS F25, (R17)
+	JMP spread_18_added11
+spread_18_lanes12:
+	TBZ $1, R19, spread_18_lane12
+	FMOVD (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_18_added12
+	ADD $8, R17
+	VEXT $8, V12.B16, V12.B16, V12.B16
+spread_18_lane12:
+	FMOVS (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVS F25, (R17)
+	JMP spread_18_added12
+spread_18_lanes13:
+	TBZ $1, R19, spread_18_lane13
+	FMOVD (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_18_added13
+	ADD $8, R17
+	VEXT $8, V13.B16, V13.B16, V13.B16
+spread_18_lane13:
+	FMOVS (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVS F25, (R17)
+	JMP spread_18_added13
+spread_18_lanes14:
+	TBZ $1, R19, spread_18_lane14
+	FMOVD (R17), F25
+	WORD $0x4e2ed739 // FADD V25.4S, V25.4S, V14.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_18_added14
+	ADD $8, R17
+	VEXT $8, V14.B16, V14.B16, V14.B16
+spread_18_lane14:
+	FMOVS (R17), F25
+	WORD $0x4e2ed739 // FADD V25.4S, V25.4S, V14.4S
+	FMOVS F25, (R17)
+	JMP spread_18_added14
+spread_18_lanes15:
+	TBZ $1, R19, spread_18_lane15
+	FMOVD (R17), F25
+	WORD $0x4e2fd739 // FADD V25.4S, V25.4S, V15.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_18_added15
+	ADD $8, R17
+	VEXT $8, V15.B16, V15.B16, V15.B16
+spread_18_lane15:
+	FMOVS (R17), F25
+	WORD $0x4e2fd739 // FADD V25.4S, V25.4S, V15.4S
+	FMOVS F25, (R17)
+	JMP spread_18_added15
+spread_18_lanes16:
+	TBZ $1, R19, spread_18_lane16
+	FMOVD (R17), F25
+	WORD $0x4e30d739 // FADD V25.4S, V25.4S, V16.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_18_added16
+	ADD $8, R17
+	VEXT $8, V16.B16, V16.B16, V16.B16
+spread_18_lane16:
+	FMOVS (R17), F25
+	WORD $0x4e30d739 // FADD V25.4S, V25.4S, V16.4S
+	FMOVS F25, (R17)
+	JMP spread_18_added16
+spread_18_lanes17:
+	TBZ $1, R19, spread_18_lane17
+	FMOVD (R17), F25
+	WORD $0x4e31d739 // FADD V25.4S, V25.4S, V17.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_18_added17
+	ADD $8, R17
+	VEXT $8, V17.B16, V17.B16, V17.B16
+spread_18_lane17:
+	FMOVS (R17), F25
+	WORD $0x4e31d739 // FADD V25.4S, V25.4S, V17.4S
+	FMOVS F25, (R17)
+	JMP spread_18_added17
+spread_19:
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 72(R0), R3
+	MOVD 80(R0), R4
+	MOVD 16(R0), R5
+	MOVD 64(R0), R6
+	MOVD 24(R0), R7
+	MOVD 32(R0), R8
+	MOVD 48(R0), R9
+	MOVD 56(R0), R10
+spread_19_place:
+	MOVD R1, R11
+	MOVD R4, R13
+	MOVD R5, R12
+spread_19_look:
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_19_begin
+	ADD R6, R12
+	SUBS $1, R13
+	BNE spread_19_look
+	JMP spread_19_next
+spread_19_begin:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+spread_19_take:
+	FMOVS -4(R11), F24
+	FMOVQ 0(R12), F25
+	WORD $0x4f981320 // FMLA V0.4S, V25.4S, V24.S[0]
+	FMOVQ 16(R12), F26
+	WORD $0x4f981341 // FMLA V1.4S, V26.4S, V24.S[0]
+	FMOVQ 32(R12), F27
+	WORD $0x4f981362 // FMLA V2.4S, V27.4S, V24.S[0]
+	FMOVQ 48(R12), F28
+	WORD $0x4f981383 // FMLA V3.4S, V28.4S, V24.S[0]
+	FMOVQ 64(R12), F29
+	WORD $0x4f9813a4 // FMLA V4.4S, V29.4S, V24.S[0]
+	FMOVQ 80(R12), F30
+	WORD $0x4f9813c5 // FMLA V5.4S, V30.4S, V24.S[0]
+	FMOVQ 96(R12), F31
+	WORD $0x4f9813e6 // FMLA V6.4S, V31.4S, V24.S[0]
+	FMOVQ 112(R12), F25
+	WORD $0x4f981327 // FMLA V7.4S, V25.4S, V24.S[0]
+	FMOVQ 128(R12), F26
+	WORD $0x4f981348 // FMLA V8.4S, V26.4S, V24.S[0]
+	FMOVQ 144(R12), F27
+	WORD $0x4f981369 // FMLA V9.4S, V27.4S, V24.S[0]
+	FMOVQ 160(R12), F28
+	WORD $0x4f98138a // FMLA V10.4S, V28.4S, V24.S[0]
+	FMOVQ 176(R12), F29
+	WORD $0x4f9813ab // FMLA V11.4S, V29.4S, V24.S[0]
+	FMOVQ 192(R12), F30
+	WORD $0x4f9813cc // FMLA V12.4S, V30.4S, V24.S[0]
+	FMOVQ 208(R12), F31
+	WORD $0x4f9813ed // FMLA V13.4S, V31.4S, V24.S[0]
+	FMOVQ 224(R12), F25
+	WORD $0x4f98132e // FMLA V14.4S, V25.4S, V24.S[0]
+	FMOVQ 240(R12), F26
+	WORD $0x4f98134f // FMLA V15.4S, V26.4S, V24.S[0]
+	FMOVQ 256(R12), F27
+	WORD $0x4f981370 // FMLA V16.4S, V27.4S, V24.S[0]
+	FMOVQ 272(R12), F28
+	WORD $0x4f981391 // FMLA V17.4S, V28.4S, V24.S[0]
+	FMOVQ 288(R12), F29
+	WORD $0x4f9813b2 // FMLA V18.4S, V29.4S, V24.S[0]
+spread_19_skip:
+	ADD R6, R12
+	SUBS $1, R13
+	BEQ spread_19_add
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_19_take
+	JMP spread_19_skip
+spread_19_add:
+	MOVD R7, R15
+	MOVD R8, R16
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_19_lanes0
+	FMOVQ (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVQ F25, (R17)
+spread_19_added0:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_19_lanes1
+	FMOVQ (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVQ F25, (R17)
+spread_19_added1:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_19_lanes2
+	FMOVQ (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVQ F25, (R17)
+spread_19_added2:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_19_lanes3
+	FMOVQ (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVQ F25, (R17)
+spread_19_added3:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_19_lanes4
+	FMOVQ (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVQ F25, (R17)
+spread_19_added4:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_19_lanes5
+	FMOVQ (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVQ F25, (R17)
+spread_19_added5:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_19_lanes6
+	FMOVQ (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVQ F25, (R17)
+spread_19_added6:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_19_lanes7
+	FMOVQ (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVQ F25, (R17)
+spread_19_added7:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_19_lanes8
+	FMOVQ (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVQ F25, (R17)
+spread_19_added8:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_19_lanes9
+	FMOVQ (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVQ F25, (R17)
+spread_19_added9:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_19_lanes10
+	FMOVQ (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVQ F25, (R17)
+spread_19_added10:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_19_lanes11
+	FMOVQ (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVQ F25, (R17)
+spread_19_added11:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_19_lanes12
+	FMOVQ (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVQ F25, (R17)
+spread_19_added12:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_19_lanes13
+	FMOVQ (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVQ F25, (R17)
+spread_19_added13:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_19_lanes14
+	FMOVQ (R17), F25
+	WORD $0x4e2ed739 // FADD V25.4S, V25.4S, V14.4S
+	FMOVQ F25, (R17)
+spread_19_added14:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_19_lanes15
+	FMOVQ (R17), F25
+	WORD $0x4e2fd739 // FADD V25.4S, V25.4S, V15.4S
+	FMOVQ F25, (R17)
+spread_19_added15:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_19_lanes16
+	FMOVQ (R17), F25
+	WORD $0x4e30d739 // FADD V25.4S, V25.4S, V16.4S
+	FMOVQ F25, (R17)
+spread_19_added16:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_19_lanes17
+	FMOVQ (R17), F25
+	WORD $0x4e31d739 // FADD V25.4S, V25.4S, V17.4S
+	FMOVQ F25, (R17)
+spread_19_added17:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_19_lanes18
+	FMOVQ (R17), F25
+	WORD $0x4e32d739 // FADD V25.4S, V25.4S, V18.4S
+	FMOVQ F25, (R17)
+spread_19_added18:
+spread_19_next:
+	ADD R9, R1
+	ADD R10, R2
+	SUBS $1, R3
+	BNE spread_19_place
+	RET
+spread_19_lanes0:
+	TBZ $1, R19, spread_19_lane0
+	FMOVD (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_19_added0
+	ADD $8, R17
+	VEXT $8, V0.B16, V0.B16, V0.B16
+spread_19_lane0:
+	FMOVS (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVS F25, (R17)
+	JMP spread_19_added0
+spread_19_lanes1:
+	TBZ $1, R19, spread_19_lane1
+	FMOVD (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_19_added1
+	ADD $8, R17
+	VEXT $8, V1.B16, V1.B16, V1.B16
+spread_19_lane1:
+	FMOVS (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVS F25, (R17)
+	JMP spread_19_added1
+spread_19_lanes2:
+	TBZ $1, R19, spread_19_lane2
+	FMOVD (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_19_added2
+	ADD $8, R17
+	VEXT $8, V2.B16, V2.B16, V2.B16
+spread_19_lane2:
+	FMOVS (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVS F25, (R17)
+	JMP spread_19_added2
+spread_19_lanes3:
+	TBZ $1, R19, spread_19_lane3
+	FMOVD (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_19_added3
+	ADD $8, R17
+	VEXT $8, V3.B16, V3.B16, V3.B16
+spread_19_lane3:
+	FMOVS (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVS F25, (R17)
+	JMP spread_19_added3
+spread_19_lanes4:
+	TBZ $1, R19, spread_19_lane4
+	FMOVD (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_19_added4
+	ADD $8, R17
+	VEXT $8, V4.B16, V4.B16, V4.B16
+spread_19_lane4:
+	FMOVS (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVS F25, (R17)
+	JMP spread_19_added4
+spread_19_lanes5:
+	TBZ $1, R19, spread_19_lane5
+	FMOVD (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_19_added5
+	ADD $8, R17
+	VEXT $8, V5.B16, V5.B16, V5.B16
+spread_19_lane5:
+	FMOVS (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVS F25, (R17)
+	JMP spread_19_added5
+spread_19_lanes6:
+	TBZ $1, R19, spread_19_lane6
+	FMOVD (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_19_added6
+	ADD $8, R17
+	VEXT $8, V6.B16, V6.B16, V6.B16
+spread_19_lane6:
+	FMOVS (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVS F25, (R17)
+	JMP spread_19_added6
+spread_19_lanes7:
+	TBZ $1, R19, spread_19_lane7
+	FMOVD (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_19_added7
+	ADD $8, R17
+	VEXT $8, V7.B16, V7.B16, V7.B16
+spread_19_lane7:
+	FMOVS (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVS F25, (R17)
+	JMP spread_19_added7
+spread_19_lanes8:
+	TBZ $1, R19, spread_19_lane8
+	FMOVD (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_19_added8
+	ADD $8, R17
+	VEXT $8, V8.B16, V8.B16, V8.B16
+spread_19_lane8:
+	FMOVS (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVS F25, (R17)
+	JMP spread_19_added8
+spread_19_lanes9:
+	TBZ $1, R19, spread_19_lane9
+	FMOVD (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_19_added9
+	ADD $8, R17
+	VEXT $8, V9.B16, V9.B16, V9.B16
+spread_19_lane9:
+	FMOVS (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVS F25, (R17)
+	JMP spread_19_added9
+spread_19_lanes10:
+	TBZ $1, R19, spread_19_lane10
+	FMOVD (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_19_added10
+	ADD $8, R17
+	VEXT $8, V10.B16, V10.B16, V10.B16
+spread_19_lane10:
+	FMOVS (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVS F25, (R17)
+	JMP spread_19_added10
+spread_19_lanes11:
+	TBZ $1, R19, spread_19_lane11
+	FMOVD (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_19_added11
+	ADD $8, R17
+	VEXT $8, V11.B16, V11.B16, V11.B16
+spread_19_lane11:
+	FMOVS (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVS F25, (R17)
+	JMP spread_19_added11
+spread_19_lanes12:
+	TBZ $1, R19, spread_19_lane12
+	FMOVD (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_19_added12
+	ADD $8, R17
+	VEXT $8, V12.B16, V12.B16, V12.B16
+spread_19_lane12:
+	FMOVS (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVS F25, (R17)
+	JMP spread_19_added12
+spread_19_lanes13:
+	TBZ $1, R19, spread_19_lane13
+	FMOVD (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_19_added13
+	ADD $8, R17
+	VEXT $8, V13.B16, V13.B16, V13.B16
+spread_19_lane13:
+	FMOVS (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVS F25, (R17)
+	JMP spread_19_added13
+spread_19_lanes14:
+	TBZ $1, R19, spread_19_lane14
+	FMOVD (R17), F25
+	WORD $0x4e2ed739 // FADD V25.4S, V25.4S, V14.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_19_added14
+	ADD $8, R17
+	VEXT $8, V14.B16, V14.B16, V14.B16
+spread_19_lane14:
+	FMOVS (R17), F25
+	WORD $0x4e2ed739 // FADD V25.4S, V25.4S, V14.4S
+	FMOVS F25, (R17)
+	JMP spread_19_added14
+spread_19_lanes15:
+	TBZ $1, R19, spread_19_lane15
+	FMOVD (R17), F25
+	WORD $0x4e2fd739 // FADD V25.4S, V25.4S, V15.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_19_added15
+	ADD $8, R17
+	VEXT $8, V15.B16, V15.B16, V15.B16
+spread_19_lane15:
+	FMOVS (R17), F25
+	WORD $0x4e2fd739 // FADD V25.4S, V25.4S, V15.4S
+	FMOVS F25, (R17)
+	JMP spread_19_added15
+spread_19_lanes16:
+	TBZ $1, R19, spread_19_lane16
+	FMOVD (R17), F25
+	WORD $0x4e30d739 // FADD V25.4S, V25.4S, V16.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_19_added16
+	ADD $8, R17
+	VEXT $8, V16.B16, V16.B16, V16.B16
+spread_19_lane16:
+	FMOVS (R17), F25
+	WORD $0x4e30d739 // FADD V25.4S, V25.4S, V16.4S
+	FMOVS F25, (R17)
+	JMP spread_19_added16
+spread_19_lanes17:
+	TBZ $1, R19, spread_19_lane17
+	FMOVD (R17), F25
+	WORD $0x4e31d739 // FADD V25.4S, V25.4S, V17.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_19_added17
+	ADD $8, R17
+	VEXT $8, V17.B16, V17.B16, V17.B16
+spread_19_lane17:
+	FMOVS (R17), F25
+	WORD $0x4e31d739 // FADD V25.4S, V25.4S, V17.4S
+	FMOVS F25, (R17)
+	JMP spread_19_added17
+spread_19_lanes18:
+	TBZ $1, R19, spread_19_lane18
+	FMOVD (R17), F25
+	WORD $0x4e32d739 // FADD V25.4S, V25.4S, V18.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_19_added18
+	ADD $8, R17
+	VEXT $8, V18.B16, V18.B16, V18.B16
+spread_19_lane18:
+	FMOVS (R17), F25
+	WORD $0x4e32d739 // FADD V25.4S, V25.4S, V18.4S
+	FMOVS F25, (R17)
+	JMP spread_19_added18
+spread_20:
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 72(R0), R3
+	MOVD 80(R0), R4
+	MOVD 16(R0), R5
+	MOVD 64(R0), R6
+	MOVD 24(R0), R7
+	MOVD 32(R0), R8
+	MOVD 48(R0), R9
+	MOVD 56(R0), R10
+spread_20_place:
+	MOVD R1, R11
+	MOVD R4, R13
+	MOVD R5, R12
+spread_20_look:
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_20_begin
+	ADD R6, R12
+	SUBS $1, R13
+	BNE spread_20_look
+	JMP spread_20_next
+spread_20_begin:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+spread_20_take:
+	FMOVS -4(R11), F24
+	FMOVQ 0(R12), F25
+	WORD $0x4f981320 // FMLA V0.4S, V25.4S, V24.S[0]
+	FMOVQ 16(R12), F26
+	WORD $0x4f981341 // FMLA V1.4S, V26.4S, V24.S[0]
+	FMOVQ 32(R12), F27
+	WORD $0x4f981362 // FMLA V2.4S, V27.4S, V24.S[0]
+	FMOVQ 48(R12), F28
+	WORD $0x4f981383 // FMLA V3.4S, V28.4S, V24.S[0]
+	FMOVQ 64(R12), F29
+	WORD $0x4f9813a4 // FMLA V4.4S, V29.4S, V24.S[0]
+	FMOVQ 80(R12), F30
+	WORD $0x4f9813c5 // FMLA V5.4S, V30.4S, V24.S[0]
+	FMOVQ 96(R12), F31
+	WORD $0x4f9813e6 // FMLA V6.4S, V31.4S, V24.S[0]
+	FMOVQ 112(R12), F25
+	WORD $0x4f981327 // FMLA V7.4S, V25.4S, V24.S[0]
+	FMOVQ 128(R12), F26
+	WORD $0x4f981348 // FMLA V8.4S, V26.4S, V24.S[0]
+	FMOVQ 144(R12), F27
+	WORD $0x4f981369 // FMLA V9.4S, V27.4S, V24.S[0]
+	FMOVQ 160(R12), F28
+	WORD $0x4f98138a // FMLA V10.4S, V28.4S, V24.S[0]
+	FMOVQ 176(R12), F29
+	WORD $0x4f9813ab // FMLA V11.4S, V29.4S, V24.S[0]
+	FMOVQ 192(R12), F30
+	WORD $0x4f9813cc // FMLA V12.4S, V30.4S, V24.S[0]
+	FMOVQ 208(R12), F31
+	WORD $0x4f9813ed // FMLA V13.4S, V31.4S, V24.S[0]
+	FMOVQ 224(R12), F25
+	WORD $0x4f98132e // FMLA V14.4S, V25.4S, V24.S[0]
+	FMOVQ 240(R12), F26
+	WORD $0x4f98134f // FMLA V15.4S, V26.4S, V24.S[0]
+	FMOVQ 256(R12), F27
+	WORD $0x4f981370 // FMLA V16.4S, V27.4S, V24.S[0]
+	FMOVQ 272(R12), F28
+	WORD $0x4f981391 // FMLA V17.4S, V28.4S, V24.S[0]
+	FMOVQ 288(R12), F29
+	WORD $0x4f9813b2 // FMLA V18.4S, V29.4S, V24.S[0]
+	FMOVQ 304(R12), F30
+	WORD $0x4f9813d3 // FMLA V19.4S, V30.4S, V24.S[0]
+spread_20_skip:
+	ADD R6, R12
+	SUBS $1, R13
+	BEQ spread_20_add
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_20_take
+	JMP spread_20_skip
+spread_20_add:
+	MOVD R7, R15
+	MOVD R8, R16
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_20_lanes0
+	FMOVQ (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVQ F25, (R17)
+spread_20_added0:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_20_lanes1
+	FMOVQ (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVQ F25, (R17)
+spread_20_added1:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_20_lanes2
+	FMOVQ (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVQ F25, (R17)
+spread_20_added2:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_20_lanes3
+	FMOVQ (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVQ F25, (R17)
+spread_20_added3:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_20_lanes4
+	FMOVQ (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVQ F25, (R17)
+spread_20_added4:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_20_lanes5
+	FMOVQ (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVQ F25, (R17)
+spread_20_added5:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_20_lanes6
+	FMOVQ (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVQ F25, (R17)
+spread_20_added6:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_20_lanes7
+	FMOVQ (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVQ F25, (R17)
+spread_20_added7:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_20_lanes8
+	FMOVQ (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVQ F25, (R17)
+spread_20_added8:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_20_lanes9
+	FMOVQ (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVQ F25, (R17)
+spread_20_added9:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_20_lanes10
+	FMOVQ (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVQ F25, (R17)
+spread_20_added10:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_20_lanes11
+	FMOVQ (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVQ F25, (R17)
+spread_20_added11:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_20_lanes12
+	FMOVQ (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVQ F25, (R17)
+spread_20_added12:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_20_lanes13
+	FMOVQ (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVQ F25, (R17)
+spread_20_added13:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_20_lanes14
+	FMOVQ (R17), F25
+	WORD $0x4e2ed739 // FADD V25.4S, V25.4S, V14.4S
+	FMOVQ F25, (R17)
+spread_20_added14:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_20_lanes15
+	FMOVQ (R17), F25
+	WORD $0x4e2fd739 // FADD V25.4S, V25.4S, V15.4S
+	FMOVQ F25, (R17)
+spread_20_added15:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_20_lanes16
+	FMOVQ (R17), F25
+	WORD $0x4e30d739 // FADD V25.4S, V25.4S, V16.4S
+	FMOVQ F25, (R17)
+spread_20_added16:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_20_lanes17
+	FMOVQ (R17), F25
+	WORD $0x4e31d739 // FADD V25.4S, V25.4S, V17.4S
+	FMOVQ F25, (R17)
+spread_20_added17:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_20_lanes18
+	FMOVQ (R17), F25
+	WORD $0x4e32d739 // FADD V25.4S, V25.4S, V18.4S
+	FMOVQ F25, (R17)
+spread_20_added18:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_20_lanes19
+	FMOVQ (R17), F25
+	WORD $0x4e33d739 // FADD V25.4S, V25.4S, V19.4S
+	FMOVQ F25, (R17)
+spread_20_added19:
+spread_20_next:
+	ADD R9, R1
+	ADD R10, R2
+	SUBS $1, R3
+	BNE spread_20_place
+	RET
+spread_20_lanes0:
+	TBZ $1, R19, spread_20_lane0
+	FMOVD (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_20_added0
+	ADD $8, R17
+	VEXT $8, V0.B16, V0.B16, V0.B16
+spread_20_lane0:
+	FMOVS (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVS F25, (R17)
+	JMP spread_20_added0
+spread_20_lanes1:
+	TBZ $1, R19, spread_20_lane1
+	FMOVD (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_20_added1
+	ADD $8, R17
+	VEXT $8, V1.B16, V1.B16, V1.B16
+spread_20_lane1:
+	FMOVS (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVS F25, (R17)
+	JMP spread_20_added1
+spread_20_lanes2:
+	TBZ $1, R19, spread_20_lane2
+	FMOVD (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_20_added2
+	ADD $8, R17
+	VEXT $8, V2.B16, V2.B16, V2.B16
+spread_20_lane2:
+	FMOVS (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVS F25, (R17)
+	JMP spread_20_added2
+spread_20_lanes3:
+	TBZ $1, R19, spread_20_lane3
+	FMOVD (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_20_added3
+	ADD $8, R17
+	VEXT $8, V3.B16, V3.B16, V3.B16
+spread_20_lane3:
+	FMOVS (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVS F25, (R17)
+	JMP spread_20_added3
+spread_20_lanes4:
+	TBZ $1, R19, spread_20_lane4
+	FMOVD (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_20_added4
+	ADD $8, R17
+	VEXT $8, V4.B16, V4.B16, V4.B16
+spread_20_lane4:
+	FMOVS (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVS F25, (R17)
+	JMP spread_20_added4
+spread_20_lanes5:
+	TBZ $1, R19, spread_20_lane5
+	FMOVD (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_20_added5
+	ADD $8, R17
+	VEXT $8, V5.B16, V5.B16, V5.B16
+spread_20_lane5:
+	FMOVS (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVS F25, (R17)
+	JMP spread_20_added5
+spread_20_lanes6:
+	TBZ $1, R19, spread_20_lane6
+	FMOVD (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_20_added6
+	ADD $8, R17
+	VEXT $8, V6.B16, V6.B16, V6.B16
+spread_20_lane6:
+	FMOVS (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVS F25, (R17)
+	JMP spread_20_added6
+spread_20_lanes7:
+	TBZ $1, R19, spread_20_lane7
+	FMOVD (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_20_added7
+	ADD $8, R17
+	VEXT $8, V7.B16, V7.B16, V7.B16
+spread_20_lane7:
+	FMOVS (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVS F25, (R17)
+	JMP spread_20_added7
+spread_20_lanes8:
+	TBZ $1, R19, spread_20_lane8
+	FMOVD (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_20_added8
+	ADD $8, R17
+	VEXT $8, V8.B16, V8.B16, V8.B16
+spread_20_lane8:
+	FMOVS (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVS F25, (R17)
+	JMP spread_20_added8
+spread_20_lanes9:
+	TBZ $1, R19, spread_20_lane9
+	FMOVD (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_20_added9
+	ADD $8, R17
+	VEXT $8, V9.B16, V9.B16, V9.B16
+spread_20_lane9:
+	FMOVS (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVS F25, (R17)
+	JMP spread_20_added9
+spread_20_lanes10:
+	TBZ $1, R19, spread_20_lane10
+	FMOVD (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_20_added10
+	ADD $8, R17
+	VEXT $8, V10.B16, V10.B16, V10.B16
+spread_20_lane10:
+	FMOVS (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVS F25, (R17)
+	JMP spread_20_added10
+spread_20_lanes11:
+	TBZ $1, R19, spread_20_lane11
+	FMOVD (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_20_added11
+	ADD $8, R17
+	VEXT $8, V11.B16, V11.B16, V11.B16
+spread_20_lane11:
+	FMOVS (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVS F25, (R17)
+	JMP spread_20_added11
+spread_20_lanes12:
+	TBZ $1, R19, spread_20_lane12
+	FMOVD (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_20_added12
+	ADD $8, R17
+	VEXT $8, V12.B16, V12.B16, V12.B16
+spread_20_lane12:
+	FMOVS (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVS F25, (R17)
+	JMP spread_20_added12
+spread_20_lanes13:
+	TBZ $1, R19, spread_20_lane13
+	FMOVD (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_20_added13
+	ADD $8, R17
+	VEXT $8, V13.B16, V13.B16, V13.B16
+spread_20_lane13:
+	FMOVS (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVS F25, (R17)
+	JMP spread_20_added13
+spread_20_lanes14:
+	TBZ $1, R19, spread_20_lane14
+	FMOVD (R17), F25
+	WORD $0x4e2ed739 // FADD V25.4S, V25.4S, V14.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_20_added14
+	ADD $8, R17
+	VEXT $8, V14.B16, V14.B16, V14.B16
+spread_20_lane14:
+	FMOVS (R17), F25
+	WORD $0x4e2ed739 // FADD V25.4S, V25.4S, V14.4S
+	FMOVS F25, (R17)
+	JMP spread_20_added14
+spread_20_lanes15:
+	TBZ $1, R19, spread_20_lane15
+	FMOVD (R17), F25
+	WORD $0x4e2fd739 // FADD V25.4S, V25.4S, V15.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_20_added15
+	ADD $8, R17
+	VEXT $8, V15.B16, V15.B16, V15.B16
+spread_20_lane15:
+	FMOVS (R17), F25
+	WORD $0x4e2fd739 // FADD V25.4S, V25.4S, V15.4S
+	FMOVS F25, (R17)
+	JMP spread_20_added15
+spread_20_lanes16:
+	TBZ $1, R19, spread_20_lane16
+	FMOVD (R17), F25
+	WORD $0x4e30d739 // FADD V25.4S, V25.4S, V16.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_20_added16
+	ADD $8, R17
+	VEXT $8, V16.B16, V16.B16, V16.B16
+spread_20_lane16:
+	FMOVS (R17), F25
+	WORD $0x4e30d739 // FADD V25.4S, V25.4S, V16.4S
+	FMOVS F25, (R17)
+	JMP spread_20_added16
+spread_20_lanes17:
+	TBZ $1, R19, spread_20_lane17
+	FMOVD (R17), F25
+	WORD $0x4e31d739 // FADD V25.4S, V25.4S, V17.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_20_added17
+	ADD $8, R17
+	VEXT $8, V17.B16, V17.B16, V17.B16
+spread_20_lane17:
+	FMOVS (R17), F25
+	WORD $0x4e31d739 // FADD V25.4S, V25.4S, V17.4S
+	FMOVS F25, (R17)
+	JMP spread_20_added17
+spread_20_lanes18:
+	TBZ $1, R19, spread_20_lane18
+	FMOVD (R17), F25
+	WORD $0x4e32d739 // FADD V25.4S, V25.4S, V18.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_20_added18
+	ADD $8, R17
+	VEXT $8, V18.B16, V18.B16, V18.B16
+spread_20_lane18:
+	FMOVS (R17), F25
+	WORD $0x4e32d739 // FADD V25.4S, V25.4S, V18.4S
+	FMOVS F25, (R17)
+	JMP spread_20_added18
+spread_20_lanes19:
+	TBZ $1, R19, spread_20_lane19
+	FMOVD (R17), F25
+	WORD $0x4e33d739 // FADD V25.4S, V25.4S, V19.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_20_added19
+	ADD $8, R17
+	VEXT $8, V19.B16, V19.B16, V19.B16
+spread_20_lane19:
+	FMOVS (R17), F25
+	WORD $0x4e33d739 // FADD V25.4S, V25.4S, V19.4S
+	FMOVS F25, (R17)
+	JMP spread_20_added19
+spread_21:
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 72(R0), R3
+	MOVD 80(R0), R4
+	MOVD 16(R0), R5
+	MOVD 64(R0), R6
+	MOVD 24(R0), R7
+	MOVD 32(R0), R8
+	MOVD 48(R0), R9
+	MOVD 56(R0), R10
+spread_21_place:
+	MOVD R1, R11
+	MOVD R4, R13
+	MOVD R5, R12
+spread_21_look:
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_21_begin
+	ADD R6, R12
+	SUBS $1, R13
+	BNE spread_21_look
+	JMP spread_21_next
+spread_21_begin:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	VEOR V20.B16, V20.B16, V20.B16
+spread_21_take:
+	FMOVS -4(R11), F24
+	FMOVQ 0(R12), F25
+	WORD $0x4f981320 // FMLA V0.4S, V25.4S, V24.S[0]
+	FMOVQ 16(R12), F26
+	WORD $0x4f981341 // FMLA V1.4S, V26.4S, V24.S[0]
+	FMOVQ 32(R12), F27
+	WORD $0x4f981362 // FMLA V2.4S, V27.4S, V24.S[0]
+	FMOVQ 48(R12), F28
+	WORD $0x4f981383 // FMLA V3.4S, V28.4S, V24.S[0]
+	FMOVQ 64(R12), F29
+	WORD $0x4f9813a4 // FMLA V4.4S, V29.4S, V24.S[0]
+	FMOVQ 80(R12), F30
+	WORD $0x4f9813c5 // FMLA V5.4S, V30.4S, V24.S[0]
+	FMOVQ 96(R12), F31
+	WORD $0x4f9813e6 // FMLA V6.4S, V31.4S, V24.S[0]
+	FMOVQ 112(R12), F25
+	WORD $0x4f981327 // FMLA V7.4S, V25.4S, V24.S[0]
+	FMOVQ 128(R12), F26
+	WORD $0x4f981348 // FMLA V8.4S, V26.4S, V24.S[0]
+	FMOVQ 144(R12), F27
+	WORD $0x4f981369 // FMLA V9.4S, V27.4S, V24.S[0]
+	FMOVQ 160(R12), F28
+	WORD $0x4f98138a // FMLA V10.4S, V28.4S, V24.S[0]
+	FMOVQ 176(R12), F29
+	WORD $0x4f9813ab // FMLA V11.4S, V29.4S, V24.S[0]
+	FMOVQ 192(R12), F30
+	WORD $0x4f9813cc // FMLA V12.4S, V30.4S, V24.S[0]
+	FMOVQ 208(R12), F31
+	WORD $0x4f9813ed // FMLA V13.4S, V31.4S, V24.S[0]
+	FMOVQ 224(R12), F25
+	WORD $0x4f98132e // FMLA V14.4S, V25.4S, V24.S[0]
+	FMOVQ 240(R12), F26
+	WORD $0x4f98134f // FMLA V15.4S, V26.4S, V24.S[0]
+	FMOVQ 256(R12), F27
+	WORD $0x4f981370 // FMLA V16.4S, V27.4S, V24.S[0]
+	FMOVQ 272(R12), F28
+	WORD $0x4f981391 // FMLA V17.4S, V28.4S, V24.S[0]
+	FMOVQ 288(R12), F29
+	WORD $0x4f9813b2 // FMLA V18.4S, V29.4S, V24.S[0]
+	FMOVQ 304(R12), F30
+	WORD $0x4f9813d3 // FMLA V19.4S, V30.4S, V24.S[0]
+	FMOVQ 320(R12), F31
+	WORD $0x4f9813f4 // FMLA V20.4S, V31.4S, V24.S[0]
+spread_21_skip:
+	ADD R6, R12
+	SUBS $1, R13
+	BEQ spread_21_add
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_21_take
+	JMP spread_21_skip
+spread_21_add:
+	MOVD R7, R15
+	MOVD R8, R16
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_21_lanes0
+	FMOVQ (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVQ F25, (R17)
+spread_21_added0:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_21_lanes1
+	FMOVQ (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVQ F25, (R17)
+spread_21_added1:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_21_lanes2
+	FMOVQ (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVQ F25, (R17)
+spread_21_added2:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_21_lanes3
+	FMOVQ (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVQ F25, (R17)
+spread_21_added3:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_21_lanes4
+	FMOVQ (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVQ F25, (R17)
+spread_21_added4:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_21_lanes5
+	FMOVQ (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVQ F25, (R17)
+spread_21_added5:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_21_lanes6
+	FMOVQ (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVQ F25, (R17)
+spread_21_added6:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_21_lanes7
+	FMOVQ (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVQ F25, (R17)
+spread_21_added7:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_21_lanes8
+	FMOVQ (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVQ F25, (R17)
+spread_21_added8:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_21_lanes9
+	FMOVQ (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVQ F25, (R17)
+spread_21_added9:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_21_lanes10
+	FMOVQ (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVQ F25, (R17)
+spread_21_added10:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_21_lanes11
+	FMOVQ (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVQ F25, (R17)
+spread_21_added11:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_21_lanes12
+	FMOVQ (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVQ F25, (R17)
+spread_21_added12:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_21_lanes13
+	FMOVQ (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVQ F25, (R17)
+spread_21_added13:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_21_lanes14
+	FMOVQ (R17), F25
+	WORD $0x4e2ed739 // FADD V25.4S, V25.4S, V14.4S
+	FMOVQ F25, (R17)
+spread_21_added14:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_21_lanes15
+	FMOVQ (R17), F25
+	WORD $0x4e2fd739 // FADD V25.4S, V25.4S, V15.4S
+	FMOVQ F25, (R17)
+spread_21_added15:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_21_lanes16
+	FMOVQ (R17), F25
+	WORD $0x4e30d739 // FADD V25.4S, V25.4S, V16.4S
+	FMOVQ F25, (R17)
+spread_21_added16:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_21_lanes17
+	FMOVQ (R17), F25
+	WORD $0x4e31d739 // FADD V25.4S, V25.4S, V17.4S
+	FMOVQ F25, (R17)
+spread_21_added17:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_21_lanes18
+	FMOVQ (R17), F25
+	WORD $0x4e32d739 // FADD V25.4S, V25.4S, V18.4S
+	FMOVQ F25, (R17)
+spread_21_added18:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_21_lanes19
+	FMOVQ (R17), F25
+	WORD $0x4e33d739 // FADD V25.4S, V25.4S, V19.4S
+	FMOVQ F25, (R17)
+spread_21_added19:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_21_lanes20
+	FMOVQ (R17), F25
+	WORD $0x4e34d739 // FADD V25.4S, V25.4S, V20.4S
+	FMOVQ F25, (R17)
+spread_21_added20:
+spread_21_next:
+	ADD R9, R1
+	ADD R10, R2
+	SUBS $1, R3
+	BNE spread_21_place
+	RET
+spread_21_lanes0:
+	TBZ $1, R19, spread_21_lane0
+	FMOVD (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_21_added0
+	ADD $8, R17
+	VEXT $8, V0.B16, V0.B16, V0.B16
+spread_21_lane0:
+	FMOVS (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVS F25, (R17)
+	JMP spread_21_added0
+spread_21_lanes1:
+	TBZ $1, R19, spread_21_lane1
+	FMOVD (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_21_added1
+	ADD $8, R17
+	VEXT $8, V1.B16, V1.B16, V1.B16
+spread_21_lane1:
+	FMOVS (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVS F25, (R17)
+	JMP spread_21_added1
+spread_21_lanes2:
+	TBZ $1, R19, spread_21_lane2
+	FMOVD (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_21_added2
+	ADD $8, R17
+	VEXT $8, V2.B16, V2.B16, V2.B16
+spread_21_lane2:
+	FMOVS (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVS F25, (R17)
+	JMP spread_21_added2
+spread_21_lanes3:
+	TBZ $1, R19, spread_21_lane3
+	FMOVD (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_21_added3
+	ADD $8, R17
+	VEXT $8, V3.B16, V3.B16, V3.B16
+spread_21_lane3:
+	FMOVS (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVS F25, (R17)
+	JMP spread_21_added3
+spread_21_lanes4:
+	TBZ $1, R19, spread_21_lane4
+	FMOVD (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_21_added4
+	ADD $8, R17
+	VEXT $8, V4.B16, V4.B16, V4.B16
+spread_21_lane4:
+	FMOVS (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVS F25, (R17)
+	JMP spread_21_added4
+spread_21_lanes5:
+	TBZ $1, R19, spread_21_lane5
+	FMOVD (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_21_added5
+	ADD $8, R17
+	VEXT $8, V5.B16, V5.B16, V5.B16
+spread_21_lane5:
+	FMOVS (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVS F25, (R17)
+	JMP spread_21_added5
+spread_21_lanes6:
+	TBZ $1, R19, spread_21_lane6
+	FMOVD (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_21_added6
+	ADD $8, R17
+	VEXT $8, V6.B16, V6.B16, V6.B16
+spread_21_lane6:
+	FMOVS (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVS F25, (R17)
+	JMP spread_21_added6
+spread_21_lanes7:
+	TBZ $1, R19, spread_21_lane7
+	FMOVD (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_21_added7
+	ADD $8, R17
+	VEXT $8, V7.B16, V7.B16, V7.B16
+spread_21_lane7:
+	FMOVS (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVS F25, (R17)
+	JMP spread_21_added7
+spread_21_lanes8:
+	TBZ $1, R19, spread_21_lane8
+	FMOVD (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_21_added8
+	ADD $8, R17
+	VEXT $8, V8.B16, V8.B16, V8.B16
+spread_21_lane8:
+	FMOVS (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVS F25, (R17)
+	JMP spread_21_added8
+spread_21_lanes9:
+	TBZ $1, R19, spread_21_lane9
+	FMOVD (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_21_added9
+	ADD $8, R17
+	VEXT $8, V9.B16, V9.B16, V9.B16
+spread_21_lane9:
+	FMOVS (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVS F25, (R17)
+	JMP spread_21_added9
+spread_21_lanes10:
+	TBZ $1, R19, spread_21_lane10
+	FMOVD (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_21_added10
+	ADD $8, R17
+	VEXT $8, V10.B16, V10.B16, V10.B16
+spread_21_lane10:
+	FMOVS (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVS F25, (R17)
+	JMP spread_21_added10
+spread_21_lanes11:
+	TBZ $1, R19, spread_21_lane11
+	FMOVD (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_21_added11
+	ADD $8, R17
+	VEXT $8, V11.B16, V11.B16, V11.B16
+spread_21_lane11:
+	FMOVS (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVS F25, (R17)
+	JMP spread_21_added11
+spread_21_lanes12:
+	TBZ $1, R19, spread_21_lane12
+	FMOVD (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_21_added12
+	ADD $8, R17
+	VEXT $8, V12.B16, V12.B16, V12.B16
+spread_21_lane12:
+	FMOVS (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVS F25, (R17)
+	JMP spread_21_added12
+spread_21_lanes13:
+	TBZ $1, R19, spread_21_lane13
+	FMOVD (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_21_added13
+	ADD $8, R17
+	VEXT $8, V13.B16, V13.B16, V13.B16
+spread_21_lane13:
+	FMOVS (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVS F25, (R17)
+	JMP spread_21_added13
+spread_21_lanes14:
+	TBZ $1, R19, spread_21_lane14
+	FMOVD (R17), F25
+	WORD $0x4e2ed739 // FADD V25.4S, V25.4S, V14.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_21_added14
+	ADD $8, R17
+	VEXT $8, V14.B16, V14.B16, V14.B16
+spread_21_lane14:
+	FMOVS (R17), F25
+	WORD $0x4e2ed739 // FADD V25.4S, V25.4S, V14.4S
+	FMOVS F25, (R17)
+	JMP spread_21_added14
+spread_21_lanes15:
+	TBZ $1, R19, spread_21_lane15
+	FMOVD (R17), F25
+	WORD $0x4e2fd739 // FADD V25.4S, V25.4S, V15.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_21_added15
+	ADD $8, R17
+	VEXT $8, V15.B16, V15.B16, V15.B16
+spread_21_lane15:
+	FMOVS (R17), F25
+	WORD $0x4e2fd739 // FADD V25.4S, V25.4S, V15.4S
+	FMOVS F25, (R17)
+	JMP spread_21_added15
+spread_21_lanes16:
+	TBZ $1, R19, spread_21_lane16
+	FMOVD (R17), F25
+	WORD $0x4e30d739 // FADD V25.4S, V25.4S, V16.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_21_added16
+	ADD $8, R17
+	VEXT $8, V16.B16, V16.B16, V16.B16
+spread_21_lane16:
+	FMOVS (R17), F25
+	WORD $0x4e30d739 // FADD V25.4S, V25.4S, V16.4S
+	FMOVS F25, (R17)
+	JMP spread_21_added16
+spread_21_lanes17:
+	TBZ $1, R19, spread_21_lane17
+	FMOVD (R17), F25
+	WORD $0x4e31d739 // FADD V25.4S, V25.4S, V17.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_21_added17
+	ADD $8, R17
+	VEXT $8, V17.B16, V17.B16, V17.B16
+spread_21_lane17:
+	FMOVS (R17), F25
+	WORD $0x4e31d739 // FADD V25.4S, V25.4S, V17.4S
+	FMOVS F25, (R17)
+	JMP spread_21_added17
+spread_21_lanes18:
+	TBZ $1, R19, spread_21_lane18
+	FMOVD (R17), F25
+	WORD $0x4e32d739 // FADD V25.4S, V25.4S, V18.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_21_added18
+	ADD $8, R17
+	VEXT $8, V18.B16, V18.B16, V18.B16
+spread_21_lane18:
+	FMOVS (R17), F25
+	WORD $0x4e32d739 // FADD V25.4S, V25.4S, V18.4S
+	FMOVS F25, (R17)
+	JMP spread_21_added18
+spread_21_lanes19:
+	TBZ $1, R19, spread_21_lane19
+	FMOVD (R17), F25
+	WORD $0x4e33d739 // FADD V25.4S, V25.4S, V19.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_21_added19
+	ADD $8, R17
+	VEXT $8, V19.B16, V19.B16, V19.B16
+spread_21_lane19:
+	FMOVS (R17), F25
+	WORD $0x4e33d739 // FADD V25.4S, V25.4S, V19.4S
+	FMOVS F25, (R17)
+	JMP spread_21_added19
+spread_21_lanes20:
+	TBZ $1, R19, spread_21_lane20
+	FMOVD (R17), F25
+	WORD $0x4e34d739 // FADD V25.4S, V25.4S, V20.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_21_added20
+	ADD $8, R17
+	VEXT $8, V20.B16, V20.B16, V20.B16
+spread_21_lane20:
+	FMOVS (R17), F25
+	WORD $0x4e34d739 // FADD V25.4S, V25.4S, V20.4S
+	FMOVS F25, (R17)
+	JMP spread_21_added20
+spread_22:
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 72(R0), R3
+	MOVD 80(R0), R4
+	MOVD 16(R0), R5
+	MOVD 64(R0), R6
+	MOVD 24(R0), R7
+	MOVD 32(R0), R8
+	MOVD 48(R0), R9
+	MOVD 56(R0), R10
+spread_22_place:
+	MOVD R1, R11
+	MOVD R4, R13
+	MOVD R5, R12
+spread_22_look:
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_22_begin
+	ADD R6, R12
+	SUBS $1, R13
+	BNE spread_22_look
+	JMP spread_22_next
+spread_22_begin:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	VEOR V20.B16, V20.B16, V20.B16
+	VEOR V21.B16, V21.B16, V21.B16
+spread_22_take:
+	FMOVS -4(R11), F24
+	FMOVQ 0(R12), F25
+	WORD $0x4f981320 // FMLA V0.4S, V25.4S, V24.S[0]
+	FMOVQ 16(R12), F26
+	WORD $0x4f981341 // FMLA V1.4S, V26.4S, V24.S[0]
+	FMOVQ 32(R12), F27
+	WORD $0x4f981362 // FMLA V2.4S, V27.4S, V24.S[0]
+	FMOVQ 48(R12), F28
+	WORD $0x4f981383 // FMLA V3.4S, V28.4S, V24.S[0]
+	FMOVQ 64(R12), F29
+	WORD $0x4f9813a4 // FMLA V4.4S, V29.4S, V24.S[0]
+	FMOVQ 80(R12), F30
+	WORD $0x4f9813c5 // FMLA V5.4S, V30.4S, V24.S[0]
+	FMOVQ 96(R12), F31
+	WORD $0x4f9813e6 // FMLA V6.4S, V31.4S, V24.S[0]
+	FMOVQ 112(R12), F25
+	WORD $0x4f981327 // FMLA V7.4S, V25.4S, V24.S[0]
+	FMOVQ 128(R12), F26
+	WORD $0x4f981348 // FMLA V8.4S, V26.4S, V24.S[0]
+	FMOVQ 144(R12), F27
+	WORD $0x4f981369 // FMLA V9.4S, V27.4S, V24.S[0]
+	FMOVQ 160(R12), F28
+	WORD $0x4f98138a // FMLA V10.4S, V28.4S, V24.S[0]
+	FMOVQ 176(R12), F29
+	WORD $0x4f9813ab // FMLA V11.4S, V29.4S, V24.S[0]
+	FMOVQ 192(R12), F30
+	WORD $0x4f9813cc // FMLA V12.4S, V30.4S, V24.S[0]
+	FMOVQ 208(R12), F31
+	WORD $0x4f9813ed // FMLA V13.4S, V31.4S, V24.S[0]
+	FMOVQ 224(R12), F25
+	WORD $0x4f98132e // FMLA V14.4S, V25.4S, V24.S[0]
+	FMOVQ 240(R12), F26
+	WORD $0x4f98134f // FMLA V15.4S, V26.4S, V24.S[0]
+	FMOVQ 256(R12), F27
+	WORD $0x4f981370 // FMLA V16.4S, V27.4S, V24.S[0]
+	FMOVQ 272(R12), F28
+	WORD $0x4f981391 // FMLA V17.4S, V28.4S, V24.S[0]
+	FMOVQ 288(R12), F29
+	WORD $0x4f9813b2 // FMLA V18.4S, V29.4S, V24.S[0]
+	FMOVQ 304(R12), F30
+	WORD $0x4f9813d3 // FMLA V19.4S, V30.4S, V24.S[0]
+	FMOVQ 320(R12), F31
+	WORD $0x4f9813f4 // FMLA V20.4S, V31.4S, V24.S[0]
+	FMOVQ 336(R12), F25
+	WORD $0x4f981335 // FMLA V21.4S, V25.4S, V24.S[0]
+spread_22_skip:
+	ADD R6, R12
+	SUBS $1, R13
+	BEQ spread_22_add
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_22_take
+	JMP spread_22_skip
+spread_22_add:
+	MOVD R7, R15
+	MOVD R8, R16
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_22_lanes0
+	FMOVQ (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVQ F25, (R17)
+spread_22_added0:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_22_lanes1
+	FMOVQ (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVQ F25, (R17)
+spread_22_added1:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_22_lanes2
+	FMOVQ (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVQ F25, (R17)
+spread_22_added2:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_22_lanes3
+	FMOVQ (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVQ F25, (R17)
+spread_22_added3:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_22_lanes4
+	FMOVQ (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVQ F25, (R17)
+spread_22_added4:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_22_lanes5
+	FMOVQ (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVQ F25, (R17)
+spread_22_added5:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_22_lanes6
+	FMOVQ (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVQ F25, (R17)
+spread_22_added6:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_22_lanes7
+	FMOVQ (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVQ F25, (R17)
+spread_22_added7:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_22_lanes8
+	FMOVQ (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVQ F25, (R17)
+spread_22_added8:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_22_lanes9
+	FMOVQ (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVQ F25, (R17)
+spread_22_added9:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_22_lanes10
+	FMOVQ (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVQ F25, (R17)
+spread_22_added10:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_22_lanes11
+	FMOVQ (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVQ F25, (R17)
+spread_22_added11:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_22_lanes12
+	FMOVQ (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVQ F25, (R17)
+spread_22_added12:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_22_lanes13
+	FMOVQ (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVQ F25, (R17)
+spread_22_added13:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_22_lanes14
+	FMOVQ (R17), F25
+	WORD $0x4e2ed739 // FADD V25.4S, V25.4S, V14.4S
+	FMOVQ F25, (R17)
+spread_22_added14:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_22_lanes15
+	FMOVQ (R17), F25
+	WORD $0x4e2fd739 // FADD V25.4S, V25.4S, V15.4S
+	FMOVQ F25, (R17)
+spread_22_added15:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_22_lanes16
+	FMOVQ (R17), F25
+	WORD $0x4e30d739 // FADD V25.4S, V25.4S, V16.4S
+	FMOVQ F25, (R17)
+spread_22_added16:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_22_lanes17
+	FMOVQ (R17), F25
+	WORD $0x4e31d739 // FADD V25.4S, V25.4S, V17.4S
+	FMOVQ F25, (R17)
+spread_22_added17:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_22_lanes18
+	FMOVQ (R17), F25
+	WORD $0x4e32d739 // FADD V25.4S, V25.4S, V18.4S
+	FMOVQ F25, (R17)
+spread_22_added18:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_22_lanes19
+	FMOVQ (R17), F25
+	WORD $0x4e33d739 // FADD V25.4S, V25.4S, V19.4S
+	FMOVQ F25, (R17)
+spread_22_added19:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_22_lanes20
+	FMOVQ (R17), F25
+	WORD $0x4e34d739 // FADD V25.4S, V25.4S, V20.4S
+	FMOVQ F25, (R17)
+spread_22_added20:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_22_lanes21
+	FMOVQ (R17), F25
+	WORD $0x4e35d739 // FADD V25.4S, V25.4S, V21.4S
+	FMOVQ F25, (R17)
+spread_22_added21:
+spread_22_next:
+	ADD R9, R1
+	ADD R10, R2
+	SUBS $1, R3
+	BNE spread_22_place
+	RET
+spread_22_lanes0:
+	TBZ $1, R19, spread_22_lane0
+	FMOVD (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_22_added0
+	ADD $8, R17
+	VEXT $8, V0.B16, V0.B16, V0.B16
+spread_22_lane0:
+	FMOVS (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVS F25, (R17)
+	JMP spread_22_added0
+spread_22_lanes1:
+	TBZ $1, R19, spread_22_lane1
+	FMOVD (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_22_added1
+	ADD $8, R17
+	VEXT $8, V1.B16, V1.B16, V1.B16
+spread_22_lane1:
+	FMOVS (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVS F25, (R17)
+	JMP spread_22_added1
+spread_22_lanes2:
+	TBZ $1, R19, spread_22_lane2
+	FMOVD (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_22_added2
+	ADD $8, R17
+	VEXT $8, V2.B16, V2.B16, V2.B16
+spread_22_lane2:
+	FMOVS (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVS F25, (R17)
+	JMP spread_22_added2
+spread_22_lanes3:
+	TBZ $1, R19, spread_22_lane3
+	FMOVD (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_22_added3
+	ADD $8, R17
+	VEXT $8, V3.B16, V3.B16, V3.B16
+spread_22_lane3:
+	FMOVS (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVS F25, (R17)
+	JMP spread_22_added3
+spread_22_lanes4:
+	TBZ $1, R19, spread_22_lane4
+	FMOVD (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_22_added4
+	ADD $8, R17
+	VEXT $8, V4.B16, V4.B16, V4.B16
+spread_22_lane4:
+	FMOVS (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVS F25, (R17)
+	JMP spread_22_added4
+spread_22_lanes5:
+	TBZ $1, R19, spread_22_lane5
+	FMOVD (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_22_added5
+	ADD $8, R17
+	VEXT $8, V5.B16, V5.B16, V5.B16
+spread_22_lane5:
+	FMOVS (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVS F25, (R17)
+	JMP spread_22_added5
+spread_22_lanes6:
+	TBZ $1, R19, spread_22_lane6
+	FMOVD (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_22_added6
+	ADD $8, R17
+	VEXT $8, V6.B16, V6.B16, V6.B16
+spread_22_lane6:
+	FMOVS (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVS F25, (R17)
+	JMP spread_22_added6
+spread_22_lanes7:
+	TBZ $1, R19, spread_22_lane7
+	FMOVD (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_22_added7
+	ADD $8, R17
+	VEXT $8, V7.B16, V7.B16, V7.B16
+spread_22_lane7:
+	FMOVS (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVS F25, (R17)
+	JMP spread_22_added7
+spread_22_lanes8:
+	TBZ $1, R19, spread_22_lane8
+	FMOVD (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_22_added8
+	ADD $8, R17
+	VEXT $8, V8.B16, V8.B16, V8.B16
+spread_22_lane8:
+	FMOVS (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVS F25, (R17)
+	JMP spread_22_added8
+spread_22_lanes9:
+	TBZ $1, R19, spread_22_lane9
+	FMOVD (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_22_added9
+	ADD $8, R17
+	VEXT $8, V9.B16, V9.B16, V9.B16
+spread_22_lane9:
+	FMOVS (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVS F25, (R17)
+	JMP spread_22_added9
+spread_22_lanes10:
+	TBZ $1, R19, spread_22_lane10
+	FMOVD (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_22_added10
+	ADD $8, R17
+	VEXT $8, V10.B16, V10.B16, V10.B16
+spread_22_lane10:
+	FMOVS (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVS F25, (R17)
+	JMP spread_22_added10
+spread_22_lanes11:
+	TBZ $1, R19, spread_22_lane11
+	FMOVD (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_22_added11
+	ADD $8, R17
+	VEXT $8, V11.B16, V11.B16, V11.B16
+spread_22_lane11:
+	FMOVS (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVS F25, (R17)
+	JMP spread_22_added11
+spread_22_lanes12:
+	TBZ $1, R19, spread_22_lane12
+	FMOVD (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_22_added12
+	ADD $8, R17
+	VEXT $8, V12.B16, V12.B16, V12.B16
+spread_22_lane12:
+	FMOVS (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVS F25, (R17)
+	JMP spread_22_added12
+spread_22_lanes13:
+	TBZ $1, R19, spread_22_lane13
+	FMOVD (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_22_added13
+	ADD $8, R17
+	VEXT $8, V13.B16, V13.B16, V13.B16
+spread_22_lane13:
+	FMOVS (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVS F25, (R17)
+	JMP spread_22_added13
+spread_22_lanes14:
+	TBZ $1, R19, spread_22_lane14
+	FMOVD (R17), F25
+	WORD $0x4e2ed739 // FADD V25.4S, V25.4S, V14.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_22_added14
+	ADD $8, R17
+	VEXT $8, V14.B16, V14.B16, V14.B16
+spread_22_lane14:
+	FMOVS (R17), F25
+	WORD $0x4e2ed739 // FADD V25.4S, V25.4S, V14.4S
+	FMOVS F25, (R17)
+	JMP spread_22_added14
+spread_22_lanes15:
+	TBZ $1, R19, spread_22_lane15
+	FMOVD (R17), F25
+	WORD $0x4e2fd739 // FADD V25.4S, V25.4S, V15.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_22_added15
+	ADD $8, R17
+	VEXT $8, V15.B16, V15.B16, V15.B16
+spread_22_lane15:
+	FMOVS (R17), F25
+	WORD $0x4e2fd739 // FADD V25.4S, V25.4S, V15.4S
+	FMOVS F25, (R17)
+	JMP spread_22_added15
+spread_22_lanes16:
+	TBZ $1, R19, spread_22_lane16
+	FMOVD (R17), F25
+	WORD $0x4e30d739 // FADD V25.4S, V25.4S, V16.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_22_added16
+	ADD $8, R17
+	VEXT $8, V16.B16, V16.B16, V16.B16
+spread_22_lane16:
+	FMOVS (R17), F25
+	WORD $0x4e30d739 // FADD V25.4S, V25.4S, V16.4S
+	FMOVS F25, (R17)
+	JMP spread_22_added16
+spread_22_lanes17:
+	TBZ $1, R19, spread_22_lane17
+	FMOVD (R17), F25
+	WORD $0x4e31d739 // FADD V25.4S, V25.4S, V17.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_22_added17
+	ADD $8, R17
+	VEXT $8, V17.B16, V17.B16, V17.B16
+spread_22_lane17:
+	FMOVS (R17), F25
+	WORD $0x4e31d739 // FADD V25.4S, V25.4S, V17.4S
+	FMOVS F25, (R17)
+	JMP spread_22_added17
+spread_22_lanes18:
+	TBZ $1, R19, spread_22_lane18
+	FMOVD (R17), F25
+	WORD $0x4e32d739 // FADD V25.4S, V25.4S, V18.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_22_added18
+	ADD $8, R17
+	VEXT $8, V18.B16, V18.B16, V18.B16
+spread_22_lane18:
+	FMOVS (R17), F25
+	WORD $0x4e32d739 // FADD V25.4S, V25.4S, V18.4S
+	FMOVS F25, (R17)
+	JMP spread_22_added18
+spread_22_lanes19:
+	TBZ $1, R19, spread_22_lane19
+	FMOVD (R17), F25
+	WORD $0x4e33d739 // FADD V25.4S, V25.4S, V19.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_22_added19
+	ADD $8, R17
+	VEXT $8, V19.B16, V19.B16, V19.B16
+spread_22_lane19:
+	FMOVS (R17), F25
+	WORD $0x4e33d739 // FADD V25.4S, V25.4S, V19.4S
+	FMOVS F25, (R17)
+	JMP spread_22_added19
+spread_22_lanes20:
+	TBZ $1, R19, spread_22_lane20
+	FMOVD (R17), F25
+	WORD $0x4e34d739 // FADD V25.4S, V25.4S, V20.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_22_added20
+	ADD $8, R17
+	VEXT $8, V20.B16, V20.B16, V20.B16
+spread_22_lane20:
+	FMOVS (R17), F25
+	WORD $0x4e34d739 // FADD V25.4S, V25.4S, V20.4S
+	FMOVS F25, (R17)
+	JMP spread_22_added20
+spread_22_lanes21:
+	TBZ $1, R19, spread_22_lane21
+	FMOVD (R17), F25
+	WORD $0x4e35d739 // FADD V25.4S, V25.4S, V21.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_22_added21
+	ADD $8, R17
+	VEXT $8, V21.B16, V21.B16, V21.B16
+spread_22_lane21:
+	FMOVS (R17), F25
+	WORD $0x4e35d739 // FADD V25.4S, V25.4S, V21.4S
+	FMOVS F25, (R17)
+	JMP spread_22_added21
+spread_23:
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 72(R0), R3
+	MOVD 80(R0), R4
+	MOVD 16(R0), R5
+	MOVD 64(R0), R6
+	MOVD 24(R0), R7
+	MOVD 32(R0), R8
+	MOVD 48(R0), R9
+	MOVD 56(R0), R10
+spread_23_place:
+	MOVD R1, R11
+	MOVD R4, R13
+	MOVD R5, R12
+spread_23_look:
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_23_begin
+	ADD R6, R12
+	SUBS $1, R13
+	BNE spread_23_look
+	JMP spread_23_next
+spread_23_begin:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	VEOR V20.B16, V20.B16, V20.B16
+	VEOR V21.B16, V21.B16, V21.B16
+	VEOR V22.B16, V22.B16, V22.B16
+spread_23_take:
+	FMOVS -4(R11), F24
+	FMOVQ 0(R12), F25
+	WORD $0x4f981320 // FMLA V0.4S, V25.4S, V24.S[0]
+	FMOVQ 16(R12), F26
+	WORD $0x4f981341 // FMLA V1.4S, V26.4S, V24.S[0]
+	FMOVQ 32(R12), F27
+	WORD $0x4f981362 // FMLA V2.4S, V27.4S, V24.S[0]
+	FMOVQ 48(R12), F28
+	WORD $0x4f981383 // FMLA V3.4S, V28.4S, V24.S[0]
+	FMOVQ 64(R12), F29
+	WORD $0x4f9813a4 // FMLA V4.4S, V29.4S, V24.S[0]
+	FMOVQ 80(R12), F30
+	WORD $0x4f9813c5 // FMLA V5.4S, V30.4S, V24.S[0]
+	FMOVQ 96(R12), F31
+	WORD $0x4f9813e6 // FMLA V6.4S, V31.4S, V24.S[0]
+	FMOVQ 112(R12), F25
+	WORD $0x4f981327 // FMLA V7.4S, V25.4S, V24.S[0]
+	FMOVQ 128(R12), F26
+	WORD $0x4f981348 // FMLA V8.4S, V26.4S, V24.S[0]
+	FMOVQ 144(R12), F27
+	WORD $0x4f981369 // FMLA V9.4S, V27.4S, V24.S[0]
+	FMOVQ 160(R12), F28
+	WORD $0x4f98138a // FMLA V10.4S, V28.4S, V24.S[0]
+	FMOVQ 176(R12), F29
+	WORD $0x4f9813ab // FMLA V11.4S, V29.4S, V24.S[0]
+	FMOVQ 192(R12), F30
+	WORD $0x4f9813cc // FMLA V12.4S, V30.4S, V24.S[0]
+	FMOVQ 208(R12), F31
+	WORD $0x4f9813ed // FMLA V13.4S, V31.4S, V24.S[0]
+	FMOVQ 224(R12), F25
+	WORD $0x4f98132e // FMLA V14.4S, V25.4S, V24.S[0]
+	FMOVQ 240(R12), F26
+	WORD $0x4f98134f // FMLA V15.4S, V26.4S, V24.S[0]
+	FMOVQ 256(R12), F27
+	WORD $0x4f981370 // FMLA V16.4S, V27.4S, V24.S[0]
+	FMOVQ 272(R12), F28
+	WORD $0x4f981391 // FMLA V17.4S, V28.4S, V24.S[0]
+	FMOVQ 288(R12), F29
+	WORD $0x4f9813b2 // FMLA V18.4S, V29.4S, V24.S[0]
+	FMOVQ 304(R12), F30
+	WORD $0x4f9813d3 // FMLA V19.4S, V30.4S, V24.S[0]
+	FMOVQ 320(R12), F31
+	WORD $0x4f9813f4 // FMLA V20.4S, V31.4S, V24.S[0]
+	FMOVQ 336(R12), F25
+	WORD $0x4f981335 // FMLA V21.4S, V25.4S, V24.S[0]
+	FMOVQ 352(R12), F26
+	WORD $0x4f981356 // FMLA V22.4S, V26.4S, V24.S[0]
+spread_23_skip:
+	ADD R6, R12
+	SUBS $1, R13
+	BEQ spread_23_add
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_23_take
+	JMP spread_23_skip
+spread_23_add:
+	MOVD R7, R15
+	MOVD R8, R16
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_23_lanes0
+	FMOVQ (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVQ F25, (R17)
+spread_23_added0:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_23_lanes1
+	FMOVQ (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVQ F25, (R17)
+spread_23_added1:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_23_lanes2
+	FMOVQ (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVQ F25, (R17)
+spread_23_added2:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_23_lanes3
+	FMOVQ (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVQ F25, (R17)
+spread_23_added3:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_23_lanes4
+	FMOVQ (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVQ F25, (R17)
+spread_23_added4:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_23_lanes5
+	FMOVQ (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVQ F25, (R17)
+spread_23_added5:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_23_lanes6
+	FMOVQ (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVQ F25, (R17)
+spread_23_added6:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_23_lanes7
+	FMOVQ (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVQ F25, (R17)
+spread_23_added7:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_23_lanes8
+	FMOVQ (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVQ F25, (R17)
+spread_23_added8:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_23_lanes9
+	FMOVQ (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVQ F25, (R17)
+spread_23_added9:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_23_lanes10
+	FMOVQ (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVQ F25, (R17)
+spread_23_added10:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_23_lanes11
+	FMOVQ (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVQ F25, (R17)
+spread_23_added11:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_23_lanes12
+	FMOVQ (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVQ F25, (R17)
+spread_23_added12:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_23_lanes13
+	FMOVQ (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVQ F25, (R17)
+spread_23_added13:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_23_lanes14
+	FMOVQ (R17), F25
+	WORD $0x4e2ed739 // FADD V25.4S, V25.4S, V14.4S
+	FMOVQ F25, (R17)
+spread_23_added14:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_23_lanes15
+	FMOVQ (R17), F25
+	WORD $0x4e2fd739 // FADD V25.4S, V25.4S, V15.4S
+	FMOVQ F25, (R17)
+spread_23_added15:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_23_lanes16
+	FMOVQ (R17), F25
+	WORD $0x4e30d739 // FADD V25.4S, V25.4S, V16.4S
+	FMOVQ F25, (R17)
+spread_23_added16:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_23_lanes17
+	FMOVQ (R17), F25
+	WORD $0x4e31d739 // FADD V25.4S, V25.4S, V17.4S
+	FMOVQ F25, (R17)
+spread_23_added17:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_23_lanes18
+	FMOVQ (R17), F25
+	WORD $0x4e32d739 // FADD V25.4S, V25.4S, V18.4S
+	FMOVQ F25, (R17)
+spread_23_added18:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_23_lanes19
+	FMOVQ (R17), F25
+	WORD $0x4e33d739 // FADD V25.4S, V25.4S, V19.4S
+	FMOVQ F25, (R17)
+spread_23_added19:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_23_lanes20
+	FMOVQ (R17), F25
+	WORD $0x4e34d739 // FADD V25.4S, V25.4S, V20.4S
+	FMOVQ F25, (R17)
+spread_23_added20:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_23_lanes21
+	FMOVQ (R17), F25
+	WORD $0x4e35d739 // FADD V25.4S, V25.4S, V21.4S
+	FMOVQ F25, (R17)
+spread_23_added21:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_23_lanes22
+	FMOVQ (R17), F25
+	WORD $0x4e36d739 // FADD V25.4S, V25.4S, V22.4S
+	FMOVQ F25, (R17)
+spread_23_added22:
+spread_23_next:
+	ADD R9, R1
+	ADD R10, R2
+	SUBS $1, R3
+	BNE spread_23_place
+	RET
+spread_23_lanes0:
+	TBZ $1, R19, spread_23_lane0
+	FMOVD (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_23_added0
+	ADD $8, R17
+	VEXT $8, V0.B16, V0.B16, V0.B16
+spread_23_lane0:
+	FMOVS (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVS F25, (R17)
+	JMP spread_23_added0
+spread_23_lanes1:
+	TBZ $1, R19, spread_23_lane1
+	FMOVD (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_23_added1
+	ADD $8, R17
+	VEXT $8, V1.B16, V1.B16, V1.B16
+spread_23_lane1:
+	FMOVS (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVS F25, (R17)
+	JMP spread_23_added1
+spread_23_lanes2:
+	TBZ $1, R19, spread_23_lane2
+	FMOVD (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_23_added2
+	ADD $8, R17
+	VEXT $8, V2.B16, V2.B16, V2.B16
+spread_23_lane2:
+	FMOVS (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVS F25, (R17)
+	JMP spread_23_added2
+spread_23_lanes3:
+	TBZ $1, R19, spread_23_lane3
+	FMOVD (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_23_added3
+	ADD $8, R17
+	VEXT $8, V3.B16, V3.B16, V3.B16
+spread_23_lane3:
+	FMOVS (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVS F25, (R17)
+	JMP spread_23_added3
+spread_23_lanes4:
+	TBZ $1, R19, spread_23_lane4
+	FMOVD (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_23_added4
+	ADD $8, R17
+	VEXT $8, V4.B16, V4.B16, V4.B16
+spread_23_lane4:
+	FMOVS (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVS F25, (R17)
+	JMP spread_23_added4
+spread_23_lanes5:
+	TBZ $1, R19, spread_23_lane5
+	FMOVD (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_23_added5
+	ADD $8, R17
+	VEXT $8, V5.B16, V5.B16, V5.B16
+spread_23_lane5:
+	FMOVS (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVS F25, (R17)
+	JMP spread_23_added5
+spread_23_lanes6:
+	TBZ $1, R19, spread_23_lane6
+	FMOVD (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_23_added6
+	ADD $8, R17
+	VEXT $8, V6.B16, V6.B16, V6.B16
+spread_23_lane6:
+	FMOVS (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVS F25, (R17)
+	JMP spread_23_added6
+spread_23_lanes7:
+	TBZ $1, R19, spread_23_lane7
+	FMOVD (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_23_added7
+	ADD $8, R17
+	VEXT $8, V7.B16, V7.B16, V7.B16
+spread_23_lane7:
+	FMOVS (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVS F25, (R17)
+	JMP spread_23_added7
+spread_23_lanes8:
+	TBZ $1, R19, spread_23_lane8
+	FMOVD (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_23_added8
+	ADD $8, R17
+	VEXT $8, V8.B16, V8.B16, V8.B16
+spread_23_lane8:
+	FMOVS (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVS F25, (R17)
+	JMP spread_23_added8
+spread_23_lanes9:
+	TBZ $1, R19, spread_23_lane9
+	FMOVD (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_23_added9
+	ADD $8, R17
+	VEXT $8, V9.B16, V9.B16, V9.B16
+spread_23_lane9:
+	FMOVS (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVS F25, (R17)
+	JMP spread_23_added9
+spread_23_lanes10:
+	TBZ $1, R19, spread_23_lane10
+	FMOVD (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_23_added10
+	ADD $8, R17
+	VEXT $8, V10.B16, V10.B16, V10.B16
+spread_23_lane10:
+	FMOVS (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVS F25, (R17)
+	JMP spread_23_added10
+spread_23_lanes11:
+	TBZ $1, R19, spread_23_lane11
+	FMOVD (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_23_added11
+	ADD $8, R17
+	VEXT $8, V11.B16, V11.B16, V11.B16
+spread_23_lane11:
+	FMOVS (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVS F25, (R17)
+	JMP spread_23_added11
+spread_23_lanes12:
+	TBZ $1, R19, spread_23_lane12
+	FMOVD (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_23_added12
+	ADD $8, R17
+	VEXT $8, V12.B16, V12.B16, V12.B16
+spread_23_lane12:
+	FMOVS (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVS F25, (R17)
+	JMP spread_23_added12
+spread_23_lanes13:
+	TBZ $1, R19, spread_23_lane13
+	FMOVD (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_23_added13
+	ADD $8, R17
+	VEXT $8, V13.B16, V13.B16, V13.B16
+spread_23_lane13:
+	FMOVS (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVS F25, (R17)
+	JMP spread_23_added13
+spread_23_lanes14:
+	TBZ $1, R19, spread_23_lane14
+	FMOVD (R17), F25
+	WORD $0x4e2ed739 // FADD V25.4S, V25.4S, V14.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_23_added14
+	ADD $8, R17
+	VEXT $8, V14.B16, V14.B16, V14.B16
+spread_23_lane14:
+	FMOVS (R17), F25
+	WORD $0x4e2ed739 // FADD V25.4S, V25.4S, V14.4S
+	FMOVS F25, (R17)
+	JMP spread_23_added14
+spread_23_lanes15:
+	TBZ $1, R19, spread_23_lane15
+	FMOVD (R17), F25
+	WORD $0x4e2fd739 // FADD V25.4S, V25.4S, V15.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_23_added15
+	ADD $8, R17
+	VEXT $8, V15.B16, V15.B16, V15.B16
+spread_23_lane15:
+	FMOVS (R17), F25
+	WORD $0x4e2fd739 // FADD V25.4S, V25.4S, V15.4S
+	FMOVS F25, (R17)
+	JMP spread_23_added15
+spread_23_lanes16:
+	TBZ $1, R19, spread_23_lane16
+	FMOVD (R17), F25
+	WORD $0x4e30d739 // FADD V25.4S, V25.4S, V16.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_23_added16
+	ADD $8, R17
+	VEXT $8, V16.B16, V16.B16, V16.B16
+spread_23_lane16:
+	FMOVS (R17), F25
+	WORD $0x4e30d739 // FADD V25.4S, V25.4S, V16.4S
+	FMOVS F25, (R17)
+	JMP spread_23_added16
+spread_23_lanes17:
+	TBZ $1, R19, spread_23_lane17
+	FMOVD (R17), F25
+	WORD $0x4e31d739 // FADD V25.4S, V25.4S, V17.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_23_added17
+	ADD $8, R17
+	VEXT $8, V17.B16, V17.B16, V17.B16
+spread_23_lane17:
+	FMOVS (R17), F25
+	WORD $0x4e31d739 // FADD V25.4S, V25.4S, V17.4S
+	FMOVS F25, (R17)
+	JMP spread_23_added17
+spread_23_lanes18:
+	TBZ $1, R19, spread_23_lane18
+	FMOVD (R17), F25
+	WORD $0x4e32d739 // FADD V25.4S, V25.4S, V18.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_23_added18
+	ADD $8, R17
+	VEXT $8, V18.B16, V18.B16, V18.B16
+spread_23_lane18:
+	FMOVS (R17), F25
+	WORD $0x4e32d739 // FADD V25.4S, V25.4S, V18.4S
+	FMOVS F25, (R17)
+	JMP spread_23_added18
+spread_23_lanes19:
+	TBZ $1, R19, spread_23_lane19
+	FMOVD (R17), F25
+	WORD $0x4e33d739 // FADD V25.4S, V25.4S, V19.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_23_added19
+	ADD $8, R17
+	VEXT $8, V19.B16, V19.B16, V19.B16
+spread_23_lane19:
+	FMOVS (R17), F25
+	WORD $0x4e33d739 // FADD V25.4S, V25.4S, V19.4S
+	FMOVS F25, (R17)
+	JMP spread_23_added19
+spread_23_lanes20:
+	TBZ $1, R19, spread_23_lane20
+	FMOVD (R17), F25
+	WORD $0x4e34d739 // FADD V25.4S, V25.4S, V20.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_23_added20
+	ADD $8, R17
+	VEXT $8, V20.B16, V20.B16, V20.B16
+spread_23_lane20:
+	FMOVS (R17), F25
+	WORD $0x4e34d739 // FADD V25.4S, V25.4S, V20.4S
+	FMOVS F25, (R17)
+	JMP spread_23_added20
+spread_23_lanes21:
+	TBZ $1, R19, spread_23_lane21
+	FMOVD (R17), F25
+	WORD $0x4e35d739 // FADD V25.4S, V25.4S, V21.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_23_added21
+	ADD $8, R17
+	VEXT $8, V21.B16, V21.B16, V21.B16
+spread_23_lane21:
+	FMOVS (R17), F25
+	WORD $0x4e35d739 // FADD V25.4S, V25.4S, V21.4S
+	FMOVS F25, (R17)
+	JMP spread_23_added21
+spread_23_lanes22:
+	TBZ $1, R19, spread_23_lane22
+	FMOVD (R17), F25
+	WORD $0x4e36d739 // FADD V25.4S, V25.4S, V22.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_23_added22
+	ADD $8, R17
+	VEXT $8, V22.B16, V22.B16, V22.B16
+spread_23_lane22:
+	FMOVS (R17), F25
+	WORD $0x4e36d739 // FADD V25.4S, V25.4S, V22.4S
+	FMOVS F25, (R17)
+	JMP spread_23_added22
+spread_24:
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 72(R0), R3
+	MOVD 80(R0), R4
+	MOVD 16(R0), R5
+	MOVD 64(R0), R6
+	MOVD 24(R0), R7
+	MOVD 32(R0), R8
+	MOVD 48(R0), R9
+	MOVD 56(R0), R10
+spread_24_place:
+	MOVD R1, R11
+	MOVD R4, R13
+	MOVD R5, R12
+spread_24_look:
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_24_begin
+	ADD R6, R12
+	SUBS $1, R13
+	BNE spread_24_look
+	JMP spread_24_next
+spread_24_begin:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	VEOR V8.B16, V8.B16, V8.B16
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
+	VEOR V12.B16, V12.B16, V12.B16
+	VEOR V13.B16, V13.B16, V13.B16
+	VEOR V14.B16, V14.B16, V14.B16
+	VEOR V15.B16, V15.B16, V15.B16
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	VEOR V20.B16, V20.B16, V20.B16
+	VEOR V21.B16, V21.B16, V21.B16
+	VEOR V22.B16, V22.B16, V22.B16
+	VEOR V23.B16, V23.B16, V23.B16
+spread_24_take:
+	FMOVS -4(R11), F24
+	FMOVQ 0(R12), F25
+	WORD $0x4f981320 // FMLA V0.4S, V25.4S, V24.S[0]
+	FMOVQ 16(R12), F26
+	WORD $0x4f981341 // FMLA V1.4S, V26.4S, V24.S[0]
+	FMOVQ 32(R12), F27
+	WORD $0x4f981362 // FMLA V2.4S, V27.4S, V24.S[0]
+	FMOVQ 48(R12), F28
+	WORD $0x4f981383 // FMLA V3.4S, V28.4S, V24.S[0]
+	FMOVQ 64(R12), F29
+	WORD $0x4f9813a4 // FMLA V4.4S, V29.4S, V24.S[0]
+	FMOVQ 80(R12), F30
+	WORD $0x4f9813c5 // FMLA V5.4S, V30.4S, V24.S[0]
+	FMOVQ 96(R12), F31
+	WORD $0x4f9813e6 // FMLA V6.4S, V31.4S, V24.S[0]
+	FMOVQ 112(R12), F25
+	WORD $0x4f981327 // FMLA V7.4S, V25.4S, V24.S[0]
+	FMOVQ 128(R12), F26
+	WORD $0x4f981348 // FMLA V8.4S, V26.4S, V24.S[0]
+	FMOVQ 144(R12), F27
+	WORD $0x4f981369 // FMLA V9.4S, V27.4S, V24.S[0]
+	FMOVQ 160(R12), F28
+	WORD $0x4f98138a // FMLA V10.4S, V28.4S, V24.S[0]
+	FMOVQ 176(R12), F29
+	WORD $0x4f9813ab // FMLA V11.4S, V29.4S, V24.S[0]
+	FMOVQ 192(R12), F30
+	WORD $0x4f9813cc // FMLA V12.4S, V30.4S, V24.S[0]
+	FMOVQ 208(R12), F31
+	WORD $0x4f9813ed // FMLA V13.4S, V31.4S, V24.S[0]
+	FMOVQ 224(R12), F25
+	WORD $0x4f98132e // FMLA V14.4S, V25.4S, V24.S[0]
+	FMOVQ 240(R12), F26
+	WORD $0x4f98134f // FMLA V15.4S, V26.4S, V24.S[0]
+	FMOVQ 256(R12), F27
+	WORD $0x4f981370 // FMLA V16.4S, V27.4S, V24.S[0]
+	FMOVQ 272(R12), F28
+	WORD $0x4f981391 // FMLA V17.4S, V28.4S, V24.S[0]
+	FMOVQ 288(R12), F29
+	WORD $0x4f9813b2 // FMLA V18.4S, V29.4S, V24.S[0]
+	FMOVQ 304(R12), F30
+	WORD $0x4f9813d3 // FMLA V19.4S, V30.4S, V24.S[0]
+	FMOVQ 320(R12), F31
+	WORD $0x4f9813f4 // FMLA V20.4S, V31.4S, V24.S[0]
+	FMOVQ 336(R12), F25
+	WORD $0x4f981335 // FMLA V21.4S, V25.4S, V24.S[0]
+	FMOVQ 352(R12), F26
+	WORD $0x4f981356 // FMLA V22.4S, V26.4S, V24.S[0]
+	FMOVQ 368(R12), F27
+	WORD $0x4f981377 // FMLA V23.4S, V27.4S, V24.S[0]
+spread_24_skip:
+	ADD R6, R12
+	SUBS $1, R13
+	BEQ spread_24_add
+	MOVWU.P 4(R11), R14
+	TSTW $0x7fffffff, R14
+	BNE spread_24_take
+	JMP spread_24_skip
+spread_24_add:
+	MOVD R7, R15
+	MOVD R8, R16
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_24_lanes0
+	FMOVQ (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVQ F25, (R17)
+spread_24_added0:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_24_lanes1
+	FMOVQ (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVQ F25, (R17)
+spread_24_added1:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_24_lanes2
+	FMOVQ (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVQ F25, (R17)
+spread_24_added2:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_24_lanes3
+	FMOVQ (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVQ F25, (R17)
+spread_24_added3:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_24_lanes4
+	FMOVQ (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVQ F25, (R17)
+spread_24_added4:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_24_lanes5
+	FMOVQ (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVQ F25, (R17)
+spread_24_added5:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_24_lanes6
+	FMOVQ (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVQ F25, (R17)
+spread_24_added6:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_24_lanes7
+	FMOVQ (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVQ F25, (R17)
+spread_24_added7:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_24_lanes8
+	FMOVQ (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVQ F25, (R17)
+spread_24_added8:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_24_lanes9
+	FMOVQ (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVQ F25, (R17)
+spread_24_added9:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_24_lanes10
+	FMOVQ (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVQ F25, (R17)
+spread_24_added10:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_24_lanes11
+	FMOVQ (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVQ F25, (R17)
+spread_24_added11:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_24_lanes12
+	FMOVQ (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVQ F25, (R17)
+spread_24_added12:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_24_lanes13
+	FMOVQ (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVQ F25, (R17)
+spread_24_added13:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_24_lanes14
+	FMOVQ (R17), F25
+	WORD $0x4e2ed739 // FADD V25.4S, V25.4S, V14.4S
+	FMOVQ F25, (R17)
+spread_24_added14:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_24_lanes15
+	FMOVQ (R17), F25
+	WORD $0x4e2fd739 // FADD V25.4S, V25.4S, V15.4S
+	FMOVQ F25, (R17)
+spread_24_added15:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_24_lanes16
+	FMOVQ (R17), F25
+	WORD $0x4e30d739 // FADD V25.4S, V25.4S, V16.4S
+	FMOVQ F25, (R17)
+spread_24_added16:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_24_lanes17
+	FMOVQ (R17), F25
+	WORD $0x4e31d739 // FADD V25.4S, V25.4S, V17.4S
+	FMOVQ F25, (R17)
+spread_24_added17:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_24_lanes18
+	FMOVQ (R17), F25
+	WORD $0x4e32d739 // FADD V25.4S, V25.4S, V18.4S
+	FMOVQ F25, (R17)
+spread_24_added18:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_24_lanes19
+	FMOVQ (R17), F25
+	WORD $0x4e33d739 // FADD V25.4S, V25.4S, V19.4S
+	FMOVQ F25, (R17)
+spread_24_added19:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_24_lanes20
+	FMOVQ (R17), F25
+	WORD $0x4e34d739 // FADD V25.4S, V25.4S, V20.4S
+	FMOVQ F25, (R17)
+spread_24_added20:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_24_lanes21
+	FMOVQ (R17), F25
+	WORD $0x4e35d739 // FADD V25.4S, V25.4S, V21.4S
+	FMOVQ F25, (R17)
+spread_24_added21:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_24_lanes22
+	FMOVQ (R17), F25
+	WORD $0x4e36d739 // FADD V25.4S, V25.4S, V22.4S
+	FMOVQ F25, (R17)
+spread_24_added22:
+	MOVW.P 4(R15), R17
+	MOVWU.P 4(R16), R19
+	ADD R2, R17
+	TBZ $2, R19, spread_24_lanes23
+	FMOVQ (R17), F25
+	WORD $0x4e37d739 // FADD V25.4S, V25.4S, V23.4S
+	FMOVQ F25, (R17)
+spread_24_added23:
+spread_24_next:
+	ADD R9, R1
+	ADD R10, R2
+	SUBS $1, R3
+	BNE spread_24_place
+	RET
+spread_24_lanes0:
+	TBZ $1, R19, spread_24_lane0
+	FMOVD (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_24_added0
+	ADD $8, R17
+	VEXT $8, V0.B16, V0.B16, V0.B16
+spread_24_lane0:
+	FMOVS (R17), F25
+	WORD $0x4e20d739 // FADD V25.4S, V25.4S, V0.4S
+	FMOVS F25, (R17)
+	JMP spread_24_added0
+spread_24_lanes1:
+	TBZ $1, R19, spread_24_lane1
+	FMOVD (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_24_added1
+	ADD $8, R17
+	VEXT $8, V1.B16, V1.B16, V1.B16
+spread_24_lane1:
+	FMOVS (R17), F25
+	WORD $0x4e21d739 // FADD V25.4S, V25.4S, V1.4S
+	FMOVS F25, (R17)
+	JMP spread_24_added1
+spread_24_lanes2:
+	TBZ $1, R19, spread_24_lane2
+	FMOVD (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_24_added2
+	ADD $8, R17
+	VEXT $8, V2.B16, V2.B16, V2.B16
+spread_24_lane2:
+	FMOVS (R17), F25
+	WORD $0x4e22d739 // FADD V25.4S, V25.4S, V2.4S
+	FMOVS F25, (R17)
+	JMP spread_24_added2
+spread_24_lanes3:
+	TBZ $1, R19, spread_24_lane3
+	FMOVD (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_24_added3
+	ADD $8, R17
+	VEXT $8, V3.B16, V3.B16, V3.B16
+spread_24_lane3:
+	FMOVS (R17), F25
+	WORD $0x4e23d739 // FADD V25.4S, V25.4S, V3.4S
+	FMOVS F25, (R17)
+	JMP spread_24_added3
+spread_24_lanes4:
+	TBZ $1, R19, spread_24_lane4
+	FMOVD (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_24_added4
+	ADD $8, R17
+	VEXT $8, V4.B16, V4.B16, V4.B16
+spread_24_lane4:
+	FMOVS (R17), F25
+	WORD $0x4e24d739 // FADD V25.4S, V25.4S, V4.4S
+	FMOVS F25, (R17)
+	JMP spread_24_added4
+spread_24_lanes5:
+	TBZ $1, R19, spread_24_lane5
+	FMOVD (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_24_added5
+	ADD $8, R17
+	VEXT $8, V5.B16, V5.B16, V5.B16
+spread_24_lane5:
+	FMOVS (R17), F25
+	WORD $0x4e25d739 // FADD V25.4S, V25.4S, V5.4S
+	FMOVS F25, (R17)
+	JMP spread_24_added5
+spread_24_lanes6:
+	TBZ $1, R19, spread_24_lane6
+	FMOVD (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_24_added6
+	ADD $8, R17
+	VEXT $8, V6.B16, V6.B16, V6.B16
+spread_24_lane6:
+	FMOVS (R17), F25
+	WORD $0x4e26d739 // FADD V25.4S, V25.4S, V6.4S
+	FMOVS F25, (R17)
+	JMP spread_24_added6
+spread_24_lanes7:
+	TBZ $1, R19, spread_24_lane7
+	FMOVD (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_24_added7
+	ADD $8, R17
+	VEXT $8, V7.B16, V7.B16, V7.B16
+spread_24_lane7:
+	FMOVS (R17), F25
+	WORD $0x4e27d739 // FADD V25.4S, V25.4S, V7.4S
+	FMOVS F25, (R17)
+	JMP spread_24_added7
+spread_24_lanes8:
+	TBZ $1, R19, spread_24_lane8
+	FMOVD (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_24_added8
+	ADD $8, R17
+	VEXT $8, V8.B16, V8.B16, V8.B16
+spread_24_lane8:
+	FMOVS (R17), F25
+	WORD $0x4e28d739 // FADD V25.4S, V25.4S, V8.4S
+	FMOVS F25, (R17)
+	JMP spread_24_added8
+spread_24_lanes9:
+	TBZ $1, R19, spread_24_lane9
+	FMOVD (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_24_added9
+	ADD $8, R17
+	VEXT $8, V9.B16, V9.B16, V9.B16
+spread_24_lane9:
+	FMOVS (R17), F25
+	WORD $0x4e29d739 // FADD V25.4S, V25.4S, V9.4S
+	FMOVS F25, (R17)
+	JMP spread_24_added9
+spread_24_lanes10:
+	TBZ $1, R19, spread_24_lane10
+	FMOVD (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_24_added10
+	ADD $8, R17
+	VEXT $8, V10.B16, V10.B16, V10.B16
+spread_24_lane10:
+	FMOVS (R17), F25
+	WORD $0x4e2ad739 // FADD V25.4S, V25.4S, V10.4S
+	FMOVS F25, (R17)
+	JMP spread_24_added10
+spread_24_lanes11:
+	TBZ $1, R19, spread_24_lane11
+	FMOVD (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_24_added11
+	ADD $8, R17
+	VEXT $8, V11.B16, V11.B16, V11.B16
+spread_24_lane11:
+	FMOVS (R17), F25
+	WORD $0x4e2bd739 // FADD V25.4S, V25.4S, V11.4S
+	FMOVS F25, (R17)
+	JMP spread_24_added11
+spread_24_lanes12:
+	TBZ $1, R19, spread_24_lane12
+	FMOVD (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_24_added12
+	ADD $8, R17
+	VEXT $8, V12.B16, V12.B16, V12.B16
+spread_24_lane12:
+	FMOVS (R17), F25
+	WORD $0x4e2cd739 // FADD V25.4S, V25.4S, V12.4S
+	FMOVS F25, (R17)
+	JMP spread_24_added12
+spread_24_lanes13:
+	TBZ $1, R19, spread_24_lane13
+	FMOVD (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_24_added13
+	ADD $8, R17
+	VEXT $8, V13.B16, V13.B16, V13.B16
+spread_24_lane13:
+	FMOVS (R17), F25
+	WORD $0x4e2dd739 // FADD V25.4S, V25.4S, V13.4S
+	FMOVS F25, (R17)
+	JMP spread_24_added13
+spread_24_lanes14:
+	TBZ $1, R19, spread_24_lane14
+	FMOVD (R17), F25
+	WORD $0x4e2ed739 // FADD V25.4S, V25.4S, V14.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_24_added14
+	ADD $8, R17
+	VEXT $8, V14.B16, V14.B16, V14.B16
+spread_24_lane14:
+	FMOVS (R17), F25
+	WORD $0x4e2ed739 // FADD V25.4S, V25.4S, V14.4S
+	FMOVS F25, (R17)
+	JMP spread_24_added14
+spread_24_lanes15:
+	TBZ $1, R19, spread_24_lane15
+	FMOVD (R17), F25
+	WORD $0x4e2fd739 // FADD V25.4S, V25.4S, V15.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_24_added15
+	ADD $8, R17
+	VEXT $8, V15.B16, V15.B16, V15.B16
+spread_24_lane15:
+	FMOVS (R17), F25
+	WORD $0x4e2fd739 // FADD V25.4S, V25.4S, V15.4S
+	FMOVS F25, (R17)
+	JMP spread_24_added15
+spread_24_lanes16:
+	TBZ $1, R19, spread_24_lane16
+	FMOVD (R17), F25
+	WORD $0x4e30d739 // FADD V25.4S, V25.4S, V16.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_24_added16
+	ADD $8, R17
+	VEXT $8, V16.B16, V16.B16, V16.B16
+spread_24_lane16:
+	FMOVS (R17), F25
+	WORD $0x4e30d739 // FADD V25.4S, V25.4S, V16.4S
+	FMOVS F25, (R17)
+	JMP spread_24_added16
+spread_24_lanes17:
+	TBZ $1, R19, spread_24_lane17
+	FMOVD (R17), F25
+	WORD $0x4e31d739 // FADD V25.4S, V25.4S, V17.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_24_added17
+	ADD $8, R17
+	VEXT $8, V17.B16, V17.B16, V17.B16
+spread_24_lane17:
+	FMOVS (R17), F25
+	WORD $0x4e31d739 // FADD V25.4S, V25.4S, V17.4S
+	FMOVS F25, (R17)
+	JMP spread_24_added17
+spread_24_lanes18:
+	TBZ $1, R19, spread_24_lane18
+	FMOVD (R17), F25
+	WORD $0x4e32d739 // FADD V25.4S, V25.4S, V18.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_24_added18
+	ADD $8, R17
+	VEXT $8, V18.B16, V18.B16, V18.B16
+spread_24_lane18:
+	FMOVS (R17), F25
+	WORD $0x4e32d739 // FADD V25.4S, V25.4S, V18.4S
+	FMOVS F25, (R17)
+	JMP spread_24_added18
+spread_24_lanes19:
+	TBZ $1, R19, spread_24_lane19
+	FMOVD (R17), F25
+	WORD $0x4e33d739 // FADD V25.4S, V25.4S, V19.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_24_added19
+	ADD $8, R17
+	VEXT $8, V19.B16, V19.B16, V19.B16
+spread_24_lane19:
+	FMOVS (R17), F25
+	WORD $0x4e33d739 // FADD V25.4S, V25.4S, V19.4S
+	FMOVS F25, (R17)
+	JMP spread_24_added19
+spread_24_lanes20:
+	TBZ $1, R19, spread_24_lane20
+	FMOVD (R17), F25
+	WORD $0x4e34d739 // FADD V25.4S, V25.4S, V20.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_24_added20
+	ADD $8, R17
+	VEXT $8, V20.B16, V20.B16, V20.B16
+spread_24_lane20:
+	FMOVS (R17), F25
+	WORD $0x4e34d739 // FADD V25.4S, V25.4S, V20.4S
+	FMOVS F25, (R17)
+	JMP spread_24_added20
+spread_24_lanes21:
+	TBZ $1, R19, spread_24_lane21
+	FMOVD (R17), F25
+	WORD $0x4e35d739 // FADD V25.4S, V25.4S, V21.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_24_added21
+	ADD $8, R17
+	VEXT $8, V21.B16, V21.B16, V21.B16
+spread_24_lane21:
+	FMOVS (R17), F25
+	WORD $0x4e35d739 // FADD V25.4S, V25.4S, V21.4S
+	FMOVS F25, (R17)
+	JMP spread_24_added21
+spread_24_lanes22:
+	TBZ $1, R19, spread_24_lane22
+	FMOVD (R17), F25
+	WORD $0x4e36d739 // FADD V25.4S, V25.4S, V22.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_24_added22
+	ADD $8, R17
+	VEXT $8, V22.B16, V22.B16, V22.B16
+spread_24_lane22:
+	FMOVS (R17), F25
+	WORD $0x4e36d739 // FADD V25.4S, V25.4S, V22.4S
+	FMOVS F25, (R17)
+	JMP spread_24_added22
+spread_24_lanes23:
+	TBZ $1, R19, spread_24_lane23
+	FMOVD (R17), F25
+	WORD $0x4e37d739 // FADD V25.4S, V25.4S, V23.4S
+	FMOVD F25, (R17)
+	TBZ $0, R19, spread_24_added23
+	ADD $8, R17
+	VEXT $8, V23.B16, V23.B16, V23.B16
+spread_24_lane23:
+	FMOVS (R17), F25
+	WORD $0x4e37d739 // FADD V25.4S, V25.4S, V23.4S
+	FMOVS F25, (R17)
+	JMP spread_24_added23
+
 // func transpose4(dst, src *float32, dstStep, srcStep, blocks int)
 TEXT ·transpose4(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R0
