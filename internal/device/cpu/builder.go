@@ -79,14 +79,14 @@ func ceil(a, b int) int { return (a + b - 1) / b }
 // nanoseconds, in ranges.
 func (b *builder) split(n int, each float64, run func(lo, hi int, scratch []float32)) {
 	chunks := cut(n, each)
-	b.phases = append(b.phases, phase{chunks, func(chunk int, scratch []float32) {
+	b.phases = append(b.phases, phase{chunks: chunks, run: func(chunk int, scratch []float32) {
 		run(n*chunk/chunks, n*(chunk+1)/chunks, scratch)
 	}})
 }
 
 // whole adds a phase that is not worth cutting, or cannot be.
 func (b *builder) whole(run func()) {
-	b.phases = append(b.phases, phase{1, func(int, []float32) { run() }})
+	b.phases = append(b.phases, phase{chunks: 1, run: func(int, []float32) { run() }})
 }
 
 // A sum is a tensor y [rows,cols] that is summed up in parts. Each leaves size
@@ -104,7 +104,7 @@ func (b *builder) partials(s sum, n int, each float64, run func(partial []float3
 	chunks := min(cut(n, each), most, max(1, mostElements/s.size))
 	room := b.scratch
 	room.commonNeed = max(room.commonNeed, chunks*s.size)
-	b.phases = append(b.phases, phase{chunks, func(chunk int, scratch []float32) {
+	b.phases = append(b.phases, phase{chunks: chunks, run: func(chunk int, scratch []float32) {
 		run(room.common[chunk*s.size:][:s.size], n*chunk/chunks, n*(chunk+1)/chunks, scratch)
 	}})
 	b.split(s.rows, float64(chunks*s.cols)/2, func(lo, hi int, _ []float32) {
@@ -138,7 +138,7 @@ func stretches(lengths []int, size int) [][]stretch {
 
 // groups adds a phase with a chunk for each group of stretches.
 func (b *builder) groups(groups [][]stretch, run func(stretch)) {
-	b.phases = append(b.phases, phase{len(groups), func(chunk int, _ []float32) {
+	b.phases = append(b.phases, phase{chunks: len(groups), run: func(chunk int, _ []float32) {
 		for _, s := range groups[chunk] {
 			run(s)
 		}

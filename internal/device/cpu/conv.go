@@ -18,6 +18,9 @@ func (b *builder) conv(op graph.Conv, n graph.Node) {
 		l.Bias = b.f32(n.In[2])
 	}
 	w, walk := b.f32(n.In[1]), c.Forward(b.set)
+	if b.tooLarge(walk) {
+		return
+	}
 	b.scratch.memberNeed = max(b.scratch.memberNeed, walk.Scratch())
 	filters := b.pack(n.In[1], packForward, walk.Packed(), c.O, c.Taps(), func(data []float32, lo, hi int) {
 		c.PackForward(b.set, data, w, lo, hi)
@@ -71,6 +74,9 @@ func (b *builder) convBackData(op graph.ConvBackData, n graph.Node) {
 		return
 	}
 	w, walk := b.f32(n.In[0]), c.BackData(b.set)
+	if b.tooLarge(walk) {
+		return
+	}
 	b.scratch.memberNeed = max(b.scratch.memberNeed, walk.Scratch())
 	filters := b.pack(n.In[0], packBackData, walk.Packed(), c.I, c.R*c.S*c.O, func(data []float32, lo, hi int) {
 		c.PackBackData(b.set, data, w, lo, hi)
@@ -104,6 +110,14 @@ func (b *builder) fewBackData(few *kernel.FewBack, c kernel.Conv, op graph.ConvB
 	})
 }
 
+// tooLarge notes an error where a walk's list has no room in 32 bits.
+func (b *builder) tooLarge(w *kernel.Walk) bool {
+	if w.TooLarge() {
+		b.err = fault.New(fault.Room, "memory", "", "use a smaller --img-size", "an image has more places than the CPU's convolutions take")
+	}
+	return b.err != nil
+}
+
 // walk adds the phase that computes a convolution. Where the filters fill a
 // cache, a chunk takes some of them through all images, else all of them through
 // some.
@@ -116,7 +130,7 @@ func (b *builder) walk(w *kernel.Walk, l kernel.Layer, filters *packed, c kernel
 	}
 	across := len(panels) - 1
 	down := max(1, cut(units, float64(c.N)*convTime(c)/float64(units))/across)
-	b.phases = append(b.phases, phase{across * down, func(chunk int, scratch []float32) {
+	b.phases = append(b.phases, phase{chunks: across * down, run: func(chunk int, scratch []float32) {
 		l := l
 		l.Packed = filters.data // allocated after this was written
 		j, part := chunk/down, chunk%down
@@ -125,9 +139,13 @@ func (b *builder) walk(w *kernel.Walk, l kernel.Layer, filters *packed, c kernel
 }
 
 // convBackFilter cuts the tiles of dw into chunks, and the images into groups
-// where there are few tiles. Each group has a sum of its own.
+// where there are few tiles. Each group has a sum of its own, so their number
+// follows from a nominal tile, whatever the set's own measure.
 func (b *builder) convBackFilter(op graph.ConvBackFilter, n graph.Node) {
 	c := b.convExtents(op.Conv, n.In[0], n.Out[0])
+	if b.err != nil {
+		return
+	}
 	dw, x := b.f32(n.Out[0]), b.f32(n.In[0])
 	const most, mostElements = 16, 1 << 23
 	chunks := cut(mostChunks, float64(c.N)*convTime(c)/mostChunks)
@@ -143,8 +161,9 @@ func (b *builder) convBackFilter(op graph.ConvBackFilter, n graph.Node) {
 		return
 	}
 	f, dy, groups := kernel.NewFilter(b.set, c), b.f32(n.In[1]), 1
-	if chunks > 2*f.Tiles() {
-		groups = min(many, ceil(chunks, f.Tiles()))
+	const nominal = 12 * 32
+	if tiles := ceil(len(dw), nominal); chunks > 2*tiles {
+		groups = min(many, ceil(chunks, tiles))
 	}
 	b.filterSums(f, c, dw, groups, max(1, min(f.Tiles(), chunks/groups)), func(sum []float32, from, until, lo, hi int, _ []float32) {
 		f.Sum(sum, x[lo*image:], dy[lo*size:], from, until, hi-lo, false)
@@ -160,7 +179,7 @@ func (b *builder) filterSums(f *kernel.Filter, c kernel.Conv, dw []float32, grou
 	if !direct {
 		room.commonNeed = max(room.commonNeed, groups*len(dw))
 	}
-	b.phases = append(b.phases, phase{groups * parts, func(chunk int, scratch []float32) {
+	b.phases = append(b.phases, phase{chunks: groups * parts, run: func(chunk int, scratch []float32) {
 		group, part := chunk/parts, chunk%parts
 		sum := dw
 		if !direct {

@@ -9,7 +9,7 @@
 //
 //	cpu.go      the device
 //	ops.go      operations to phases: the table of contents, then one each
-//	fused.go    the same for what the planner has fused
+//	conv.go     convolutions, and what is fused with them
 //	builder.go  what those are made with: slices, chunks, scratch
 //	crew.go     goroutines that share the chunks of a phase
 //	pace.go     how many of them are best

@@ -104,7 +104,7 @@ func TestSameBitsByOp(t *testing.T) {
 		out := g.Add("op", c.op, in...)
 		g.Return(out...)
 		want := results(t, compile(t, one, g), g, 0, 1, out...)
-		prog := compile(t, three, g)
+		prog := together(compile(t, three, g))
 		if chunks := prog.(*program).entries[0].slots[0]; len(chunks) == 1 && chunks[0].chunks == 1 {
 			t.Errorf("%T is not cut: try a larger shape", c.op)
 		}
@@ -112,6 +112,116 @@ func TestSameBitsByOp(t *testing.T) {
 			if got := results(t, prog, g, 0, 1, out...); !bytes.Equal(bytes.Join(got, nil), bytes.Join(want, nil)) {
 				t.Errorf("%T on %v: bits differ", c.op, c.in)
 			}
+		}
+	}
+}
+
+// together lets all threads take part in every step, whatever is quickest.
+func together(prog device.Program) device.Program {
+	p := prog.(*program)
+	for i := range p.entries {
+		p.entries[i].pace = &pace{best: p.entries[i].pace.best}
+	}
+	return prog
+}
+
+// TestSetsAgree holds all sets in assembly to the same bits, in shapes that the
+// device sums up in groups.
+func TestSetsAgree(t *testing.T) {
+	same := graph.Conv{Stride: 1, Pad: 1}
+	for _, c := range []struct {
+		op graph.Op
+		in [][]int
+	}{
+		{graph.ConvBackFilter{Conv: same, R: 3, S: 3}, [][]int{{32, 32, 32, 16}, {32, 32, 32, 16}}},
+		{graph.ConvBackFilter{Conv: same, R: 3, S: 3}, [][]int{{32, 16, 16, 32}, {32, 16, 16, 32}}},
+		{graph.ConvBackFilter{Conv: same, R: 3, S: 3}, [][]int{{32, 32, 32, 3}, {32, 32, 32, 16}}},
+		{graph.ConvBackData{Conv: graph.Conv{Stride: 1}, H: 20, W: 20}, [][]int{{4, 2, 14, 7}, {2, 19, 7, 4}}},
+		{same, [][]int{{8, 16, 16, 32}, {32, 3, 3, 32}}},
+		{graph.MatMul{TransB: true}, [][]int{{128, 400}, {120, 400}, {120}}},
+		{graph.MatMul{TransA: true}, [][]int{{128, 120}, {128, 400}}},
+		{graph.ChannelSum{}, [][]int{{100001, 3}}},
+	} {
+		var want []byte
+		for _, set := range tile.Sets() {
+			if !set.Native() {
+				continue
+			}
+			dev := With(2, set)
+			g := graph.New()
+			var in []graph.Value
+			for i, shape := range c.in {
+				in = append(in, g.Lasting(graph.Tensor{Name: fmt.Sprint("in", i), Shape: shape, Role: graph.Param}))
+			}
+			out := g.Add("op", c.op, in...)
+			g.Return(out...)
+			got := results(t, together(compile(t, dev, g)), g, 0, 1, out...)[0]
+			if want == nil {
+				want = got
+			}
+			if !bytes.Equal(got, want) {
+				t.Errorf("%T on %v: %s has other bits than the first set", c.op, c.in, set.Name)
+			}
+			dev.Close()
+		}
+	}
+}
+
+// Filters are packed anew when they change: written, fed, set by a step, or seen
+// through another shape.
+func TestPackedFiltersFollow(t *testing.T) {
+	dev := New(1)
+	defer dev.Close()
+	value := func(prog device.Program, g *graph.Graph, y graph.Value) float32 {
+		return device.View[float32](results(t, prog, g, 0, 1, y)[0])[0]
+	}
+	for name, w := range map[string]graph.Tensor{
+		"written": {Name: "w", Shape: []int{1, 1, 1, 1}, Role: graph.Input, Slots: 1},
+		"fed":     {Name: "w", Shape: []int{1, 1, 1, 1}, Role: graph.Input, Slots: 2},
+	} {
+		g := graph.New()
+		x, w := g.Input("x", graph.F32, 1, 1, 1, 1), g.Lasting(w)
+		y := g.Add("c", graph.Conv{Stride: 1}, x, w)[0]
+		g.Return(y)
+		m, err := plan.Compile(g, dev.Supports)
+		if err != nil {
+			t.Fatal(err)
+		}
+		prog, err := dev.Compile(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		prog.Write(x, device.Bytes([]float32{1}))
+		for _, v := range []float32{2, 5, 5, 7} {
+			if name == "written" {
+				prog.Write(w, device.Bytes([]float32{v}))
+			} else if room, err := prog.Feed(w); err != nil {
+				t.Fatal(err)
+			} else {
+				device.View[float32](room)[0] = v
+			}
+			if got := value(prog, g, y); got != v {
+				t.Errorf("%s: 1·%v is %v", name, v, got)
+			}
+		}
+		prog.Close()
+	}
+
+	g := graph.New()
+	w, x := g.Input("w", graph.F32, 4, 1, 1, 1), g.Input("x", graph.F32, 1, 2, 2, 1)
+	view := g.Add("view", graph.Reshape{Shape: []int{1, 2, 2, 1}}, w)[0]
+	a, b := g.Add("a", graph.Conv{Stride: 1}, x, view)[0], g.Add("b", graph.Conv{Stride: 1}, x, w)[0]
+	g.Return(a, b)
+	prog := compile(t, dev, g)
+	prog.Write(w, device.Bytes([]float32{1, 2, 3, 4}))
+	prog.Write(x, device.Bytes([]float32{1, 1, 1, 1}))
+	for range 2 {
+		got := results(t, prog, g, 0, 1, a, b)
+		if sum := device.View[float32](got[0])[0]; sum != 10 {
+			t.Errorf("a filter of 2×2 gives %v, want 10", sum)
+		}
+		if each := device.View[float32](got[1])[:4]; each[0] != 1 || each[3] != 4 {
+			t.Errorf("the same numbers as four filters give %v", each)
 		}
 	}
 }
@@ -293,7 +403,7 @@ func TestCrew(t *testing.T) {
 	var done [chunks]int
 	phases := make([]phase, 0, 2000)
 	for range cap(phases) {
-		phases = append(phases, phase{chunks, func(chunk int, _ []float32) { done[chunk]++ }})
+		phases = append(phases, phase{chunks: chunks, run: func(chunk int, _ []float32) { done[chunk]++ }})
 	}
 	for _, members := range []int{5, 1, 2, 4} {
 		c.do(phases[:len(phases)/4], make([][]float32, 5), members)

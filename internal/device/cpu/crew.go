@@ -12,6 +12,7 @@ import (
 type phase struct {
 	chunks int
 	run    func(chunk int, scratch []float32)
+	done   func() bool // whether there is nothing to do this time; nil for never
 }
 
 // A crew is a caller and a fixed number of helping goroutines that share the
@@ -71,6 +72,9 @@ func (c *crew) do(phases []phase, scratch [][]float32, members int) {
 	c.scratch = scratch
 	c.working.Store(int32(members))
 	for _, p := range phases {
+		if p.done != nil && p.done() {
+			continue
+		}
 		if p.chunks <= 1 || members == 1 {
 			for i := range p.chunks {
 				p.run(i, scratch[0])

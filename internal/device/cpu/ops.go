@@ -85,7 +85,7 @@ func (b *builder) matMul(op graph.MatMul, n graph.Node) {
 	rows, cols := b.parts(m)
 	across, down := ceil(m.N, cols), ceil(m.M, rows)
 	b.scratch.memberNeed = max(b.scratch.memberNeed, m.Scratch(min(rows, m.M), min(cols, m.N)))
-	b.phases = append(b.phases, phase{across * down, func(chunk int, scratch []float32) {
+	b.phases = append(b.phases, phase{chunks: across * down, run: func(chunk int, scratch []float32) {
 		i, j := chunk/across*rows, chunk%across*cols
 		m.Part(i, j, min(rows, m.M-i), min(cols, m.N-j), scratch)
 	}})

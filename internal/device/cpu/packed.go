@@ -28,9 +28,11 @@ type packs struct {
 	changes []int
 }
 
+// A packKey tells packs apart: views of one tensor may have other extents.
 type packKey struct {
 	of graph.Value
 	packing
+	shape string
 }
 
 func newPacks(values int) *packs {
@@ -67,18 +69,19 @@ func (p *packs) upToDate(one *packed) bool {
 // elements, a panel of columns at a time.
 func (b *builder) pack(v graph.Value, how packing, need, columns, depth int, run func(data []float32, lo, hi int)) *packed {
 	root := b.module.Root[v]
-	key := packKey{root, how}
+	key := packKey{root, how, b.module.Tensors[v].Dims()}
 	one := b.packs.all[key]
 	if one == nil {
-		one = &packed{of: root, lasting: b.module.Tensors[root].Role != graph.Temp, need: need}
+		t := b.module.Tensors[root]
+		lasting := t.Role != graph.Temp && t.Slots <= 1 // a ring has other values each time
+		one = &packed{of: root, lasting: lasting, need: need}
 		b.packs.all[key] = one
 	}
 	b.packed = append(b.packed, one)
 	panels, all := b.set.Panels(columns), b.packs
 	b.split(len(panels)-1, perPacked*float64(depth*ceil(columns, len(panels)-1)), func(lo, hi int, _ []float32) {
-		if !all.upToDate(one) {
-			run(one.data, panels[lo], panels[hi])
-		}
+		run(one.data, panels[lo], panels[hi])
 	})
+	b.phases[len(b.phases)-1].done = func() bool { return all.upToDate(one) }
 	return one
 }

@@ -67,14 +67,7 @@ func (p *program) Run(entry, n int) error {
 	defer p.crew.turn.Unlock()
 	e := &p.entries[entry]
 	for i := range n {
-		p.crew.do(e.slots[(slot+i)%len(e.slots)], p.scratch, e.pace.members())
-		e.pace.done()
-		for _, one := range e.packed {
-			one.made = p.packs.changes[one.of]
-		}
-		for _, v := range e.sets {
-			p.packs.changes[v]++
-		}
+		p.step(e, e.slots[(slot+i)%len(e.slots)])
 	}
 	for i := range p.rings {
 		if r := &p.rings[i]; r.entries[entry] {
@@ -82,6 +75,22 @@ func (p *program) Run(entry, n int) error {
 		}
 	}
 	return nil
+}
+
+// step runs an entry's phases once. The cells that it sets count as changed even if
+// it panics on the way.
+func (p *program) step(e *entry, phases []phase) {
+	defer func() {
+		for _, v := range e.sets {
+			p.packs.changes[v]++
+		}
+	}()
+	e.pace.begin()
+	p.crew.do(phases, p.scratch, e.pace.members())
+	e.pace.end()
+	for _, one := range e.packed {
+		one.made = p.packs.changes[one.of]
+	}
 }
 
 // slot returns the slot that the entry's next step reads. All rings of an entry

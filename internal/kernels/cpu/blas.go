@@ -7,7 +7,8 @@ import (
 	"imgcls/internal/kernels/cpu/tile"
 )
 
-// BLAS is gonum's blas.Float32 with the matrix product of an instruction set.
+// BLAS is gonum's blas.Float32 with the matrix product of an instruction set, the
+// quickest where Set is nil.
 // After
 //
 //	blas32.Use(cpu.BLAS{Set: tile.Best()})
@@ -22,7 +23,11 @@ type BLAS struct {
 // [m,n]. Like gonum's, it panics where an extent, a stride or a length makes no
 // sense, and does not read c where beta is 0.
 func (s BLAS) Sgemm(tA, tB blas.Transpose, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
-	if !s.Set.Native() {
+	set := s.Set
+	if set == nil {
+		set = tile.Best()
+	}
+	if !set.Native() || badTranspose(tA) || badTranspose(tB) { // gonum says what is wrong
 		s.Implementation.Sgemm(tA, tB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
 		return
 	}
@@ -37,8 +42,12 @@ func (s BLAS) Sgemm(tA, tB blas.Transpose, m, n, k int, alpha float32, a []float
 	if alpha != 1 {
 		left = left.scaled(m, k, alpha)
 	}
-	scratch := make([]float32, GemmScratch(s.Set, m, n, k))
-	Gemm(s.Set, m, n, k, left, right, beta != 0, product, scratch)
+	scratch := make([]float32, GemmScratch(set, m, n, k))
+	Gemm(set, m, n, k, left, right, beta != 0, product, scratch)
+}
+
+func badTranspose(t blas.Transpose) bool {
+	return t != blas.NoTrans && t != blas.Trans && t != blas.ConjTrans
 }
 
 // check panics where a matrix that the product sees as [rows,cols] cannot be.

@@ -62,6 +62,17 @@ func TestSgemmPanics(t *testing.T) {
 	}
 }
 
+// Nor is a transposition that does not exist taken for one.
+func TestSgemmBadTranspose(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("does not panic")
+		}
+	}()
+	x := make([]float32, 1)
+	BLAS{}.Sgemm('x', blas.NoTrans, 1, 1, 1, 1, x, 1, x, 1, 0, x, 1)
+}
+
 func BenchmarkSgemm(b *testing.B) {
 	for _, set := range tile.Sets() {
 		for _, c := range []struct{ m, n, k int }{{256, 256, 256}, {1024, 1024, 1024}, {1024, 64, 576}, {32768, 64, 576}, {512, 512, 4608}} {

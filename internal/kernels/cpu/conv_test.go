@@ -95,6 +95,20 @@ func checkConv(t *testing.T, c Conv) {
 	}
 }
 
+// A list of runs that has no room ends early and says so.
+func TestWalkTooLarge(t *testing.T) {
+	defer func(most int) { mostWords = most }(mostWords)
+	c := Conv{N: 1, H: 40, W: 40, I: 1, P: 40, Q: 40, O: 1, R: 7, S: 7, Stride: 1, Pad: 3}
+	for most, want := range map[int]bool{mostWords: false, 1000: true} {
+		mostWords = most
+		for _, w := range []*Walk{c.Forward(tile.Best()), c.BackData(tile.Best())} {
+			if w.TooLarge() != want || len(w.runs) > most {
+				t.Errorf("room for %d words: too large %t, %d words", most, w.TooLarge(), len(w.runs))
+			}
+		}
+	}
+}
+
 // filled returns n elements of what another operation may have left.
 func filled(n int) []float32 {
 	x := make([]float32, n)

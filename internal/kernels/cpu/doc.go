@@ -1,7 +1,8 @@
 // Package cpu is float32 arithmetic for the host's processor: one file for each
 // operation, on raw slices and small structs of extents. It knows no graph,
-// starts no goroutine and allocates nothing; whoever calls decides which range
-// of an operation runs where, and lends the room that one needs on the way.
+// starts no goroutine and, once lists of tiles are made, allocates nothing; whoever
+// calls decides which range of an operation runs where, and lends the room that
+// one needs on the way.
 //
 // # Same bits
 //

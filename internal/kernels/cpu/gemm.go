@@ -37,7 +37,7 @@ func GemmScratch(set *tile.Set, m, n, k int) int {
 }
 
 // Gemm is c = a·b, or c += a·b with add, for a [M,K], b [K,N] and c [M,N], which
-// is not transposed. Each element of c is summed over k in ascending order, so it
+// is not transposed; no extent is 0. Each element of c is summed over k in ascending order, so it
 // has the same bits whichever part of c a call covers.
 //
 // A matrix that lies as the tiles want it, with a's columns or b's rows in one

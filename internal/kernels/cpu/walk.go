@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"math"
 	"unsafe"
 
 	"imgcls/internal/kernels/cpu/tile"
@@ -26,6 +27,8 @@ type Walk struct {
 	lines []int // of each output line the first tile, and the end
 	runs  []int32
 	coff  []int32 // bytes, from the begin of the output image
+
+	tooLarge bool // there are more runs than fit; then the lists end early
 }
 
 func newWalk(set *tile.Set, size, from, columns, depth int) *Walk {
@@ -34,6 +37,13 @@ func newWalk(set *tile.Set, size, from, columns, depth int) *Walk {
 
 // Tiles returns the number of tiles of one image.
 func (w *Walk) Tiles() int { return len(w.tiles) }
+
+// mostWords bounds the list of runs, whose bytes are counted in 32 bits; tests lower
+// it.
+var mostWords = math.MaxInt32/4 - 1<<12
+
+// TooLarge reports whether the walk cannot be, as its list would be too long.
+func (w *Walk) TooLarge() bool { return w.tooLarge }
 
 // Packed returns the elements of the packed filters.
 func (w *Walk) Packed() int { return w.set.Packed(w.depth, w.columns) }
@@ -54,6 +64,9 @@ func (w *Walk) endLine() { w.lines = append(w.lines, len(w.tiles)) }
 // begins, if it is inside.
 func (w *Walk) line(count, step, begin, taps int, in func(place, tap int) (from int, inside bool)) {
 	for at := 0; at < count; {
+		if w.tooLarge = w.tooLarge || len(w.runs)+taps*w.set.RunWords() > mostWords; w.tooLarge {
+			return
+		}
 		m := w.set.Share(count - at)
 		for !w.regular(at, m, taps, in) {
 			m--
