@@ -85,27 +85,34 @@ func (b *builder) matMul(op graph.MatMul, n graph.Node) {
 	rows, cols := b.parts(m)
 	across, down := ceil(m.N, cols), ceil(m.M, rows)
 	b.scratch.memberNeed = max(b.scratch.memberNeed, m.Scratch(min(rows, m.M), min(cols, m.N)))
+	packed := func() []float32 { return nil }
+	if m.Packs() {
+		room, panels := b.scratch, b.set.Panels(m.N)
+		room.commonNeed = max(room.commonNeed, m.PackedB())
+		packed = func() []float32 { return room.common[:m.PackedB()] }
+		b.split(len(panels)-1, perPacked*float64(m.K*b.set.Widths[0]), func(lo, hi int, _ []float32) {
+			m.PackB(packed(), panels[lo], panels[hi])
+		})
+	}
 	b.phases = append(b.phases, phase{chunks: across * down, run: func(chunk int, scratch []float32) {
 		i, j := chunk/across*rows, chunk%across*cols
-		m.Part(i, j, min(rows, m.M-i), min(cols, m.N-j), scratch)
+		m.Part(i, j, min(rows, m.M-i), min(cols, m.N-j), packed(), scratch)
 	}})
 }
 
-// parts returns the rows and columns of the parts of a product. What a part has to
-// pack others pack again, so it is large then.
+// parts returns the rows and columns of the parts of a product. With b packed they
+// are rows of all columns, so many that packing a is nothing. Otherwise columns are
+// cut first, as a weight is read once then.
 func (b *builder) parts(m kernel.MatMul) (rows, cols int) {
-	tall, wide, most := b.set.Tall, b.set.Widths[0], mostChunks
-	if m.Packs() {
-		tall, wide, most = 16*tall, 16*wide, 64
-	}
-	chunks := cut(most, perFlop*float64(2*m.M*m.N*m.K)/float64(most))
-	down := min(ceil(m.M, tall), chunks)
-	across := min(ceil(m.N, wide), ceil(chunks, down))
-	if !m.Packs() { // columns first: a weight is read once
-		across = min(ceil(m.N, wide), chunks)
-		down = min(ceil(m.M, tall), ceil(chunks, across))
-	}
+	time := perFlop * float64(2*m.M*m.N*m.K)
 	round := func(n, unit int) int { return ceil(n, unit) * unit }
+	if m.Packs() {
+		down := cut(ceil(m.M, 8*b.set.Tall), time/float64(ceil(m.M, 8*b.set.Tall)))
+		return round(ceil(m.M, down), b.set.Tall), m.N
+	}
+	chunks := cut(mostChunks, time/mostChunks)
+	across := min(ceil(m.N, b.set.Widths[0]), chunks)
+	down := min(ceil(m.M, b.set.Tall), ceil(chunks, across))
 	return round(ceil(m.M, down), b.set.Tall), round(ceil(m.N, across), b.set.Widths[0])
 }
 

@@ -136,6 +136,6 @@ func multiplied(set *tile.Set, m, n, k, trans int) []float32 {
 		p.B.Stride = k
 	}
 	p.Y = Matrix{filled(m * n), n, false}
-	p.Part(0, 0, m, n, filled(p.Scratch(m, n)))
+	p.Part(0, 0, m, n, nil, filled(p.Scratch(m, n)))
 	return p.Y.Data
 }

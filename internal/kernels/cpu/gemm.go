@@ -25,7 +25,7 @@ func (m Matrix) from(i, j int) Matrix {
 // The blocks of a product: depth rows of b, of which across columns are packed at
 // a time, and down rows of a.
 const (
-	blockDepth  = 256
+	blockDepth  = 384
 	blockAcross = 2048
 	blockDown   = 192
 )
@@ -45,12 +45,22 @@ func GemmScratch(set *tile.Set, m, n, k int) int {
 // other out of the cache. Anything else is packed, block by block, as BLIS does
 // (Van Zee and van de Geijn, 2015).
 func Gemm(set *tile.Set, m, n, k int, a, b Matrix, add bool, c Matrix, scratch []float32) {
+	gemm(set, m, n, k, a, b, nil, add, c, scratch)
+}
+
+// gemm is Gemm where packed, if it is not nil, holds b as packColumns packs it.
+func gemm(set *tile.Set, m, n, k int, a, b Matrix, packed []float32, add bool, c Matrix, scratch []float32) {
 	for from := 0; from < k; from += blockDepth {
 		depth := min(blockDepth, k-from)
 		for j := 0; j < n; j += blockAcross {
 			across := min(blockAcross, n-j)
 			g := block{set: set, depth: depth, add: add || from > 0}
-			rest := g.columns(b.from(from, j), across, k, scratch)
+			rest := scratch
+			if packed != nil {
+				g.b, g.bPacked = Matrix{Data: packed[from*set.Packed(1, n)+set.Packed(depth, j):]}, true
+			} else {
+				rest = g.columns(b.from(from, j), m, across, k, scratch)
+			}
 			for i := 0; i < m; i += blockDown {
 				down := min(blockDown, m-i)
 				g.rows(a.from(i, from), down, k, rest)
@@ -70,11 +80,24 @@ type block struct {
 	aPacked, bPacked bool
 }
 
+// packs reports whether it pays to pack b for m rows of a.
+func packs(set *tile.Set, m, k int, b Matrix) bool {
+	return b.Trans || k > blockDepth && m > 4*set.Tall
+}
+
+// packColumns packs the columns lo to hi of b [k,n], whole panels, for all blocks of
+// depth one behind the other.
+func packColumns(set *tile.Set, packed []float32, b Matrix, k, n, lo, hi int) {
+	for from := 0; from < k; from += blockDepth {
+		set.Pack(packed[from*set.Packed(1, n):], b.from(from, 0).Data, b.Stride, b.Trans, min(blockDepth, k-from), n, lo, hi)
+	}
+}
+
 // columns sets b, packed into scratch where that pays, and returns the rest of
 // the scratch.
-func (g *block) columns(b Matrix, n, k int, scratch []float32) (rest []float32) {
+func (g *block) columns(b Matrix, m, n, k int, scratch []float32) (rest []float32) {
 	g.b = b
-	if g.bPacked = b.Trans || k > blockDepth; !g.bPacked {
+	if g.bPacked = packs(g.set, m, k, b); !g.bPacked {
 		return scratch
 	}
 	g.set.Pack(scratch, b.Data, b.Stride, b.Trans, g.depth, n, 0, n)

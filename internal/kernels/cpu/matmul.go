@@ -16,8 +16,16 @@ type MatMul struct {
 // linear layer's input and weight do. Then no part of them is moved.
 func (p MatMul) dots() bool { return !p.A.Trans && p.B.Trans }
 
-// Packs reports whether a part has more of a or b to move than a few rows.
-func (p MatMul) Packs() bool { return !p.dots() && (p.B.Trans || !p.A.Trans || p.K > blockDepth) }
+// Packs reports whether the parts want b packed beforehand.
+func (p MatMul) Packs() bool { return !p.dots() && packs(p.Set, p.M, p.K, p.B) }
+
+// PackedB returns the elements of b as PackB packs it.
+func (p MatMul) PackedB() int { return p.Set.Packed(p.K, p.N) }
+
+// PackB packs the columns lo to hi of b, whole panels.
+func (p MatMul) PackB(packed []float32, lo, hi int) {
+	packColumns(p.Set, packed, p.B, p.K, p.N, lo, hi)
+}
 
 // Scratch returns the elements of the scratch that Part works in for a part of
 // m rows and n columns.
@@ -29,14 +37,15 @@ func (p MatMul) Scratch(m, n int) int {
 }
 
 // Part computes the m rows from i and the n columns from j of y. j is a multiple
-// of the width of the set's tiles.
-func (p MatMul) Part(i, j, m, n int, scratch []float32) {
+// of the width of the set's tiles. packed is what PackB made, for all columns and j
+// 0, or nil.
+func (p MatMul) Part(i, j, m, n int, packed, scratch []float32) {
 	y := p.Y.from(i, j)
 	a, b := p.A.from(i, 0), p.B.from(0, j)
 	if p.dots() {
 		dots(p.Set, m, n, p.K, a, b, y)
 	} else {
-		Gemm(p.Set, m, n, p.K, a, b, false, y, scratch)
+		gemm(p.Set, m, n, p.K, a, b, packed, false, y, scratch)
 	}
 	if p.Bias == nil && !p.ReLU {
 		return

@@ -74,7 +74,7 @@ func checkMatMul(t *testing.T, set *tile.Set, m, n, k, trans int) {
 	y, scratch := filled(m*n+1), filled(p.Scratch(m, n))
 	y[m*n] = 99
 	p.Y = Matrix{y, n, false}
-	if allocs := testing.AllocsPerRun(1, func() { p.Part(0, 0, m, n, scratch) }); allocs != 0 {
+	if allocs := testing.AllocsPerRun(1, func() { p.Part(0, 0, m, n, nil, scratch) }); allocs != 0 {
 		t.Errorf("%s: %v allocations", what, allocs)
 	}
 	expectNear(t, what, y[:m*n], want, k+1)
@@ -86,7 +86,18 @@ func checkMatMul(t *testing.T, set *tile.Set, m, n, k, trans int) {
 	copy(y, filled(m*n))
 	for i := range m {
 		for j := 0; j < n; j += wide {
-			p.Part(i, j, 1, min(wide, n-j), scratch)
+			p.Part(i, j, 1, min(wide, n-j), nil, scratch)
+		}
+	}
+	if !p.dots() {
+		packed := filled(p.PackedB())
+		panels := set.Panels(n)
+		for i := range panels[1:] {
+			p.PackB(packed, panels[i], panels[i+1])
+		}
+		copy(y, filled(m*n))
+		for i := range m {
+			p.Part(i, 0, 1, n, packed, scratch)
 		}
 	}
 	if !slices.Equal(y, whole) {
