@@ -172,3 +172,41 @@ func TestNohup(t *testing.T) {
 		t.Errorf("stdout %s, stderr %s", out.stdout[max(0, len(out.stdout)-200):], out.stderr)
 	}
 }
+
+// A run folder that another process has taken, while this one was suspended, is
+// that one's: this run ends and writes nothing to it. A lock that is only gone is
+// made again.
+func TestFolderTaken(t *testing.T) {
+	s := newScene(t)
+	a := s.start(forEver)
+	a.until("step")
+	s.must(os.Remove(s.path("runs/a/run.lock")))
+	a.until("epoch")
+	a.until("epoch")
+	if _, err := os.Stat(s.path("runs/a/run.lock")); err != nil {
+		t.Error(err)
+	}
+	s.must(a.cmd.Process.Signal(syscall.SIGSTOP))
+	time.Sleep(50 * time.Millisecond)
+	s.must(os.RemoveAll(s.path("runs/a")))
+	s.mustRun(strings.Fields("train " + tiny + " --epochs 1 --seed 9 --name a")...)
+	want := make(map[string]string)
+	for name := range s.files() {
+		if strings.HasPrefix(name, "runs/a/") {
+			want[name] = contentOf(t, s.path(name))
+		}
+	}
+	code := a.end(syscall.SIGCONT)
+	told := regexp.MustCompile(`imgcls: lock: "runs/a/run.lock": was deleted, and is of pid \d+ now; `)
+	if code != 6 || !told.MatchString(a.stderr.String()) || !strings.Contains(a.stderr.String(), "the lock was deleted while the run went on") {
+		t.Errorf("exit code %d; stderr %s", code, a.stderr.String())
+	}
+	for name, sum := range want {
+		if contentOf(t, s.path(name)) != sum {
+			t.Errorf("%s was written to", name)
+		}
+	}
+	if _, ok := want["runs/a/run.json"]; !ok || len(want) < 5 {
+		t.Errorf("files of the other run: %v", want)
+	}
+}

@@ -20,6 +20,7 @@ type Lock struct {
 	path  string
 	held  *flock.Flock // nil where the file system has no locks
 	alone string       // then the file that stands for one
+	made  fs.FileInfo  // and what it was when it was made
 }
 
 // alonePart marks the file that stands for a lock where there are none.
@@ -62,6 +63,9 @@ func (l *Lock) standIn(cause error, warn func(string)) error {
 	if err := errors.Join(h.close(), l.sign(l.alone)); err != nil {
 		return fail("locking", l.alone, err)
 	}
+	if l.made, err = os.Stat(l.alone); err != nil {
+		return fail("locking", l.alone, err)
+	}
 	warn(fmt.Sprintf("%s: the file system has no locks (%v); %s stands for one: after a kill remove it",
 		fault.Quote(l.path), fault.Cause(cause), fault.Quote(l.alone)))
 	return nil
@@ -77,21 +81,54 @@ func (l *Lock) sign(path string) error {
 	return os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), permission)
 }
 
-func taken(path, holder, do string) error {
-	owner := "another process"
-	if text, err := os.ReadFile(holder); err == nil {
-		if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
-			owner = fmt.Sprintf("pid %d", pid)
+// Check reports whether the file of the lock is gone: what it guards was deleted,
+// and nobody else has taken it. A file of another process in its place is an
+// error of kind Room that names the process.
+func (l *Lock) Check() (gone bool, err error) {
+	path := l.path
+	if l.held == nil {
+		path = l.alone
+	}
+	now, err := os.Stat(path)
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist), nil
+	}
+	mine := l.made
+	if l.held != nil {
+		if mine, err = l.held.Stat(); err != nil {
+			return false, fail("locking", path, err)
 		}
 	}
-	return fault.New(fault.Room, "lock", path, do, "locked by %s", owner)
+	if os.SameFile(mine, now) {
+		return false, nil
+	}
+	return false, fault.New(fault.Room, "lock", path, "let each run have a name of its own",
+		"was deleted, and is of %s now", owner(path))
+}
+
+func taken(path, holder, do string) error {
+	return fault.New(fault.Room, "lock", path, do, "locked by %s", owner(holder))
+}
+
+// owner names the process that has signed a lock.
+func owner(holder string) string {
+	if text, err := os.ReadFile(holder); err == nil {
+		if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
+			return fmt.Sprintf("pid %d", pid)
+		}
+	}
+	return "another process"
 }
 
 // Release gives the lock up. The empty file stays, since removing it could take
-// away the lock of a process that has just opened it.
+// away the lock of a process that has just opened it. A file that stands for a
+// lock goes, unless it is another process's by now.
 func (l *Lock) Release() error {
-	if l.held == nil {
-		return fail("unlocking", l.alone, remove(l.alone))
+	if l.held != nil {
+		return fail("unlocking", l.path, l.held.Unlock())
 	}
-	return fail("unlocking", l.path, l.held.Unlock())
+	if gone, err := l.Check(); gone || err != nil {
+		return err
+	}
+	return fail("unlocking", l.alone, remove(l.alone))
 }
