@@ -210,3 +210,44 @@ func TestFolderTaken(t *testing.T) {
 		t.Errorf("files of the other run: %v", want)
 	}
 }
+
+// A model file that cannot be written does not stop the checkpoints, and is not
+// said to be saved; once it can be written it is the best one.
+func TestModelUnwritable(t *testing.T) {
+	for _, split := range []string{"0", "0.2"} {
+		s := newScene(t)
+		r := s.start(forEver + " --save-every 2it --val-split " + split)
+		r.until("epoch")
+		r.until("epoch")
+		r.must(r.cmd.Process.Signal(syscall.SIGSTOP))
+		time.Sleep(50 * time.Millisecond)
+		before := s.newestCheckpoint()
+		s.must(os.Remove(s.path("runs/a/model.safetensors")))
+		s.folder("runs/a/model.safetensors")
+		r.must(r.cmd.Process.Signal(syscall.SIGCONT))
+		for range 8 {
+			r.until("epoch")
+		}
+		if at := s.newestCheckpoint(); at <= before {
+			t.Errorf("val split %s: no checkpoint after %s", split, before)
+		}
+		if code := r.end(syscall.SIGTERM); code != 6 || strings.Contains(r.stderr.String(), "\nsaved ") {
+			t.Errorf("val split %s: exit code %d; stderr %s", split, code, r.stderr.String())
+		}
+		s.must(os.Remove(s.path("runs/a/model.safetensors")))
+		s.mustRun("train", "--resume=runs/a", "--max-time", "1ms")
+		s.mustRun(strings.Fields("eval runs/a")...)
+	}
+}
+
+// newestCheckpoint returns the name of the newest checkpoint of the run a.
+func (s *scene) newestCheckpoint() (name string) {
+	entries, err := os.ReadDir(s.path("runs/a/checkpoints"))
+	s.must(err)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "step-") {
+			name = max(name, e.Name())
+		}
+	}
+	return name
+}
