@@ -6,8 +6,10 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/gofrs/flock"
 
@@ -33,22 +35,36 @@ const alonePart = ".held"
 // warn is told: such a file outlives a process that is killed.
 func TakeLock(path string, warn func(string)) (*Lock, error) {
 	l := &Lock{path: path, held: flock.New(path, flock.SetPermissions(permission))}
-	held := false
-	err := gate(CallLock, path, func() (err error) {
-		held, err = l.held.TryLock()
-		return err
-	})
-	var opening *fs.PathError
+	held, err := l.try()
 	switch {
 	case err == nil && held:
-		return l, fail("locking", path, l.sign(path))
+		l.sign(path)
+		return l, nil
 	case err == nil:
 		return nil, taken(path, path, "wait until it ends")
-	case errors.As(err, &opening) && opening.Op != string(CallLock):
+	case !slices.ContainsFunc(noLocks, func(cause error) bool { return errors.Is(err, cause) }):
 		return nil, fail("locking", path, err)
 	}
 	l.held, l.alone = nil, path+alonePart
-	return l, l.standIn(err, warn)
+	if err := l.standIn(err, warn); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// try asks for the lock, again where a signal came between.
+func (l *Lock) try() (held bool, err error) {
+	const most = 100
+	for range most {
+		err = gate(CallLock, l.path, func() (err error) {
+			held, err = l.held.TryLock()
+			return err
+		})
+		if !errors.Is(err, syscall.EINTR) {
+			break
+		}
+	}
+	return held, err
 }
 
 // standIn makes the file that stands for the lock that was refused for cause.
@@ -60,9 +76,10 @@ func (l *Lock) standIn(cause error, warn func(string)) error {
 	if err != nil {
 		return fail("locking", l.alone, err)
 	}
-	if err := errors.Join(h.close(), l.sign(l.alone)); err != nil {
+	if err := h.close(); err != nil {
 		return fail("locking", l.alone, err)
 	}
+	l.sign(l.alone)
 	if l.made, err = os.Stat(l.alone); err != nil {
 		return fail("locking", l.alone, err)
 	}
@@ -71,14 +88,19 @@ func (l *Lock) standIn(cause error, warn func(string)) error {
 	return nil
 }
 
-// sign writes the process id. That the file be durable is of no use: the lock
-// does not outlive the process. On Windows nobody else can read a file that is
-// locked.
-func (l *Lock) sign(path string) error {
+// sign writes the process id, if it can: a full disk takes away only the name in
+// a message. That the file be durable is of no use: the lock does not outlive the
+// process. On Windows nobody else can read a file that is locked.
+func (l *Lock) sign(path string) {
 	if runtime.GOOS == "windows" {
-		return nil
+		return
 	}
-	return os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), permission)
+	h, err := open(path, os.O_WRONLY|os.O_TRUNC)
+	if err != nil {
+		return
+	}
+	fmt.Fprintln(h, os.Getpid())
+	h.close()
 }
 
 // Check reports whether the file of the lock is gone: what it guards was deleted,
