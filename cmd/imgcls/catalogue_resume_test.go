@@ -151,6 +151,10 @@ var badResumes = []badInput{
 	{id: "R5", what: "no checkpoint yet", given: after(ranFor("5"), killed, func(s *scene) { s.must(os.RemoveAll(s.path("runs/a/checkpoints"))) }),
 		args: "train --resume=runs/a --max-steps 0", leaves: goesOn, stderr: `resume  "runs/a" from its beginning: it has no checkpoint yet\n`, stdout: `^accuracy `},
 
+	{id: "R5", what: "fewer epochs than reached", given: ranFor("9"), args: "train --resume=runs/a --max-steps 0 --epochs 2", code: 2, leaves: []string{"runs/a/run.lock"},
+		stderr: `--epochs: "runs/a": 2 is less than the 3 that the run has reached; give 3 or more, or leave it out\n`},
+	{id: "R5", what: "fewer epochs than reached, in mid-epoch", given: ranFor("5"), args: "train --resume=runs/a --max-steps 0 --epochs 1", code: 2, leaves: []string{"runs/a/run.lock"},
+		stderr: `--epochs: "runs/a": 1 is less than the 2 that the run has reached; `},
 	{id: "R5", what: "neither settings nor checkpoint", given: after(ranFor("5"), killed, removed("checkpoints", "config.yaml")),
 		args: "train --resume=runs/a --max-steps 0", code: 4, leaves: []string{"runs/a/run.lock"},
 		stderr: `run: "runs/a/config.yaml": no such file, and without a checkpoint the settings of the run are not known; restore it, or start the run anew `},

@@ -234,6 +234,19 @@ func (s *settings) normaliseWeights() {
 	}
 }
 
+// checkEpochs refuses an end before the place where the run stands.
+func (s *settings) checkEpochs(p *prior) error {
+	epochs := p.place.Epoch
+	if p.place.Done == 0 {
+		epochs--
+	}
+	if epochs <= s.epochs.value || !s.epochs.known {
+		return nil
+	}
+	return fault.New(fault.Usage, "--epochs", p.Dir, fmt.Sprintf("give %d or more, or leave it out", epochs),
+		"%d is less than the %d that the run has reached", s.epochs.value, epochs)
+}
+
 // complete reports whether the run has ended by itself and nothing that is given
 // now takes it further; then it says how to.
 func (s *settings) complete(p *prior) bool {

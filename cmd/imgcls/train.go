@@ -34,6 +34,9 @@ func runTrain(ctx context.Context, s *settings, _ []string) error {
 		if err := s.sameSet(from); err != nil {
 			return err
 		}
+		if err := s.checkEpochs(from); err != nil {
+			return err
+		}
 		if s.complete(from) {
 			return nil
 		}
