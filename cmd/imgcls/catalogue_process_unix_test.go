@@ -172,3 +172,82 @@ func TestNohup(t *testing.T) {
 		t.Errorf("stdout %s, stderr %s", out.stdout[max(0, len(out.stdout)-200):], out.stderr)
 	}
 }
+
+// A run folder that another process has taken, while this one was suspended, is
+// that one's: this run ends and writes nothing to it. A lock that is only gone is
+// made again.
+func TestFolderTaken(t *testing.T) {
+	s := newScene(t)
+	a := s.start(forEver)
+	a.until("step")
+	s.must(os.Remove(s.path("runs/a/run.lock")))
+	a.until("epoch")
+	a.until("epoch")
+	if _, err := os.Stat(s.path("runs/a/run.lock")); err != nil {
+		t.Error(err)
+	}
+	s.must(a.cmd.Process.Signal(syscall.SIGSTOP))
+	time.Sleep(50 * time.Millisecond)
+	s.must(os.RemoveAll(s.path("runs/a")))
+	s.mustRun(strings.Fields("train " + tiny + " --epochs 1 --seed 9 --name a")...)
+	want := make(map[string]string)
+	for name := range s.files() {
+		if strings.HasPrefix(name, "runs/a/") {
+			want[name] = contentOf(t, s.path(name))
+		}
+	}
+	code := a.end(syscall.SIGCONT)
+	told := regexp.MustCompile(`imgcls: lock: "runs/a/run.lock": was deleted, and is of pid \d+ now; `)
+	if code != 6 || !told.MatchString(a.stderr.String()) || !strings.Contains(a.stderr.String(), "the lock was deleted while the run went on") {
+		t.Errorf("exit code %d; stderr %s", code, a.stderr.String())
+	}
+	for name, sum := range want {
+		if contentOf(t, s.path(name)) != sum {
+			t.Errorf("%s was written to", name)
+		}
+	}
+	if _, ok := want["runs/a/run.json"]; !ok || len(want) < 5 {
+		t.Errorf("files of the other run: %v", want)
+	}
+}
+
+// A model file that cannot be written does not stop the checkpoints, and is not
+// said to be saved; once it can be written it is the best one.
+func TestModelUnwritable(t *testing.T) {
+	for _, split := range []string{"0", "0.2"} {
+		s := newScene(t)
+		r := s.start(forEver + " --save-every 2it --val-split " + split)
+		r.until("epoch")
+		r.until("epoch")
+		r.must(r.cmd.Process.Signal(syscall.SIGSTOP))
+		time.Sleep(50 * time.Millisecond)
+		before := s.newestCheckpoint()
+		s.must(os.Remove(s.path("runs/a/model.safetensors")))
+		s.folder("runs/a/model.safetensors")
+		r.must(r.cmd.Process.Signal(syscall.SIGCONT))
+		for range 8 {
+			r.until("epoch")
+		}
+		if at := s.newestCheckpoint(); at <= before {
+			t.Errorf("val split %s: no checkpoint after %s", split, before)
+		}
+		if code := r.end(syscall.SIGTERM); code != 6 || strings.Contains(r.stderr.String(), "\nsaved ") {
+			t.Errorf("val split %s: exit code %d; stderr %s", split, code, r.stderr.String())
+		}
+		s.must(os.Remove(s.path("runs/a/model.safetensors")))
+		s.mustRun("train", "--resume=runs/a", "--max-time", "1ms")
+		s.mustRun(strings.Fields("eval runs/a")...)
+	}
+}
+
+// newestCheckpoint returns the name of the newest checkpoint of the run a.
+func (s *scene) newestCheckpoint() (name string) {
+	entries, err := os.ReadDir(s.path("runs/a/checkpoints"))
+	s.must(err)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "step-") {
+			name = max(name, e.Name())
+		}
+	}
+	return name
+}

@@ -151,6 +151,19 @@ var badResumes = []badInput{
 	{id: "R5", what: "no checkpoint yet", given: after(ranFor("5"), killed, func(s *scene) { s.must(os.RemoveAll(s.path("runs/a/checkpoints"))) }),
 		args: "train --resume=runs/a --max-steps 0", leaves: goesOn, stderr: `resume  "runs/a" from its beginning: it has no checkpoint yet\n`, stdout: `^accuracy `},
 
+	{id: "R5", what: "fewer epochs than reached", given: ranFor("9"), args: "train --resume=runs/a --max-steps 0 --epochs 2", code: 2, leaves: []string{"runs/a/run.lock"},
+		stderr: `--epochs: "runs/a": 2 is less than the 3 that the run has reached; give 3 or more, or leave it out\n`},
+	{id: "R5", what: "fewer epochs than reached, in mid-epoch", given: ranFor("5"), args: "train --resume=runs/a --max-steps 0 --epochs 1", code: 2, leaves: []string{"runs/a/run.lock"},
+		stderr: `--epochs: "runs/a": 1 is less than the 2 that the run has reached; `},
+	{id: "R5", what: "neither settings nor checkpoint", given: after(ranFor("5"), killed, removed("checkpoints", "config.yaml")),
+		args: "train --resume=runs/a --max-steps 0", code: 4, leaves: []string{"runs/a/run.lock"},
+		stderr: `run: "runs/a/config.yaml": no such file, and without a checkpoint the settings of the run are not known; restore it, or start the run anew `},
+	{id: "R5", what: "neither settings nor checkpoint, by name", given: after(ranFor("5"), killed, removed("checkpoints", "config.yaml")),
+		args: "train --resume --name a --max-steps 0", code: 4, leaves: []string{"runs/a/run.lock"}, stderr: `run: "runs/a/config.yaml": no such file, `},
+	{id: "R5", what: "killed before config.yaml", given: after(ranFor("5"), killed, removed("checkpoints", "config.yaml", "classes.txt")),
+		args: "train --resume --name a --samples 40 --batch-size 5 --img-size 16 --epochs 1 --max-steps 0", leaves: goesOn,
+		stderr: `^device [^\n]*\ndata +shapes (.*\n)*resume  "runs/a" from its beginning: it has no checkpoint yet\n`, stdout: `^accuracy `},
+
 	{id: "K11", what: "one bit of a checkpoint", given: after(ranFor("5"), damages(flipped)), args: "train --resume=runs/a --max-steps 0", leaves: goesOn,
 		stderr: `warning: checkpoint: "[^"]*step-0000000005.safetensors": tensor "[^"]+" is damaged: its SHA-256 is [^\n]*; the checkpoint before it is used\n(.*\n)*resume  "runs/a" at epoch 2, step 1 of 3 `, stdout: `^accuracy `},
 	{id: "K12", what: "half a checkpoint", given: after(ranFor("5"), damages(half)), args: "train --resume=runs/a --max-steps 0", leaves: goesOn,
@@ -206,4 +219,13 @@ var badResumes = []badInput{
 		stderr: `warning: "runs/a/run.lock": the file system has no locks \(no locks available\); "runs/a/run.lock.held" stands for one: after a kill remove it\n`, stdout: `^accuracy `},
 	{id: "E15", what: "no locks, and locked", given: after(ranFor("5"), leftBehind), env: failing(`^lock `, "ENOLCK", "0"), args: "train --resume=runs/a --max-steps 0", code: 6,
 		stderr: `lock: "runs/a/run.lock.held": locked by pid 4711; if that process is gone, remove this file\n`},
+}
+
+// removed takes files and folders from the run a.
+func removed(names ...string) func(*scene) {
+	return func(s *scene) {
+		for _, name := range names {
+			s.must(os.RemoveAll(s.path("runs/a/" + name)))
+		}
+	}
 }

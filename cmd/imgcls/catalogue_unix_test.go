@@ -18,8 +18,8 @@ import (
 	"imgcls/internal/run"
 )
 
-// E7 and E8: one signal saves and stops, the second stops at once, and a model
-// that was saved before stays.
+// E7 and E8: one signal, or one in a burst, saves and stops, a later one stops at
+// once, and a model that was saved before stays.
 func TestStopped(t *testing.T) {
 	hearHangUps(t)
 	// A step of the reference device on all digits takes many seconds.
@@ -28,23 +28,24 @@ func TestStopped(t *testing.T) {
 		what, args string
 		after      string // the event after which the signals come
 		signal     syscall.Signal
-		twice      bool
+		again      again
 		code       int
 		status     run.Status // "" where both ends are right
 		model      bool       // is there
 	}{
-		{"SIGINT", endless, "step", syscall.SIGINT, false, 130, run.Stopped, true},
-		{"SIGTERM", endless, "step", syscall.SIGTERM, false, 143, run.Stopped, true},
-		{"SIGHUP", endless, "step", syscall.SIGHUP, false, 129, run.Stopped, true},
-		{"SIGUSR1", endless, "epoch", syscall.SIGUSR1, false, 138, run.Stopped, true},
-		{"SIGINT after an epoch", endless, "epoch", syscall.SIGINT, false, 130, run.Stopped, true},
-		{"SIGINT twice", stubborn, "start", syscall.SIGINT, true, 130, "", false},
-		{"SIGTERM twice", stubborn, "start", syscall.SIGTERM, true, 143, "", false},
-		{"SIGINT twice after an epoch", endless, "epoch", syscall.SIGINT, true, 130, "", true},
+		{"SIGINT", endless, "step", syscall.SIGINT, nil, 130, run.Stopped, true},
+		{"SIGTERM", endless, "step", syscall.SIGTERM, nil, 143, run.Stopped, true},
+		{"SIGHUP", endless, "step", syscall.SIGHUP, nil, 129, run.Stopped, true},
+		{"SIGUSR1", endless, "epoch", syscall.SIGUSR1, nil, 138, run.Stopped, true},
+		{"SIGTERM in a burst", endless, "step", syscall.SIGTERM, once, 143, run.Stopped, true},
+		{"SIGINT after an epoch", endless, "epoch", syscall.SIGINT, nil, 130, run.Stopped, true},
+		{"SIGINT twice", stubborn, "start", syscall.SIGINT, repeat, 130, "", false},
+		{"SIGTERM twice", stubborn, "start", syscall.SIGTERM, repeat, 143, "", false},
+		{"SIGINT twice after an epoch", endless, "epoch", syscall.SIGINT, repeat, 130, "", true},
 	} {
 		t.Run(row.what, func(t *testing.T) {
 			s := newScene(t)
-			last := s.stop(row.args, row.after, row.signal, row.twice, row.code)
+			last := s.stop(row.args, row.after, row.signal, row.again, row.code)
 			r := s.record("runs/x")
 			if row.status != "" && r.Status != row.status {
 				t.Errorf("status %s, want %s", r.Status, row.status)
@@ -93,7 +94,7 @@ func (s *scene) goesOnFrom(args string, step int) {
 
 // stop starts imgcls, sends it a signal after an event of that kind, and wants
 // it to end soon and with this code. It returns the last event.
-func (s *scene) stop(args, after string, signal syscall.Signal, twice bool, code int) (last string) {
+func (s *scene) stop(args, after string, signal syscall.Signal, more again, code int) (last string) {
 	s.t.Helper()
 	cmd := s.command(append([]string{"imgcls", "--log-format=json"}, strings.Fields(args)...)...)
 	stdout, err := cmd.StdoutPipe()
@@ -113,8 +114,8 @@ func (s *scene) stop(args, after string, signal syscall.Signal, twice bool, code
 	signalled := time.Now()
 	s.must(cmd.Process.Signal(signal))
 	ended := make(chan struct{})
-	if twice {
-		go repeat(cmd.Process, signal, ended)
+	if more != nil {
+		go more(cmd.Process, signal, ended)
 	}
 	for lines.Scan() {
 		last = lines.Text()
@@ -132,6 +133,15 @@ func (s *scene) stop(args, after string, signal syscall.Signal, twice bool, code
 		s.t.Errorf("stderr: %s", stderr.String())
 	}
 	return last
+}
+
+// again sends a signal that was sent before.
+type again func(p *os.Process, signal syscall.Signal, ended chan struct{})
+
+// once sends the signal as soon as the first is not pending any more.
+func once(p *os.Process, signal syscall.Signal, _ chan struct{}) {
+	time.Sleep(time.Millisecond)
+	p.Signal(signal)
 }
 
 // repeat sends the signal until the process has ended: while the first is

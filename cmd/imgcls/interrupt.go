@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 // An interrupt is the cause of a context ended by a signal.
@@ -29,11 +30,15 @@ func (i interrupt) code() int {
 	return killed + int(syscall.SIGINT)
 }
 
+// burst is the time within which a signal that comes again is the same request:
+// timeout(1), shells and supervisors send it to the process and to its group.
+const burst = 250 * time.Millisecond
+
 // interruptible returns a context that one of the signals in stoppers ends, with
 // an interrupt as its cause, so that a command can save what it has. A second
-// signal ends the process at once. A closed pipe is reported to the writer instead
-// of killing the process: training goes on without its log. A SIGHUP that is
-// ignored, as nohup has it, stays so.
+// signal, later than a burst, ends the process at once. A closed pipe is reported
+// to the writer instead of killing the process: training goes on without its log.
+// A SIGHUP that is ignored, as nohup has it, stays so.
 func interruptible(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
@@ -47,11 +52,24 @@ func interruptible(parent context.Context) (context.Context, func()) {
 		select {
 		case first := <-signals:
 			cancel(interrupt{first})
+			insisted(signals, first)
 		case <-ctx.Done():
-			return
 		}
-		second := <-signals
-		os.Exit(interrupt{second}.code())
 	}()
 	return ctx, func() { signal.Stop(signals); cancel(nil) }
+}
+
+// insisted waits for the signal that ends the process at once, after the first.
+// After a warning the first other signal does not: it announces the same end.
+func insisted(signals <-chan os.Signal, first os.Signal) {
+	since := time.Now()
+	for s := range signals {
+		switch {
+		case time.Since(since) < burst:
+		case first == warning && s != warning:
+			first, since = s, time.Now()
+		default:
+			os.Exit(interrupt{s}.code())
+		}
+	}
 }

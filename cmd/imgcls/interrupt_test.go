@@ -10,19 +10,27 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
+	"time"
 )
 
-// The first signal asks, the second insists, and both leave their exit code.
+// The first signal asks, a later one insists, and both leave their exit code. A
+// second one in a burst, and the end that a warning announced, do not insist.
 func TestSignals(t *testing.T) {
+	hearHangUps(t)
 	for _, row := range []struct {
 		way     string
 		signals []syscall.Signal
+		gap     time.Duration // between them
 		code    int
 	}{
-		{"obey", []syscall.Signal{syscall.SIGINT}, 130},
-		{"obey", []syscall.Signal{syscall.SIGTERM}, 143},
-		{"ignore", []syscall.Signal{syscall.SIGINT, syscall.SIGINT}, 130},
-		{"ignore", []syscall.Signal{syscall.SIGINT, syscall.SIGTERM}, 143},
+		{"obey", []syscall.Signal{syscall.SIGINT}, 0, 130},
+		{"obey", []syscall.Signal{syscall.SIGTERM}, 0, 143},
+		{"ignore", []syscall.Signal{syscall.SIGINT, syscall.SIGINT}, 3 * burst / 2, 130},
+		{"ignore", []syscall.Signal{syscall.SIGINT, syscall.SIGTERM}, 3 * burst / 2, 143},
+		{"ignore", []syscall.Signal{syscall.SIGUSR1, syscall.SIGTERM, syscall.SIGTERM}, 3 * burst / 2, 143},
+		{"save", []syscall.Signal{syscall.SIGTERM, syscall.SIGTERM}, time.Millisecond, 143},
+		{"save", []syscall.Signal{syscall.SIGUSR1, syscall.SIGTERM}, 3 * burst / 2, 138},
+		{"save", []syscall.Signal{syscall.SIGUSR1, syscall.SIGHUP}, 3 * burst / 2, 138},
 	} {
 		t.Run(fmt.Sprint(row.way, row.signals), func(t *testing.T) {
 			self, err := os.Executable()
@@ -39,13 +47,19 @@ func TestSignals(t *testing.T) {
 				t.Fatal(err)
 			}
 			lines := bufio.NewScanner(out)
-			for _, s := range row.signals {
-				if !lines.Scan() {
+			for i, s := range row.signals {
+				if i < 2 && !lines.Scan() {
 					t.Fatal("ended before the signal")
+				}
+				if i > 0 {
+					time.Sleep(row.gap)
 				}
 				if err := cmd.Process.Signal(s); err != nil {
 					t.Fatal(err)
 				}
+			}
+			if saved := lines.Scan(); saved != (row.way == "save") {
+				t.Errorf("saved: %v", saved)
 			}
 			var exit *exec.ExitError
 			if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != row.code {

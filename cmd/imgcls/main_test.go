@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 }
 
 // waitVariable makes the test binary wait for signals: "obey" ends with the
-// first, "ignore" never.
+// first, "save" some time after it, "ignore" never.
 const waitVariable = "WAIT_FOR_SIGNALS"
 
 func waitForSignals() {
@@ -36,7 +36,12 @@ func waitForSignals() {
 	defer stop()
 	fmt.Println("ready")
 	<-ctx.Done()
-	if os.Getenv(waitVariable) == "ignore" {
+	switch os.Getenv(waitVariable) {
+	case "save":
+		fmt.Println("saving")
+		time.Sleep(4 * burst)
+		fmt.Println("saved")
+	case "ignore":
 		fmt.Println("saving")
 		time.Sleep(time.Minute)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -108,6 +109,13 @@ func (s *settings) adopt(p *prior) (err error) {
 		return err
 	}
 	path, text := filepath.Join(p.Dir, "config.yaml"), p.Config
+	if p.state == nil && text == nil {
+		if s.resume != resumeNewest || p.Begun() {
+			return fault.New(fault.Model, "run", path, "restore it, or start the run anew with its own settings under another --name",
+				"no such file, and without a checkpoint the settings of the run are not known")
+		}
+		text = settingsIn(p.Record)
+	}
 	if p.state != nil {
 		path, text = p.state.Path, p.state.Settings
 		if p.place, err = train.ReadPlace(p.state); err != nil {
@@ -124,6 +132,13 @@ func (s *settings) adopt(p *prior) (err error) {
 		return err
 	}
 	return s.allow(p.Dir, changed)
+}
+
+// settingsIn returns the settings that run.json holds, as those of config.yaml:
+// all that is left of a run that died before it wrote that. The others are the
+// command's, as when it began.
+func settingsIn(r run.Record) []byte {
+	return fmt.Appendf(nil, "data: %q\nmodel: %q\nseed: %d\nepochs: %d\n", cmp.Or(r.Data.Path, r.Data.Name), r.Model, r.Seed, r.Epochs)
 }
 
 // A change is a setting whose value is another than that of the run.
@@ -217,6 +232,19 @@ func (s *settings) normaliseWeights() {
 	if absolute, err := filepath.Abs(path); err == nil {
 		s.weights.value = absolute
 	}
+}
+
+// checkEpochs refuses an end before the place where the run stands.
+func (s *settings) checkEpochs(p *prior) error {
+	epochs := p.place.Epoch
+	if p.place.Done == 0 {
+		epochs--
+	}
+	if epochs <= s.epochs.value || !s.epochs.known {
+		return nil
+	}
+	return fault.New(fault.Usage, "--epochs", p.Dir, fmt.Sprintf("give %d or more, or leave it out", epochs),
+		"%d is less than the %d that the run has reached", s.epochs.value, epochs)
 }
 
 // complete reports whether the run has ended by itself and nothing that is given

@@ -13,3 +13,7 @@ import (
 var stoppers = map[os.Signal]string{
 	syscall.SIGINT: "SIGINT", syscall.SIGTERM: "SIGTERM", syscall.SIGHUP: "SIGHUP", syscall.SIGUSR1: "SIGUSR1",
 }
+
+// warning is the signal that a batch system sends well before the one that ends
+// the job.
+var warning os.Signal = syscall.SIGUSR1

@@ -34,6 +34,9 @@ func runTrain(ctx context.Context, s *settings, _ []string) error {
 		if err := s.sameSet(from); err != nil {
 			return err
 		}
+		if err := s.checkEpochs(from); err != nil {
+			return err
+		}
 		if s.complete(from) {
 			return nil
 		}
@@ -280,8 +283,11 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 		return s.emit(e)
 	}, func(step int, loss float64) { bar.Update(step, fmt.Sprintf("loss %.3f", loss)) })
 	bar.Finish()
-	if folder.Record().ModelSHA256 != "" {
+	unsaved := fault.KindOf(err) == fault.Room
+	if folder.Record().ModelSHA256 != "" && !unsaved {
 		s.say("saved   %s at step %d of %d%s", fault.Quote(folder.Model()), folder.Record().Step, steps, bestOf(t.Place()))
+	}
+	if folder.Record().ModelSHA256 != "" && (!unsaved || folder.Keep() == nil) {
 		s.next(folder, err)
 	}
 	ended := cfg.Reached(t.Place())

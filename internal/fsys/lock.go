@@ -6,8 +6,10 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/gofrs/flock"
 
@@ -20,6 +22,7 @@ type Lock struct {
 	path  string
 	held  *flock.Flock // nil where the file system has no locks
 	alone string       // then the file that stands for one
+	made  fs.FileInfo  // and what it was when it was made
 }
 
 // alonePart marks the file that stands for a lock where there are none.
@@ -32,22 +35,36 @@ const alonePart = ".held"
 // warn is told: such a file outlives a process that is killed.
 func TakeLock(path string, warn func(string)) (*Lock, error) {
 	l := &Lock{path: path, held: flock.New(path, flock.SetPermissions(permission))}
-	held := false
-	err := gate(CallLock, path, func() (err error) {
-		held, err = l.held.TryLock()
-		return err
-	})
-	var opening *fs.PathError
+	held, err := l.try()
 	switch {
 	case err == nil && held:
-		return l, fail("locking", path, l.sign(path))
+		l.sign(path)
+		return l, nil
 	case err == nil:
 		return nil, taken(path, path, "wait until it ends")
-	case errors.As(err, &opening) && opening.Op != string(CallLock):
+	case !slices.ContainsFunc(noLocks, func(cause error) bool { return errors.Is(err, cause) }):
 		return nil, fail("locking", path, err)
 	}
 	l.held, l.alone = nil, path+alonePart
-	return l, l.standIn(err, warn)
+	if err := l.standIn(err, warn); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// try asks for the lock, again where a signal came between.
+func (l *Lock) try() (held bool, err error) {
+	const most = 100
+	for range most {
+		err = gate(CallLock, l.path, func() (err error) {
+			held, err = l.held.TryLock()
+			return err
+		})
+		if !errors.Is(err, syscall.EINTR) {
+			break
+		}
+	}
+	return held, err
 }
 
 // standIn makes the file that stands for the lock that was refused for cause.
@@ -59,7 +76,11 @@ func (l *Lock) standIn(cause error, warn func(string)) error {
 	if err != nil {
 		return fail("locking", l.alone, err)
 	}
-	if err := errors.Join(h.close(), l.sign(l.alone)); err != nil {
+	if err := h.close(); err != nil {
+		return fail("locking", l.alone, err)
+	}
+	l.sign(l.alone)
+	if l.made, err = os.Stat(l.alone); err != nil {
 		return fail("locking", l.alone, err)
 	}
 	warn(fmt.Sprintf("%s: the file system has no locks (%v); %s stands for one: after a kill remove it",
@@ -67,31 +88,69 @@ func (l *Lock) standIn(cause error, warn func(string)) error {
 	return nil
 }
 
-// sign writes the process id. That the file be durable is of no use: the lock
-// does not outlive the process. On Windows nobody else can read a file that is
-// locked.
-func (l *Lock) sign(path string) error {
+// sign writes the process id, if it can: a full disk takes away only the name in
+// a message. That the file be durable is of no use: the lock does not outlive the
+// process. On Windows nobody else can read a file that is locked.
+func (l *Lock) sign(path string) {
 	if runtime.GOOS == "windows" {
-		return nil
+		return
 	}
-	return os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), permission)
+	h, err := open(path, os.O_WRONLY|os.O_TRUNC)
+	if err != nil {
+		return
+	}
+	fmt.Fprintln(h, os.Getpid())
+	h.close()
+}
+
+// Check reports whether the file of the lock is gone: what it guards was deleted,
+// and nobody else has taken it. A file of another process in its place is an
+// error of kind Room that names the process.
+func (l *Lock) Check() (gone bool, err error) {
+	path := l.path
+	if l.held == nil {
+		path = l.alone
+	}
+	now, err := os.Stat(path)
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist), nil
+	}
+	mine := l.made
+	if l.held != nil {
+		if mine, err = l.held.Stat(); err != nil {
+			return false, fail("locking", path, err)
+		}
+	}
+	if os.SameFile(mine, now) {
+		return false, nil
+	}
+	return false, fault.New(fault.Room, "lock", path, "let each run have a name of its own",
+		"was deleted, and is of %s now", owner(path))
 }
 
 func taken(path, holder, do string) error {
-	owner := "another process"
+	return fault.New(fault.Room, "lock", path, do, "locked by %s", owner(holder))
+}
+
+// owner names the process that has signed a lock.
+func owner(holder string) string {
 	if text, err := os.ReadFile(holder); err == nil {
 		if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
-			owner = fmt.Sprintf("pid %d", pid)
+			return fmt.Sprintf("pid %d", pid)
 		}
 	}
-	return fault.New(fault.Room, "lock", path, do, "locked by %s", owner)
+	return "another process"
 }
 
 // Release gives the lock up. The empty file stays, since removing it could take
-// away the lock of a process that has just opened it.
+// away the lock of a process that has just opened it. A file that stands for a
+// lock goes, unless it is another process's by now.
 func (l *Lock) Release() error {
-	if l.held == nil {
-		return fail("unlocking", l.alone, remove(l.alone))
+	if l.held != nil {
+		return fail("unlocking", l.path, l.held.Unlock())
 	}
-	return fail("unlocking", l.path, l.held.Unlock())
+	if gone, err := l.Check(); gone || err != nil {
+		return err
+	}
+	return fail("unlocking", l.alone, remove(l.alone))
 }

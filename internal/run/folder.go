@@ -31,8 +31,9 @@ type Folder struct {
 	metrics, results, log *fsys.Log
 
 	warn   func(string)
-	warned bool // that a log cannot be written
-	remade bool // after somebody deleted it
+	warned bool  // that a log cannot be written
+	remade bool  // after somebody deleted it
+	lost   error // why the folder is not this process's any more
 }
 
 // Dir returns the path of the folder.
@@ -108,33 +109,53 @@ func (f *Folder) Say(line string) {
 	}
 }
 
-// Keep makes the folder again if somebody has deleted it: once, with a warning.
-// The second time is an error. Call it before saving the model.
+// Keep makes the folder again if somebody has deleted it, or its lock: once, with
+// a warning. The second time is an error, and so is a folder that another process
+// has taken since then: nothing is written to that. Call it before saving the
+// model.
 func (f *Folder) Keep() error {
-	if _, err := os.Stat(f.dir); !errors.Is(err, fs.ErrNotExist) {
-		return nil
+	if f.lost != nil {
+		return f.lost
+	}
+	_, err := os.Stat(f.dir)
+	what := "the run folder was deleted while the run went on; it was made again, its logs begin anew"
+	if lost := errors.Is(err, fs.ErrNotExist); !lost {
+		if f.lock == nil { // closed
+			return nil
+		}
+		if lost, f.lost = f.lock.Check(); !lost {
+			return f.lost
+		}
+		what = "the lock was deleted while the run went on; it was made again"
 	}
 	if f.remade {
 		return fault.New(fault.Room, "run folder", f.dir, "choose an --output that nothing else cleans up",
 			"was deleted twice while the run went on")
 	}
 	f.remade = true
+	if err := f.remake(); err != nil {
+		return err
+	}
+	f.warn(fault.Quote(f.dir) + ": " + what)
+	return nil
+}
+
+// remake makes the folder with what it has from its start, under a new lock.
+func (f *Folder) remake() (err error) {
 	f.closeLogs()
+	f.metrics, f.results, f.log = nil, nil, nil
 	if err := fsys.MkdirAll(f.dir); err != nil {
 		return err
 	}
 	if f.lock != nil {
 		f.lock.Release()
+		f.lock = nil
 	}
-	var err error
 	if f.lock, err = fsys.TakeLock(filepath.Join(f.dir, lockFile), f.warn); err != nil {
+		f.lock, f.lost = nil, err
 		return err
 	}
-	if err := f.populate(nil); err != nil {
-		return err
-	}
-	f.warn(fault.Quote(f.dir) + ": the run folder was deleted while the run went on; it was made again, its logs begin anew")
-	return nil
+	return f.populate(nil)
 }
 
 // Close closes the logs and gives the folder up.

@@ -90,6 +90,13 @@ func (p *Prior) Index() []byte {
 	return index
 }
 
+// Begun reports whether the run had got beyond writing config.yaml: it may have
+// taken steps.
+func (p *Prior) Begun() bool {
+	_, err := os.Lstat(filepath.Join(p.Dir, classesFile))
+	return p.Config != nil || err == nil
+}
+
 // Checkpoints returns the store of the run's checkpoints.
 func (p *Prior) Checkpoints() checkpoint.Store {
 	return checkpoint.Store{Dir: filepath.Join(p.Dir, checkpointFolder)}

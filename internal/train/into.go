@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -77,6 +78,15 @@ func (s *session) pause() error {
 	if !s.t.cfg.SaveEvery.due(s.t.place, s.saved) {
 		return nil
 	}
+	return s.save()
+}
+
+// save saves the run in mid-run. A model that cannot be written does not keep the
+// checkpoint from being saved: that is what the run goes on from.
+func (s *session) save() error {
+	if err := s.try("model", s.write); err != nil {
+		return err
+	}
 	return s.try("checkpoint", s.keep)
 }
 
@@ -98,14 +108,11 @@ func (s *session) epoch(e Epoch, tell func(run.Event) error) error {
 		if err := s.prepare(weights, e.Test); err != nil {
 			return err
 		}
-		if err := s.try("model", s.write); err != nil {
-			return err
-		}
 	}
 	if e.Best || s.t.cfg.SaveEvery.due(s.t.place, s.saved) {
-		return s.try("checkpoint", s.keep)
+		return s.save()
 	}
-	return nil
+	return s.try("model", s.write)
 }
 
 // try saves the model or a checkpoint in mid-run. Only a run folder that is lost
@@ -151,19 +158,20 @@ func (s *session) write() error {
 	}
 	m := s.pending.what
 	m.SHA256 = s.pending.file.SHA256
-	s.t.place.Model, s.pending = &m, nil
+	s.t.place.Model, s.t.place.Due, s.pending = &m, nil, nil
 	return s.folder.Update(func(r *run.Record) {
 		r.Step, r.Weights, r.TestLoss, r.TestTop1, r.ModelSHA256 = m.Step, m.Weights, m.TestLoss, m.TestTop1, m.SHA256
 	})
 }
 
-// keep saves a checkpoint, after the model that it speaks of.
+// keep saves a checkpoint. The model that it speaks of has been written before; a
+// best one that could not be is due.
 func (s *session) keep() error {
 	s.saved = time.Now()
-	if err := s.write(); err != nil {
-		return err
-	}
 	p := &s.t.place
+	if s.pending != nil && s.pending.what.Weights == bestWeights {
+		p.Due = &s.pending.what
+	}
 	p.Logs = s.folder.Sizes()
 	place, err := json.Marshal(p)
 	if err != nil {
@@ -204,18 +212,29 @@ func (s *session) finish() error {
 	p := &s.t.place
 	// A best model stays; otherwise the file holds the last step, with the figures
 	// of its evaluation if that is done.
-	if s.pending == nil && (p.Best == nil || p.Model == nil) && (p.Model == nil || p.Model.Step != p.Step || !s.holds(p.Model)) {
+	if s.lacksLast() {
 		if err := s.prepare(lastWeights, s.judged()); err != nil {
 			return err
 		}
 	}
-	if err := s.write(); err != nil {
-		return err
+	unwritten := s.write()
+	if p.Step == 0 || s.at != nil && s.at.Step == p.Step && s.at.Judged == p.Judged && s.at.Due == p.Due {
+		return unwritten
 	}
-	if p.Step == 0 || s.at != nil && s.at.Step == p.Step && s.at.Judged == p.Judged {
-		return nil
+	err := s.keep()
+	if err != nil && unwritten != nil {
+		s.folder.Warn(unwritten.Error())
 	}
-	return s.keep()
+	return cmp.Or(err, unwritten)
+}
+
+// lacksLast reports whether the last step is to be made the model.
+func (s *session) lacksLast() bool {
+	p := &s.t.place
+	if s.pending != nil {
+		return s.pending.what.Weights == lastWeights && s.pending.what.Step != p.Step
+	}
+	return (p.Best == nil || p.Model == nil) && (p.Model == nil || p.Model.Step != p.Step || !s.holds(p.Model))
 }
 
 // judged returns the figures of the last evaluation, if it was of this very step.
@@ -238,16 +257,16 @@ func (s *session) holds(m *Saved) bool {
 
 // recoverBest makes a best model again, from its checkpoint, when the file is not
 // the one that the place knows of: damaged, gone, or of a step that the run went
-// back behind.
+// back behind, or could not be written then.
 func (s *session) recoverBest() error {
-	m := s.t.place.Model
-	if m == nil || m.Weights != bestWeights || s.holds(m) {
+	m := cmp.Or(s.t.place.Due, s.t.place.Model)
+	if s.pending != nil || m == nil || m.Weights != bestWeights || s.holds(m) {
 		return nil
 	}
 	best, err := checkpoint.ReadState(s.store.Path(m.Step))
 	if err != nil {
 		s.folder.Warn(err.Error() + "; the best model so far is lost")
-		s.t.place.Model, s.t.place.Best = nil, nil
+		s.t.place.Model, s.t.place.Due, s.t.place.Best = nil, nil, nil
 		return nil
 	}
 	var now checkpoint.State

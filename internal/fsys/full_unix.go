@@ -1,7 +1,0 @@
-//go:build !windows
-
-package fsys
-
-import "syscall"
-
-var diskFull = []error{syscall.ENOSPC}
