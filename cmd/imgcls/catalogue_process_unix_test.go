@@ -75,7 +75,7 @@ func TestOneWriter(t *testing.T) {
 	if code := first.end(syscall.SIGKILL); code != -1 {
 		t.Errorf("exit code %d of a process that was killed", code)
 	}
-	s.mustRun("train", "--resume=runs/a", "--epochs", "1")
+	s.mustRun("train", "--resume=runs/a", "--max-steps", "1")
 }
 
 // E4: a standard output that does not take events is no reason to stop training;
