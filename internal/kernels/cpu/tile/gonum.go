@@ -14,16 +14,14 @@ var gonumSet = Set{Name: "gonum", Tall: 64, Widths: []int{64, 32, 16, 8}, DotTal
 var engine gonum.Implementation
 
 func gonumCols(t *Cols) {
-	a, b := unsafe.Pointer(t.A), unsafe.Pointer(t.B)
 	beta := float32(t.Add)
-	for range t.Images {
-		for range t.Rows {
-			gonumGemm(blas.Trans, blas.NoTrans, t.M, t.N, t.Len, a, t.AStep, b, t.BStep, beta, t.C, t.CStep)
-			beta = 1
-			a = unsafe.Add(a, t.Len*t.AStep+t.ARow)
-			b = unsafe.Add(b, t.Len*t.BStep+t.BRow)
-		}
-		a, b = unsafe.Add(a, t.AImage), unsafe.Add(b, t.BImage)
+	aRow, bRow := t.Len*t.AStep+t.ARow, t.Len*t.BStep+t.BRow
+	for i := range t.Images * t.Rows {
+		image := i / t.Rows
+		a := unsafe.Add(unsafe.Pointer(t.A), i*aRow+image*t.AImage)
+		b := unsafe.Add(unsafe.Pointer(t.B), i*bRow+image*t.BImage)
+		gonumGemm(blas.Trans, blas.NoTrans, t.M, t.N, t.Len, a, t.AStep, b, t.BStep, beta, t.C, t.CStep)
+		beta = 1
 	}
 }
 
@@ -74,9 +72,9 @@ func (s *Set) columnsOf(t *Rows, r rowsTile, runs []int32, n int) {
 
 // gonumSpread is Spread with a run for each vector.
 func gonumSpread(t *Spread) {
-	dy, window := unsafe.Pointer(t.DY), unsafe.Pointer(t.Window)
 	offsets := unsafe.Slice(t.Offsets, t.Vectors)
-	for range t.Places {
+	for place := range t.Places {
+		dy, window := unsafe.Add(unsafe.Pointer(t.DY), place*t.DYStep), unsafe.Add(unsafe.Pointer(t.Window), place*t.WindowStep)
 		for o, g := range unsafe.Slice((*float32)(dy), t.Filters) {
 			if g == 0 {
 				continue
@@ -87,7 +85,6 @@ func gonumSpread(t *Spread) {
 				engine.Saxpy(t.Lanes, g, run, 1, unsafe.Slice((*float32)(unsafe.Add(window, off)), t.Lanes), 1)
 			}
 		}
-		dy, window = unsafe.Add(dy, t.DYStep), unsafe.Add(window, t.WindowStep)
 	}
 }
 
