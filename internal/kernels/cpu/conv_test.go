@@ -78,7 +78,7 @@ func checkConv(t *testing.T, c Conv) {
 		expectNear(t, what+"y", got["y"], y64, c.Taps()+1)
 		expectNear(t, what+"dx", got["dx"], dx64, c.O*c.R*c.S)
 		expectNear(t, what+"dw", got["dw"], dw64, places)
-		if !set.Overlap { // gonum
+		if !set.Native() { // gonum
 			continue
 		}
 		if first == nil {

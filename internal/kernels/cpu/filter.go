@@ -28,33 +28,30 @@ type filterTile struct {
 // NewFilter returns the tiles of c.
 func NewFilter(set *tile.Set, c Conv) *Filter {
 	f := &Filter{conv: c, set: set}
-	run := c.I
-	if f.rows() {
-		run *= c.S
-	}
-	f.Transposed = set.Overlap && run*set.Packed(1, c.O) < c.O*set.Packed(1, run)
-	if !set.Overlap {
+	if !set.Native() { // it goes place by place
 		return f
 	}
+	run := c.I
+	if c.Pad == 0 { // what lies under a row of the filter is one run
+		run *= c.S
+	}
+	f.Transposed = run*set.Packed(1, c.O) < c.O*set.Packed(1, run)
 	// x and dy of a block of images stay in a nearby cache for all tiles.
 	const near = 1 << 17
 	f.block = max(1, near/(c.H*c.W*c.I+c.Places()*c.O))
 	for r := range c.R {
 		p, p1 := c.inside(r, c.H, c.P)
-		if f.rows() {
-			f.add(r, 0, p, p1, 0, c.Q, c.S*c.I)
+		if c.Pad == 0 {
+			f.add(r, 0, p, p1, 0, c.Q, run)
 			continue
 		}
 		for s := range c.S {
 			q, q1 := c.inside(s, c.W, c.Q)
-			f.add(r, s, p, p1, q, q1, c.I)
+			f.add(r, s, p, p1, q, q1, run)
 		}
 	}
 	return f
 }
-
-// rows reports whether what lies under a row of the filter is one run.
-func (f *Filter) rows() bool { return f.conv.Pad == 0 && f.set.Overlap }
 
 // inside returns the places lo to hi of most, at which tap r of the filter lies
 // inside an extent of x.
@@ -97,7 +94,7 @@ func (f *Filter) add(r, s, p, p1, q, q1, run int) {
 
 // Tiles returns the number of tiles; gonum's are the filters.
 func (f *Filter) Tiles() int {
-	if !f.set.Overlap {
+	if !f.set.Native() {
 		return f.conv.O
 	}
 	return len(f.tiles)
@@ -106,7 +103,7 @@ func (f *Filter) Tiles() int {
 // Sum computes the tiles from to until of dw [O,R,S,I], or [R,S,I,O] where it is
 // Transposed, over that many images of x and dy. With add it adds to what is there.
 func (f *Filter) Sum(dw, x, dy []float32, from, until, images int, add bool) {
-	if !f.set.Overlap {
+	if !f.set.Native() {
 		f.places(dw, x, dy, from, until, images, add)
 		return
 	}

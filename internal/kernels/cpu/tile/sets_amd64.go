@@ -5,8 +5,8 @@ package tile
 import "golang.org/x/sys/cpu"
 
 var (
-	avx512Set = Set{Name: "avx512", Tall: 12, Widths: []int{32, 16, 8}, DotTall: 4, DotWide: 6, Overlap: true, kind: avx512}
-	avx2Set   = Set{Name: "avx2", Tall: 6, Widths: []int{16, 8}, DotTall: 2, DotWide: 3, Overlap: true, kind: avx2}
+	avx512Set = Set{Name: "avx512", Tall: 12, Widths: []int{32, 16, 8}, DotTall: 4, DotWide: 6, kind: avx512}
+	avx2Set   = Set{Name: "avx2", Tall: 6, Widths: []int{16, 8}, DotTall: 2, DotWide: 3, kind: avx2}
 )
 
 func native() (sets []*Set) {
@@ -50,14 +50,6 @@ func (s *Set) dot(t *Dot) {
 	}
 }
 
-func transpose(rows int, dst, src *float32, dstStep, srcStep, blocks int) {
-	if rows == 4 {
-		transpose4(dst, src, dstStep, srcStep, blocks)
-		return
-	}
-	transpose2(dst, src, dstStep, srcStep, blocks)
-}
-
 //go:noescape
 func rowsAVX512(t *Rows)
 
@@ -75,12 +67,6 @@ func colsAVX2(t *Cols)
 
 //go:noescape
 func dotAVX2(t *Dot)
-
-//go:noescape
-func transpose4(dst, src *float32, dstStep, srcStep, blocks int)
-
-//go:noescape
-func transpose2(dst, src *float32, dstStep, srcStep, blocks int)
 
 func (s *Set) spread(t *Spread) {
 	switch s.kind {

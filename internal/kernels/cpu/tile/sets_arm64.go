@@ -8,7 +8,7 @@ import (
 )
 
 // Every arm64 processor that Go runs on has NEON.
-var neonSet = Set{Name: "neon", Tall: 12, Widths: []int{8, 4}, DotTall: 2, DotWide: 3, Overlap: true, kind: neon}
+var neonSet = Set{Name: "neon", Tall: 12, Widths: []int{8, 4}, DotTall: 2, DotWide: 3, kind: neon}
 
 func native() []*Set { return []*Set{&neonSet} }
 
@@ -58,14 +58,6 @@ func (s *Set) dot(t *Dot) {
 	gonumDot(t)
 }
 
-func transpose(rows int, dst, src *float32, dstStep, srcStep, blocks int) {
-	if rows == 4 {
-		transpose4(dst, src, dstStep, srcStep, blocks)
-		return
-	}
-	transpose2(dst, src, dstStep, srcStep, blocks)
-}
-
 //go:noescape
 func oneNEON(t *oneTile)
 
@@ -77,9 +69,3 @@ func dotNEON(t *Dot)
 
 //go:noescape
 func spreadNEON(t *Spread)
-
-//go:noescape
-func transpose4(dst, src *float32, dstStep, srcStep, blocks int)
-
-//go:noescape
-func transpose2(dst, src *float32, dstStep, srcStep, blocks int)

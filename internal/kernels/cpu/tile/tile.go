@@ -26,9 +26,6 @@ type Set struct {
 	Tall             int   // most rows of a tile of Cols and Rows
 	Widths           []int // widths of such tiles, the widest first
 	DotTall, DotWide int   // most rows and columns of a tile of Dot
-	// Overlap says that steps may be shorter than what lies at each of them, as
-	// the places of a convolution's filter overlap.
-	Overlap bool
 
 	kind kind
 }
@@ -45,7 +42,8 @@ const (
 // Sets lists what this processor can run, the quickest first. The last is gonum.
 func Sets() []*Set { return append(native(), &gonumSet) }
 
-// Native reports whether s is in assembly.
+// Native reports whether s is in assembly. Its steps may be shorter than what lies
+// at each of them, as the places of a convolution's filter overlap; gonum's may not.
 func (s *Set) Native() bool { return s.kind != portable }
 
 // Best returns the quickest set.
