@@ -7,7 +7,7 @@ import "fmt"
 //
 //	y[n,p,q,o] = b[o] + Σ_{r,s,i} x[n, p·Stride+r−Pad, q·Stride+s−Pad, i] · w[o,r,s,i]
 //
-// Outside x stand zeros. P = (H + 2·Pad − R)/Stride + 1, rounded down; Q likewise.
+// x and w have one type, which is y's too; b is F32. Outside x stand zeros. P = (H + 2·Pad − R)/Stride + 1, rounded down; Q likewise.
 // Post acts on y before it is stored; where that pools, there is a second output
 // arg, as of MaxPool.
 type Conv struct {
@@ -27,8 +27,11 @@ func (c Conv) Infer(in []Tensor) ([]Tensor, error) {
 	if x[3] != w[3] {
 		return nil, fmt.Errorf("input has %d channels, filter wants %d", x[3], w[3])
 	}
-	if len(in) == 3 && (len(in[2].Shape) != 1 || in[2].Shape[0] != w[0] || !in[2].Type.Float()) {
-		return nil, fmt.Errorf("bias is %s, filter has %d output channels", in[2], w[0])
+	if in[0].Type != in[1].Type {
+		return nil, fmt.Errorf("input is %s, filter %s: want one type", in[0], in[1])
+	}
+	if len(in) == 3 && (len(in[2].Shape) != 1 || in[2].Shape[0] != w[0] || in[2].Type != F32) {
+		return nil, fmt.Errorf("bias is %s, want f32 for the filter's %d output channels", in[2], w[0])
 	}
 	p, q, err := window{w[1], w[2], c.Stride, c.Pad, "filter"}.slide(x[1], x[2])
 	if err != nil {
@@ -67,7 +70,8 @@ func (c Conv) Parts() []string { return c.Post.parts("Conv") }
 //
 //	dx[n,h,w,i] = Σ dy[n,p,q,o] · w[o,r,s,i]  over p·Stride+r−Pad = h, q·Stride+s−Pad = w
 //
-// Inputs are w [O,R,S,I] and dy [N,P,Q,O]; H and W are those of x. With Unpool,
+// Inputs are w [O,R,S,I] and dy [N,P,Q,O], of one type, which is dx's too; H and W
+// are those of x. With Unpool,
 // which only the planner sets, the inputs after w are those of a MaxPoolBack by
 // windows that are apart, and dy is what that would give.
 type ConvBackData struct {
@@ -106,15 +110,15 @@ func (c ConvBackData) Parts() []string { return backParts(c.Unpool, "ConvBackDat
 //
 //	dw[o,r,s,i] = Σ_{n,p,q} dy[n,p,q,o] · x[n, p·Stride+r−Pad, q·Stride+s−Pad, i]
 //
-// Inputs are x [N,H,W,I] and dy [N,P,Q,O]; R and S are those of w. With Unpool, the
-// inputs after x are as of ConvBackData.
+// Inputs are x [N,H,W,I] and dy [N,P,Q,O], of one type; dw is F32. R and S are those
+// of w. With Unpool, the inputs after x are as of ConvBackData.
 type ConvBackFilter struct {
 	Conv
 	R, S   int
 	Unpool *MaxPool
 }
 
-// Infer returns dw [O,R,S,I].
+// Infer returns dw, f32 [O,R,S,I].
 func (c ConvBackFilter) Infer(in []Tensor) ([]Tensor, error) {
 	if err := leading(c.Unpool, in); err != nil {
 		return nil, err
@@ -124,8 +128,10 @@ func (c ConvBackFilter) Infer(in []Tensor) ([]Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := Tensor{Shape: []int{dy.Shape[3], c.R, c.S, x[3]}, Type: F32}
-	return []Tensor{w}, agrees(c.Conv, []Tensor{in[0], w}, dy)
+	w := Tensor{Shape: []int{dy.Shape[3], c.R, c.S, x[3]}, Type: dy.Type}
+	err = agrees(c.Conv, []Tensor{in[0], w}, dy)
+	w.Type = F32
+	return []Tensor{w}, err
 }
 
 // Grad is not supported: no model differentiates twice.

@@ -44,12 +44,15 @@ func (g Gather) Infer(in []Tensor) ([]Tensor, error) {
 // Normalize turns the bytes of pictures x, u8 [N,H,W,C], into numbers:
 //
 //	y = (x/255 − Mean[c]) / Std[c]
+//
+// of type Out.
 type Normalize struct {
 	terminal
 	Mean, Std []float64 // one for each channel
+	Out       DType
 }
 
-// Infer returns y, f32 of x's shape.
+// Infer returns y, of x's shape.
 func (n Normalize) Infer(in []Tensor) ([]Tensor, error) {
 	if err := arity(in, 1, 1); err != nil {
 		return nil, err
@@ -61,7 +64,10 @@ func (n Normalize) Infer(in []Tensor) ([]Tensor, error) {
 	if c := x.Shape[3]; len(n.Mean) != c || len(n.Std) != c {
 		return nil, fmt.Errorf("pictures have %d channels, there are %d means and %d deviations", c, len(n.Mean), len(n.Std))
 	}
-	return []Tensor{{Shape: x.Shape, Type: F32}}, nil
+	if !n.Out.Float() {
+		return nil, fmt.Errorf("numbers are to be %s, want floating-point numbers", n.Out)
+	}
+	return []Tensor{{Shape: x.Shape, Type: n.Out}}, nil
 }
 
 // Flops counts two operations an element.

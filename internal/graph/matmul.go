@@ -8,10 +8,12 @@ import "fmt"
 //	y[m,n] = bias[n] + Σ_k a[m,k]·b[k,n]
 //
 // TransA says that a lies in memory as [K,M], TransB that b lies as [N,K]. A
-// linear layer with PyTorch's weight [O,I] is MatMul{TransB: true}. Post acts on y
-// before it is stored.
+// linear layer with PyTorch's weight [O,I] is MatMul{TransB: true}. a and b have one
+// type, the bias is F32. Out is the type of y, that of a and b or F32: F32 keeps
+// what the sums hold. Post acts on y before it is stored.
 type MatMul struct {
 	TransA, TransB bool
+	Out            DType
 	Post           Post
 }
 
@@ -34,17 +36,24 @@ func (m MatMul) Infer(in []Tensor) ([]Tensor, error) {
 	if k != kb {
 		return nil, fmt.Errorf("input has %d features, weight wants %d", k, kb)
 	}
-	if len(in) == 3 && (len(in[2].Shape) != 1 || in[2].Shape[0] != cols || !in[2].Type.Float()) {
-		return nil, fmt.Errorf("bias is %s, product has %d columns", in[2], cols)
+	if in[0].Type != in[1].Type || m.Out != F32 && m.Out != in[0].Type {
+		return nil, fmt.Errorf("factors are %s and %s, product is to be %s: want one type, or f32 for the product", in[0], in[1], m.Out)
 	}
-	return m.Post.infer(Tensor{Shape: []int{rows, cols}, Type: in[0].Type})
+	if len(in) == 3 && (len(in[2].Shape) != 1 || in[2].Shape[0] != cols || in[2].Type != F32) {
+		return nil, fmt.Errorf("bias is %s, want f32 for the product's %d columns", in[2], cols)
+	}
+	return m.Post.infer(Tensor{Shape: []int{rows, cols}, Type: m.Out})
 }
 
 // Grad is two more products, written so that nothing is transposed in memory.
 func (m MatMul) Grad(g *Graph, n Node, dout []Value) []Value {
 	a, b, dy := n.In[0], n.In[1], dout[0]
+	typ := g.Tensor(a).Type // of both, and so of their gradients
+	if g.Tensor(dy).Type != typ {
+		dy = g.Add(n.Name, Cast{To: typ}, dy)[0]
+	}
 	product := func(transA, transB bool, a, b Value) Value {
-		return g.Add(n.Name, MatMul{TransA: transA, TransB: transB}, a, b)[0]
+		return g.Add(n.Name, MatMul{TransA: transA, TransB: transB, Out: typ}, a, b)[0]
 	}
 	var da, db Value
 	if m.TransA {

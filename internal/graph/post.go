@@ -4,7 +4,9 @@ import "fmt"
 
 // Post is what a Conv or MatMul does to its sums before it stores them: an
 // activation, then pooling by windows that are apart. Only the planner sets it,
-// when all gradients have been added. The zero Post stores the sums as they are.
+// when all gradients have been added. The zero Post stores the sums as they are. A
+// sum is rounded to the type that is stored before it is compared, so that of
+// numbers which rounding makes equal the first wins, as it does in MaxPool.
 type Post struct {
 	Act  *Act
 	Pool *MaxPool

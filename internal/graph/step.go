@@ -2,7 +2,7 @@ package graph
 
 import "fmt"
 
-// Gate looks whether all its inputs (loss, gradients, statistics) are finite.
+// Gate looks whether all its inputs (loss, gradients, statistics; all F32) are finite.
 // Its output is 1 when they are, and 0 otherwise; the nodes that set cells take
 // it as their first input and leave everything as it is while it is 0.
 type Gate struct{ terminal }
@@ -10,8 +10,8 @@ type Gate struct{ terminal }
 // Infer returns the gate, i32 [1].
 func (Gate) Infer(in []Tensor) ([]Tensor, error) {
 	for _, x := range in {
-		if !x.Type.Float() {
-			return nil, fmt.Errorf("input is %s, wants floating-point numbers", x)
+		if x.Type != F32 {
+			return nil, fmt.Errorf("input is %s, wants f32", x)
 		}
 	}
 	return []Tensor{{Shape: []int{1}, Type: I32}}, nil
@@ -67,8 +67,10 @@ func (t Tick) Infer(in []Tensor) ([]Tensor, error) {
 //	v = momentum·v + d
 //	p = p − lr·(Nesterov: d + momentum·v, else v)
 //
-// Inputs are gate, scalars, and then p, dp, v for each parameter. LR, Momentum
-// and Decay are columns of the scalars. Its output, applied, is 1 when the gate
+// Inputs are gate, scalars, and then p, dp, v for each parameter, all F32. LR,
+// Momentum and Decay are columns of the scalars. Scaled says that the loss scale
+// stands behind the scalars (f32 [1], a power of two): every dp is divided by it
+// first. Its output, applied, is 1 when the gate
 // is open and every new p and v is finite: then it sets them all. Otherwise it
 // is 0 and SGD sets none, as finite gradients times a large rate may overflow. A
 // gradient that is not finite leaves no v finite, so it too sets none.
@@ -77,12 +79,25 @@ type SGD struct {
 	terminal
 	LR, Momentum, Decay int
 	Nesterov            bool
+	Scaled              bool
+}
+
+// Parameters returns the place of the first parameter among the inputs.
+func (s SGD) Parameters() int {
+	if s.Scaled {
+		return 3
+	}
+	return 2
 }
 
 // Infer returns applied, i32 [1].
 func (s SGD) Infer(in []Tensor) ([]Tensor, error) {
-	if len(in) < 2 || len(in)%3 != 2 {
-		return nil, fmt.Errorf("has %d inputs, wants gate, scalars and three for each parameter", len(in))
+	first := s.Parameters()
+	if len(in) < first || (len(in)-first)%3 != 0 {
+		return nil, fmt.Errorf("has %d inputs, wants %d and three for each parameter", len(in), first)
+	}
+	if s.Scaled && !in[2].single(F32) {
+		return nil, fmt.Errorf("scale is %s, want f32 1", in[2])
 	}
 	if !in[0].single(I32) || in[1].Type != F32 {
 		return nil, fmt.Errorf("gate is %s and scalars %s, want i32 1 and f32", in[0], in[1])
@@ -90,8 +105,8 @@ func (s SGD) Infer(in []Tensor) ([]Tensor, error) {
 	if k := in[1].Len(); min(s.LR, s.Momentum, s.Decay) < 0 || max(s.LR, s.Momentum, s.Decay) >= k {
 		return nil, fmt.Errorf("scalars are %s, too few for columns %d, %d, %d", in[1], s.LR, s.Momentum, s.Decay)
 	}
-	for i := 2; i < len(in); i += 3 {
-		if p := in[i]; !p.Type.Float() || !p.sameAs(in[i+1]) || !p.sameAs(in[i+2]) {
+	for i := first; i < len(in); i += 3 {
+		if p := in[i]; p.Type != F32 || !p.sameAs(in[i+1]) || !p.sameAs(in[i+2]) {
 			return nil, fmt.Errorf("parameter is %s, its gradient %s, its momentum %s", p, in[i+1], in[i+2])
 		}
 	}
@@ -101,7 +116,7 @@ func (s SGD) Infer(in []Tensor) ([]Tensor, error) {
 // Flops counts six operations a parameter.
 func (s SGD) Flops(in, _ []Tensor) int {
 	n := 0
-	for i := 2; i < len(in); i += 3 {
+	for i := s.Parameters(); i < len(in); i += 3 {
 		n += 6 * in[i].Len()
 	}
 	return n

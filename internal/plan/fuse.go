@@ -253,7 +253,7 @@ func gateWithoutGradients(f *fuser, i int) edit {
 		return nil
 	}
 	guarded := map[graph.Value]bool{}
-	for j := 3; j < len(f.nodes[at].In); j += 3 {
+	for j := f.nodes[at].Op.(graph.SGD).Parameters() + 1; j < len(f.nodes[at].In); j += 3 {
 		guarded[f.nodes[at].In[j]] = true
 	}
 	rest := slices.DeleteFunc(slices.Clone(gate.In), func(v graph.Value) bool { return guarded[v] })

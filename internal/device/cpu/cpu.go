@@ -62,7 +62,8 @@ func (p *processor) String() string {
 	return fmt.Sprintf("cpu: %s, %s", threads, p.set.Name)
 }
 
-// Supports says yes to every operation on float32.
+// Supports says yes to every operation on float32, but for what half precision
+// needs: Cast and the scale of a loss.
 func (p *processor) Supports(n graph.Node, t []graph.Tensor) bool {
 	for _, values := range [][]graph.Value{n.In, n.Out} {
 		for _, v := range values {
@@ -70,6 +71,12 @@ func (p *processor) Supports(n graph.Node, t []graph.Tensor) bool {
 				return false
 			}
 		}
+	}
+	switch op := n.Op.(type) {
+	case graph.SoftmaxXent:
+		return len(n.In) == 2
+	case graph.SGD:
+		return !op.Scaled
 	}
 	return kernelFor(n.Op) != nil
 }

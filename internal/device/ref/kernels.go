@@ -49,6 +49,9 @@ func kernelFor(n graph.Node, t []graph.Tensor) func(p *Program) {
 	case graph.SoftmaxXent:
 		return func(p *Program) {
 			kernel.SoftmaxXent(p.real(out(0)), p.real(out(1)), p.real(in(0)), p.i32(in(1)))
+			if len(n.In) == 3 {
+				kernel.Scale(p.real(out(1)), p.real(in(2))[0])
+			}
 		}
 	case graph.Gather:
 		return func(p *Program) { p.gather(n, t) }
@@ -64,6 +67,10 @@ func kernelFor(n graph.Node, t []graph.Tensor) func(p *Program) {
 		return gated(n, func(p *Program) {
 			kernel.Tick(p.i64(in(1)), p.i64(in(2)), p.real(in(3)), p.real(in(4)), op.Batch)
 		})
+	case graph.Rescale:
+		return func(p *Program) { p.rescale(op, n) }
+	case graph.Cast:
+		return func(p *Program) { kernel.Cast(p.real(out(0)), p.real(in(0))) }
 	case graph.SGD:
 		return func(p *Program) { p.sgd(op, n) }
 	}
@@ -85,14 +92,25 @@ func (p *Program) sgd(op graph.SGD, n graph.Node) {
 	if applied != 0 {
 		s := p.real(n.In[1])
 		var parameters []kernel.Parameter
-		for i := 2; i < len(n.In); i += 3 {
+		for i := op.Parameters(); i < len(n.In); i += 3 {
 			parameters = append(parameters, kernel.Parameter{P: p.real(n.In[i]), DP: p.real(n.In[i+1]), V: p.real(n.In[i+2])})
 		}
 		step := kernel.SGD{LR: s[op.LR], Momentum: s[op.Momentum], Decay: s[op.Decay], Nesterov: op.Nesterov}
+		if op.Scaled {
+			step.Scale = p.real(n.In[2])[0]
+		}
 		applied = step.Update(parameters)
 	}
 	if y := n.Out[0]; y != 0 {
 		p.i32(y)[0] = applied
+	}
+}
+
+// rescale runs a Rescale; nobody may read whether the step counts.
+func (p *Program) rescale(op graph.Rescale, n graph.Node) {
+	counted := kernel.Rescale(p.i32(n.In[0])[0], p.real(n.In[1]), p.i64(n.In[2]), op.Growth, op.Patience)
+	if y := n.Out[0]; y != 0 {
+		p.i32(y)[0] = counted
 	}
 }
 

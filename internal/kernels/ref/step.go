@@ -33,6 +33,7 @@ func Tick(step, cursor []int64, scalars, table []float64, batch int) {
 type SGD struct {
 	LR, Momentum, Decay float64
 	Nesterov            bool
+	Scale               float64 // of every dp; 0 means 1
 }
 
 // A Parameter is a tensor that is learnt, with its gradient and momentum.
@@ -40,13 +41,16 @@ type Parameter struct{ P, DP, V []float64 }
 
 // Update computes every new p and v,
 //
-//	d = dp + decay·p
+//	d = dp/scale + decay·p
 //	v = momentum·v + d
 //	p = p − lr·(nesterov: d + momentum·v, else v)
 //
 // and sets them if all are finite as float32, the type that devices keep them
 // in. It returns 1 if it did, and otherwise 0.
 func (s SGD) Update(parameters []Parameter) int32 {
+	if s.Scale == 0 {
+		s.Scale = 1
+	}
 	next := make([]Parameter, len(parameters))
 	for i, x := range parameters {
 		next[i] = s.next(x)
@@ -65,7 +69,7 @@ func (s SGD) Update(parameters []Parameter) int32 {
 func (s SGD) next(x Parameter) Parameter {
 	y := Parameter{P: make([]float64, len(x.P)), V: make([]float64, len(x.V))}
 	for i, p := range x.P {
-		d := x.DP[i] + float64(s.Decay*p)
+		d := x.DP[i]/s.Scale + float64(s.Decay*p)
 		v := float64(s.Momentum*x.V[i]) + d
 		step := v
 		if s.Nesterov {
