@@ -16,6 +16,7 @@ import (
 var ranks = map[string]int{
 	"internal/fault":      0,
 	"internal/elementary": 0,
+	"internal/half":       0,
 	"internal/archive":    0,
 
 	"internal/cifar":   1,

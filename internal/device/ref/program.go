@@ -107,6 +107,15 @@ func (p *Program) u8(v graph.Value) []uint8     { return p.values[p.m.Root[v]].u
 func (p *Program) i32(v graph.Value) []int32    { return p.values[p.m.Root[v]].i32 }
 func (p *Program) i64(v graph.Value) []int64    { return p.values[p.m.Root[v]].i64 }
 
+// round rounds what a node has made to the types that it is stored in.
+func (p *Program) round(out []graph.Value) {
+	for _, v := range out {
+		if v != 0 {
+			p.values[p.m.Root[v]].round()
+		}
+	}
+}
+
 func (p *Program) reals(values []graph.Value) [][]float64 {
 	all := make([][]float64, len(values))
 	for i, v := range values {

@@ -20,12 +20,17 @@ import (
 // New returns the reference device.
 func New() device.Device { return processor{} }
 
+// NewRounding returns a reference that rounds what it stores in a tensor of 16 bits
+// to the tensor's type, as a device that computes in half precision does; sums are
+// in float64 and round to float32 first.
+func NewRounding() device.Device { return processor{rounds: true} }
+
 // Kind returns the entry for device.Open. There is one such device, number 0.
 func Kind() device.Kind {
 	return device.Kind{Name: "ref", Open: func(int) (device.Device, error) { return New(), nil }}
 }
 
-type processor struct{}
+type processor struct{ rounds bool }
 
 func (processor) String() string { return "ref: naive, float64" }
 
@@ -33,14 +38,11 @@ func (processor) Close() error { return nil }
 
 func (processor) Supports(n graph.Node, t []graph.Tensor) bool { return kernelFor(n, t) != nil }
 
-func (processor) Compile(m *plan.Module) (device.Program, error) {
+func (d processor) Compile(m *plan.Module) (device.Program, error) {
 	p := &Program{m: m, values: make([]memory, len(m.Tensors)), rings: map[graph.Value]*ring{}}
 	for v, t := range m.Tensors {
 		if m.Root[v] != graph.Value(v) || m.Offset[v] < 0 || v == 0 {
 			continue
-		}
-		if t.Type.Float() && t.Type != graph.F32 {
-			return nil, fmt.Errorf("ref: %s is %s: real numbers must be f32", t.Name, t)
 		}
 		p.values[v] = allocate(t)
 		if t.Slots > 1 {
@@ -55,6 +57,9 @@ func (processor) Compile(m *plan.Module) (device.Program, error) {
 				return nil, fmt.Errorf("ref: %s: no kernel for %s", n.Name, plan.OpName(n.Op))
 			}
 			s.kernels = append(s.kernels, run)
+			if d.rounds {
+				s.kernels = append(s.kernels, func(p *Program) { p.round(n.Out) })
+			}
 			for _, v := range n.In {
 				if v = m.Root[v]; p.rings[v] != nil && !slices.Contains(s.rings, v) {
 					s.rings = append(s.rings, v)
