@@ -35,3 +35,15 @@ build/nvcc/bin/nvcc: $(CUDA)/requirements-nvcc.txt
 	build/nvcc/bin/pip install --quiet --no-deps --require-hashes --only-binary=:all: -r $<
 	printf '#!/bin/sh\nexec "%s" "$$@"\n' "$$(echo $(CURDIR)/build/nvcc/lib/python3*/site-packages/nvidia/cu13/bin/nvcc)" > $@
 	chmod +x $@
+
+# cgo finds cuda.h beside the nvcc in use, after the driver package's own; the
+# empty libcuda.a comes before any that is installed.
+DRIVER := $(CURDIR)/internal/device/cuda/driver
+CUDAENV = CGO_ENABLED=1 CGO_LDFLAGS="-g -O2 -Wl,--as-needed -L$(DRIVER)/stub" \
+	CGO_CFLAGS="-g -O2 -I$(DRIVER)/include -I$$(echo $(if $(filter build/%,$(NVCC)),$(CURDIR)/build/nvcc/lib/python3*/site-packages/nvidia/cu13,$(abspath $(dir $(realpath $(NVCC)))..))/include)"
+
+## test-cuda: the tests of what has the build tag cuda
+.PHONY: test-cuda
+test-cuda: $(filter build/%,$(NVCC))
+	$(CUDAENV) $(GO) vet -tags cuda ./internal/device/cuda/...
+	$(CUDAENV) $(GO) test -tags cuda ./internal/device/cuda/...
