@@ -32,6 +32,12 @@ func kernelFor(op graph.Op) func(b *builder, n graph.Node) {
 		return with(op, (*builder).add)
 	case graph.ChannelSum:
 		return with(op, (*builder).channelSum)
+	case graph.BatchNorm:
+		return with(op, (*builder).batchNorm)
+	case graph.BatchNormBack:
+		return with(op, (*builder).batchNormBack)
+	case graph.Track:
+		return with(op, (*builder).track)
 	case graph.SoftmaxXent:
 		return with(op, (*builder).softmaxXent)
 	case graph.Gather:

@@ -46,6 +46,17 @@ func kernelFor(n graph.Node, t []graph.Tensor) func(p *Program) {
 		return func(p *Program) { kernel.Add(p.real(out(0)), p.real(in(0)), p.real(in(1))) }
 	case graph.ChannelSum:
 		return func(p *Program) { kernel.ChannelSum(p.real(out(0)), p.real(in(0))) }
+	case graph.BatchNorm:
+		return func(p *Program) { p.batchNorm(op, n) }
+	case graph.BatchNormBack:
+		return func(p *Program) { p.batchNormBack(op, n) }
+	case graph.Track:
+		return gated(n, func(p *Program) {
+			for i := range op.M {
+				kernel.Track(p.real(in(4*i+1)), p.real(in(4*i+3)), op.Momentum[i], 1)
+				kernel.Track(p.real(in(4*i+2)), p.real(in(4*i+4)), op.Momentum[i], op.Unbiased(i))
+			}
+		})
 	case graph.SoftmaxXent:
 		return func(p *Program) {
 			kernel.SoftmaxXent(p.real(out(0)), p.real(out(1)), p.real(in(0)), p.i32(in(1)))
@@ -94,6 +105,32 @@ func (p *Program) sgd(op graph.SGD, n graph.Node) {
 	if y := n.Out[0]; y != 0 {
 		p.i32(y)[0] = applied
 	}
+}
+
+// batchNorm runs a BatchNorm, of which any output may be read by nobody.
+func (p *Program) batchNorm(op graph.BatchNorm, n graph.Node) {
+	x, weight := p.real(n.In[0]), p.real(n.In[1])
+	mean, variance := make([]float64, len(weight)), make([]float64, len(weight))
+	if op.Running {
+		mean, variance = p.real(n.In[3]), p.real(n.In[4])
+	} else {
+		kernel.Statistics(mean, variance, x)
+		copy(p.real(n.Out[1]), mean)
+		copy(p.real(n.Out[2]), variance)
+	}
+	if n.Out[0] != 0 {
+		kernel.BatchNorm(p.real(n.Out[0]), x, weight, p.real(n.In[2]), mean, variance, op.Eps)
+	}
+}
+
+// batchNormBack runs a BatchNormBack, of which any output may be read by nobody.
+func (p *Program) batchNormBack(op graph.BatchNormBack, n graph.Node) {
+	weight := p.real(n.In[1])
+	dweight, dbias := make([]float64, len(weight)), make([]float64, len(weight))
+	kernel.BatchNormBack(p.real(n.Out[0]), dweight, dbias, p.real(n.In[0]), weight,
+		p.real(n.In[2]), p.real(n.In[3]), p.real(n.In[4]), op.Eps, op.Running)
+	copy(p.real(n.Out[1]), dweight)
+	copy(p.real(n.Out[2]), dbias)
 }
 
 func convShape(op graph.Conv, x, w, y graph.Tensor) kernel.ConvShape {
