@@ -75,6 +75,44 @@ func (ReLU) Apply(s *Scope, x graph.Value) graph.Value {
 	return s.Add(graph.Act{Kind: graph.ReLU}, x)
 }
 
+// ReLU6 is min(max(x, 0), 6).
+type ReLU6 struct{}
+
+// Apply keeps the shape.
+func (ReLU6) Apply(s *Scope, x graph.Value) graph.Value {
+	return s.Add(graph.Act{Kind: graph.ReLU6}, x)
+}
+
+// GELU is x·Φ(x), PyTorch's default and not the approximation by tanh.
+type GELU struct{}
+
+// Apply keeps the shape.
+func (GELU) Apply(s *Scope, x graph.Value) graph.Value {
+	return s.Add(graph.Act{Kind: graph.GELU}, x)
+}
+
+// SiLU is x/(1 + e⁻ˣ).
+type SiLU struct{}
+
+// Apply keeps the shape.
+func (SiLU) Apply(s *Scope, x graph.Value) graph.Value {
+	return s.Add(graph.Act{Kind: graph.SiLU}, x)
+}
+
+// Residual is body(x) + skip(x), where no Skip is x itself.
+type Residual struct {
+	Body, Skip Layer
+}
+
+// Apply wants both to give one shape.
+func (r Residual) Apply(s *Scope, x graph.Value) graph.Value {
+	y := r.Body.Apply(s, x)
+	if r.Skip != nil {
+		x = r.Skip.Apply(s, x)
+	}
+	return s.Add(graph.Add{}, y, x)
+}
+
 // Flatten makes one row of features of each sample.
 type Flatten struct{}
 

@@ -32,9 +32,11 @@ func kernelFor(n graph.Node, t []graph.Tensor) func(p *Program) {
 		k := poolShape(op.MaxPool, t[out(0)], t[in(1)])
 		return func(p *Program) { kernel.MaxPoolBack(p.real(out(0)), p.u8(in(0)), p.real(in(1)), k) }
 	case graph.Act:
-		return func(p *Program) { kernel.ReLU(p.real(out(0)), p.real(in(0))) }
+		run := activations[op.Kind].forward
+		return func(p *Program) { run(p.real(out(0)), p.real(in(0))) }
 	case graph.ActBack:
-		return func(p *Program) { kernel.ReLUBack(p.real(out(0)), p.real(in(0)), p.real(in(1))) }
+		run := activations[op.Kind].back
+		return func(p *Program) { run(p.real(out(0)), p.real(in(0)), p.real(in(1))) }
 	case graph.MatMul:
 		y, a, b := t[out(0)].Shape, t[in(0)].Shape, t[in(1)].Shape
 		k := a[0] * a[1] / y[0]
@@ -105,6 +107,17 @@ func (p *Program) sgd(op graph.SGD, n graph.Node) {
 	if y := n.Out[0]; y != 0 {
 		p.i32(y)[0] = applied
 	}
+}
+
+// activations are forward y, x, and back dx, y or x, dy.
+var activations = [...]struct {
+	forward func(y, x []float64)
+	back    func(dx, from, dy []float64)
+}{
+	graph.ReLU:  {kernel.ReLU, kernel.ReLUBack},
+	graph.ReLU6: {kernel.ReLU6, kernel.ReLU6Back},
+	graph.GELU:  {kernel.GELU, kernel.GELUBack},
+	graph.SiLU:  {kernel.SiLU, kernel.SiLUBack},
 }
 
 // batchNorm runs a BatchNorm, of which any output may be read by nobody.
