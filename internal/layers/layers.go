@@ -67,6 +67,33 @@ func (m MaxPool) Apply(s *Scope, x graph.Value) graph.Value {
 	return s.Add(graph.MaxPool{Kernel: m.Kernel, Stride: stride, Pad: m.Pad}, x)
 }
 
+// AvgPool takes the mean of square windows, of which padding is a part.
+type AvgPool struct {
+	Kernel int
+	Stride int // 0 means Kernel: windows side by side
+	Pad    int
+}
+
+// Apply maps [N,H,W,C] to [N,P,Q,C].
+func (a AvgPool) Apply(s *Scope, x graph.Value) graph.Value {
+	stride := a.Stride
+	if stride == 0 {
+		stride = a.Kernel
+	}
+	return s.Add(graph.AvgPool{R: a.Kernel, S: a.Kernel, Stride: stride, Pad: a.Pad}, x)
+}
+
+// GlobalAvgPool takes the mean of each channel of an image.
+type GlobalAvgPool struct{}
+
+// Apply maps [N,H,W,C] to [N,C].
+func (GlobalAvgPool) Apply(s *Scope, x graph.Value) graph.Value {
+	if shape := s.Shape(x); len(shape) == 4 {
+		x = s.Add(graph.AvgPool{R: shape[1], S: shape[2], Stride: 1}, x)
+	}
+	return Flatten{}.Apply(s, x)
+}
+
 // ReLU is max(x, 0).
 type ReLU struct{}
 

@@ -32,6 +32,10 @@ func kernelFor(op graph.Op) func(b *builder, n graph.Node) {
 		return with(op, (*builder).add)
 	case graph.ChannelSum:
 		return with(op, (*builder).channelSum)
+	case graph.AvgPool:
+		return with(op, (*builder).avgPool)
+	case graph.AvgPoolBack:
+		return with(op, (*builder).avgPoolBack)
 	case graph.BatchNorm:
 		return with(op, (*builder).batchNorm)
 	case graph.BatchNormBack:

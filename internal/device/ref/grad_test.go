@@ -57,6 +57,8 @@ var gradCases = []gradCase{
 	{name: "relu6", leaves: leaves([]int{3, 17}), build: one(graph.Act{Kind: graph.ReLU6})},
 	{name: "gelu", leaves: leaves([]int{3, 17}), build: one(graph.Act{Kind: graph.GELU})},
 	{name: "silu", leaves: leaves([]int{3, 17}), build: one(graph.Act{Kind: graph.SiLU})},
+	{name: "average pool", leaves: leaves([]int{2, 5, 4, 3}), build: one(graph.AvgPool{R: 2, S: 2, Stride: 2})},
+	{name: "average pool, overlap and padding", leaves: leaves([]int{2, 5, 6, 2}), build: one(graph.AvgPool{R: 3, S: 2, Stride: 1, Pad: 1})},
 	{name: "batch norm", leaves: leaves([]int{2, 3, 2, 3}, []int{3}, []int{3}), build: one(graph.BatchNorm{Eps: 1e-5})},
 	{name: "batch norm of rows", leaves: leaves([]int{5, 4}, []int{4}, []int{4}), build: one(graph.BatchNorm{Eps: 0.1})},
 

@@ -31,7 +31,7 @@ func TestInfer(t *testing.T) {
 	}
 	for _, op := range []string{
 		"Conv", "ConvBackData", "ConvBackFilter", "MaxPool", "MaxPoolBack", "Act", "ActBack", "MatMul", "Add", "ChannelSum",
-		"SoftmaxXent", "Gather", "Normalize", "Reshape", "Gate", "Record", "Tick", "SGD", "BatchNorm", "BatchNormBack", "Track",
+		"SoftmaxXent", "Gather", "Normalize", "Reshape", "Gate", "Record", "Tick", "SGD", "BatchNorm", "BatchNormBack", "Track", "AvgPool", "AvgPoolBack",
 		"Conv+Act", "Conv+MaxPool", "Conv+Act+MaxPool", "MatMul+Act", "MaxPoolBack+ConvBackData", "MaxPoolBack+ConvBackFilter",
 	} {
 		if accepted[op] < 20 {
@@ -131,7 +131,7 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 		}
 	}
 	single := func(typ graph.DType) { in = append(in, graph.Tensor{Type: typ, Shape: []int{1}}) }
-	kind := c.below(21)
+	kind := c.below(23)
 	switch kind {
 	case 0:
 		conv.Post = c.post(apart)
@@ -222,6 +222,12 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 		op = graph.BatchNormBack{BatchNorm: norm}
 		x := c.tensor(graph.F32, 2)
 		in = append(in, x, last(x), last(x), last(x), x)
+	case 21:
+		op = graph.AvgPool{R: c.small(1, 3), S: c.small(1, 3), Stride: pool.Stride, Pad: pool.Pad}
+		floats(4)
+	case 22:
+		op = graph.AvgPoolBack{AvgPool: graph.AvgPool{R: c.small(1, 3), S: c.small(1, 3), Stride: pool.Stride, Pad: pool.Pad}, H: h, W: w}
+		floats(4)
 	case 20:
 		op = graph.Track{Momentum: []float64{0.5}, M: []int{c.small(1, 3)}}
 		single(graph.I32)
@@ -390,6 +396,10 @@ func checkPlaces(t *testing.T, op graph.Op, m *plan.Module, in, out []graph.Valu
 		check(shape(in[0]), shape(in[1]), op.R, op.S, op.Stride, op.Pad)
 	case graph.MaxPool:
 		check(shape(in[0]), shape(out[0]), op.Kernel, op.Kernel, op.Stride, op.Pad)
+	case graph.AvgPool:
+		check(shape(in[0]), shape(out[0]), op.R, op.S, op.Stride, op.Pad)
+	case graph.AvgPoolBack:
+		check(shape(out[0]), shape(in[0]), op.R, op.S, op.Stride, op.Pad)
 	case graph.MaxPoolBack:
 		check(shape(out[0]), shape(in[1]), op.Kernel, op.Kernel, op.Stride, op.Pad)
 	}

@@ -48,6 +48,12 @@ func kernelFor(n graph.Node, t []graph.Tensor) func(p *Program) {
 		return func(p *Program) { kernel.Add(p.real(out(0)), p.real(in(0)), p.real(in(1))) }
 	case graph.ChannelSum:
 		return func(p *Program) { kernel.ChannelSum(p.real(out(0)), p.real(in(0))) }
+	case graph.AvgPool:
+		k := poolShape(graph.MaxPool{Stride: op.Stride, Pad: op.Pad}, t[in(0)], t[out(0)])
+		return func(p *Program) { kernel.AvgPool(p.real(out(0)), p.real(in(0)), k, op.R, op.S) }
+	case graph.AvgPoolBack:
+		k := poolShape(graph.MaxPool{Stride: op.Stride, Pad: op.Pad}, t[out(0)], t[in(0)])
+		return func(p *Program) { kernel.AvgPoolBack(p.real(out(0)), p.real(in(0)), k, op.R, op.S) }
 	case graph.BatchNorm:
 		return func(p *Program) { p.batchNorm(op, n) }
 	case graph.BatchNormBack:
