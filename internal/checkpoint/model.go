@@ -62,7 +62,7 @@ type Model struct {
 	SHA256  string            // of the file
 }
 
-// Save writes the parameters of g to path, atomically, and returns the SHA-256
+// Save writes the parameters and buffers of g to path, atomically, and returns the SHA-256
 // of the file. It reads each parameter through read.
 func Save(path string, info Info, g *graph.Graph, read func(v graph.Value, dst []byte) error) (sum string, err error) {
 	file, err := Prepare(info, g, read)
@@ -75,7 +75,8 @@ func Save(path string, info Info, g *graph.Graph, read func(v graph.Value, dst [
 	return file.SHA256, nil
 }
 
-// Prepare returns the model file of the parameters of g, to be written.
+// Prepare returns the model file of the parameters and buffers of g, to be
+// written.
 func Prepare(info Info, g *graph.Graph, read func(v graph.Value, dst []byte) error) (*safetensors.File, error) {
 	info.Format = Format
 	metadata, err := info.metadata()
@@ -87,7 +88,7 @@ func Prepare(info Info, g *graph.Graph, read func(v graph.Value, dst []byte) err
 	if err != nil {
 		return nil, err
 	}
-	for _, v := range g.Params() {
+	for _, v := range g.Weights() {
 		t := g.Tensor(v)
 		values := make([]float32, t.Len())
 		if err := read(v, device.Bytes(values)); err != nil {
@@ -229,6 +230,9 @@ func (m *Model) Load(g *graph.Graph, convert bool, write func(v graph.Value, src
 		return err
 	}
 	for _, t := range m.Tensors {
+		if counter(g, t) {
+			continue
+		}
 		v := g.Named(t.Name)
 		values, err := m.floats(t, convert)
 		if err != nil {
@@ -244,6 +248,14 @@ func (m *Model) Load(g *graph.Graph, convert bool, write func(v graph.Value, src
 		}
 	}
 	return nil
+}
+
+// counter reports whether t counts the batches that a BatchNorm of g has seen.
+// PyTorch keeps it beside the running statistics, and nothing is computed from it
+// where the momentum is a number.
+func counter(g *graph.Graph, t safetensors.Tensor) bool {
+	path, ok := strings.CutSuffix(t.Name, "num_batches_tracked")
+	return ok && len(t.Shape) == 0 && g.Named(t.Name) == 0 && g.Named(path+"running_mean") != 0
 }
 
 // floats returns the numbers of t, all of them finite.
@@ -270,7 +282,10 @@ func (m *Model) match(g *graph.Graph, views map[graph.Value]layout) error {
 	for _, t := range m.Tensors {
 		have[t.Name] = true
 		v := g.Named(t.Name)
-		if v == 0 || g.Tensor(v).Role != graph.Param {
+		if counter(g, t) {
+			continue
+		}
+		if v == 0 || !g.Tensor(v).Role.Weights() {
 			diffs = append(diffs, fault.Quote(t.Name)+" is not in the model")
 			continue
 		}
@@ -282,7 +297,7 @@ func (m *Model) match(g *graph.Graph, views map[graph.Value]layout) error {
 			diffs = append(diffs, fmt.Sprintf("%s is %v, want %v", t.Name, t.Shape, want))
 		}
 	}
-	for _, v := range g.Params() {
+	for _, v := range g.Weights() {
 		if name := g.Tensor(v).Name; !have[name] {
 			diffs = append(diffs, name+" is missing")
 		}

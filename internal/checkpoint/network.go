@@ -87,7 +87,7 @@ func (m *Model) classCount(model models.Model) int {
 	shapes := func(classes int) map[string][]int {
 		g := model.Plain(classes).Single()
 		byName := map[string][]int{}
-		for _, v := range g.Params() {
+		for _, v := range g.Weights() {
 			byName[g.Tensor(v).Name] = g.Tensor(v).Shape
 		}
 		return byName

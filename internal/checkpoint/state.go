@@ -55,21 +55,10 @@ var stateTypes = map[graph.DType]string{
 	graph.F32: "F32", graph.BF16: "BF16", graph.F16: "F16", graph.U8: "U8", graph.I32: "I32", graph.I64: "I64",
 }
 
-// cells lists the tensors of g that live on between steps.
-func cells(g *graph.Graph) []graph.Value {
-	var list []graph.Value
-	for v, t := range g.Tensors {
-		if t.Role == graph.Param || t.Role == graph.State {
-			list = append(list, graph.Value(v))
-		}
-	}
-	return list
-}
-
 // Capture reads the cells of g into s.
 func (s *State) Capture(g *graph.Graph, read func(v graph.Value, dst []byte) error) error {
 	s.Tensors = nil
-	for _, v := range cells(g) {
+	for _, v := range g.Cells() {
 		t := g.Tensor(v)
 		data := make([]byte, t.Bytes())
 		if err := read(v, data); err != nil {
@@ -84,7 +73,7 @@ func (s *State) Capture(g *graph.Graph, read func(v graph.Value, dst []byte) err
 // from. Nothing is written unless all of them fit.
 func (s *State) Restore(g *graph.Graph, write func(v graph.Value, src []byte) error) error {
 	var diffs []string
-	want := cells(g)
+	want := g.Cells()
 	have := map[string]safetensors.Tensor{}
 	for _, t := range s.Tensors {
 		have[t.Name] = t

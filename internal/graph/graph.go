@@ -132,14 +132,23 @@ func (g *Graph) State(name string, t DType, shape ...int) Value {
 func (g *Graph) Named(name string) Value { return g.lasting[name] }
 
 // Params returns the parameters in the order in which they were made.
-func (g *Graph) Params() []Value {
-	var params []Value
+func (g *Graph) Params() []Value { return g.having(func(r Role) bool { return r == Param }) }
+
+// Weights returns parameters and buffers, which a model file holds, in the order
+// in which they were made.
+func (g *Graph) Weights() []Value { return g.having(Role.Weights) }
+
+// Cells returns parameters, buffers and state, which a checkpoint holds.
+func (g *Graph) Cells() []Value { return g.having(Role.Cell) }
+
+func (g *Graph) having(role func(Role) bool) []Value {
+	var values []Value
 	for v, t := range g.Tensors {
-		if t.Role == Param {
-			params = append(params, Value(v))
+		if role(t.Role) {
+			values = append(values, Value(v))
 		}
 	}
-	return params
+	return values
 }
 
 func (g *Graph) value(t Tensor) Value {

@@ -40,14 +40,21 @@ func (t DType) Float() bool { return t <= F16 }
 type Role uint8
 
 const (
-	Temp  Role = iota // within one run of one entry
-	Input             // written by the host, read by entries
-	Param             // learnt; saved in the model file
-	State             // kept between steps; saved in a checkpoint only
+	Temp   Role = iota // within one run of one entry
+	Input              // written by the host, read by entries
+	Param              // learnt; saved in the model file
+	State              // kept between steps; saved in a checkpoint only
+	Buffer             // not learnt, but part of the network; saved in the model file
 )
 
 // String returns the role's name in lower case.
-func (r Role) String() string { return [...]string{"temp", "input", "param", "state"}[r] }
+func (r Role) String() string { return [...]string{"temp", "input", "param", "state", "buffer"}[r] }
+
+// Cell reports whether nodes may set the tensor and a checkpoint holds it.
+func (r Role) Cell() bool { return r == Param || r == State || r == Buffer }
+
+// Weights reports whether the tensor is of the network itself, and so in its file.
+func (r Role) Weights() bool { return r == Param || r == Buffer }
 
 // A Tensor describes a value. Images are NHWC and filters ORSI on every
 // device; other layouts exist only inside checkpoint and export.

@@ -67,12 +67,77 @@ func (m MaxPool) Apply(s *Scope, x graph.Value) graph.Value {
 	return s.Add(graph.MaxPool{Kernel: m.Kernel, Stride: stride, Pad: m.Pad}, x)
 }
 
+// AvgPool takes the mean of square windows, of which padding is a part.
+type AvgPool struct {
+	Kernel int
+	Stride int // 0 means Kernel: windows side by side
+	Pad    int
+}
+
+// Apply maps [N,H,W,C] to [N,P,Q,C].
+func (a AvgPool) Apply(s *Scope, x graph.Value) graph.Value {
+	stride := a.Stride
+	if stride == 0 {
+		stride = a.Kernel
+	}
+	return s.Add(graph.AvgPool{R: a.Kernel, S: a.Kernel, Stride: stride, Pad: a.Pad}, x)
+}
+
+// GlobalAvgPool takes the mean of each channel of an image.
+type GlobalAvgPool struct{}
+
+// Apply maps [N,H,W,C] to [N,C].
+func (GlobalAvgPool) Apply(s *Scope, x graph.Value) graph.Value {
+	if shape := s.Shape(x); len(shape) == 4 {
+		x = s.Add(graph.AvgPool{R: shape[1], S: shape[2], Stride: 1}, x)
+	}
+	return Flatten{}.Apply(s, x)
+}
+
 // ReLU is max(x, 0).
 type ReLU struct{}
 
 // Apply keeps the shape.
 func (ReLU) Apply(s *Scope, x graph.Value) graph.Value {
 	return s.Add(graph.Act{Kind: graph.ReLU}, x)
+}
+
+// ReLU6 is min(max(x, 0), 6).
+type ReLU6 struct{}
+
+// Apply keeps the shape.
+func (ReLU6) Apply(s *Scope, x graph.Value) graph.Value {
+	return s.Add(graph.Act{Kind: graph.ReLU6}, x)
+}
+
+// GELU is x·Φ(x), PyTorch's default and not the approximation by tanh.
+type GELU struct{}
+
+// Apply keeps the shape.
+func (GELU) Apply(s *Scope, x graph.Value) graph.Value {
+	return s.Add(graph.Act{Kind: graph.GELU}, x)
+}
+
+// SiLU is x/(1 + e⁻ˣ).
+type SiLU struct{}
+
+// Apply keeps the shape.
+func (SiLU) Apply(s *Scope, x graph.Value) graph.Value {
+	return s.Add(graph.Act{Kind: graph.SiLU}, x)
+}
+
+// Residual is body(x) + skip(x), where no Skip is x itself.
+type Residual struct {
+	Body, Skip Layer
+}
+
+// Apply wants both to give one shape.
+func (r Residual) Apply(s *Scope, x graph.Value) graph.Value {
+	y := r.Body.Apply(s, x)
+	if r.Skip != nil {
+		x = r.Skip.Apply(s, x)
+	}
+	return s.Add(graph.Add{}, y, x)
 }
 
 // Flatten makes one row of features of each sample.

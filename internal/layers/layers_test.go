@@ -103,3 +103,40 @@ func TestInitialValues(t *testing.T) {
 		t.Errorf("mean %v, deviation %v, want 0 and %v", sum/n, deviation, want)
 	}
 }
+
+// In training a BatchNorm reads no running statistics and has them tracked; else it
+// reads them. Both have the same cells, under PyTorch's names.
+func TestBatchNormModes(t *testing.T) {
+	net := Seq{{"bn", BatchNorm{NoScale: true}}}
+	g := graph.New()
+	x := g.Input("x", graph.F32, 2, 3, 3, 5)
+	training := NewScope(g, 2)
+	training.Train()
+	net.Apply(training, x)
+	training.Track(g.Add("gate", graph.Gate{})[0])
+	g.Begin("eval")
+	s := NewScope(g, 2)
+	net.Apply(s, x)
+	if g.Err() != nil {
+		t.Fatal(g.Err())
+	}
+	starts := map[string]float32{"bn.weight": 1, "bn.bias": 0, "bn.running_mean": 0, "bn.running_var": 1}
+	for _, v := range g.Weights() {
+		at, values := g.Tensor(v), []float32{7}
+		s.Initialize(v, 1, values)
+		if want, ok := starts[at.Name]; !ok || values[0] != want || (at.Role == graph.Param) != (at.Name == "bn.bias") {
+			t.Errorf("%s is %s and starts as %v", at.Name, at.Role, values[0])
+		}
+		delete(starts, at.Name)
+	}
+	if len(starts) > 0 {
+		t.Errorf("there is no %v", starts)
+	}
+	track := g.Entries[0].Nodes[2]
+	if op, ok := track.Op.(graph.Track); !ok || len(track.Set) != 2 || op.M[0] != 18 || op.Momentum[0] != 0.1 {
+		t.Errorf("the step ends with %T %+v, which sets %v", track.Op, track.Op, track.Set)
+	}
+	if op := g.Entries[1].Nodes[0].Op; op != (graph.BatchNorm{Eps: 1e-5, Running: true}) {
+		t.Errorf("evaluation runs %T %+v", op, op)
+	}
+}

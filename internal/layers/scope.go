@@ -33,9 +33,11 @@ type Scope struct {
 }
 
 type root struct {
-	graph   *graph.Graph
-	classes int
-	inits   map[graph.Value]initial
+	graph    *graph.Graph
+	classes  int
+	training bool
+	inits    map[graph.Value]initial
+	tracked  []tracked
 }
 
 type initial struct {
@@ -47,6 +49,10 @@ type initial struct {
 func NewScope(g *graph.Graph, classes int) *Scope {
 	return &Scope{root: &root{graph: g, classes: classes, inits: map[graph.Value]initial{}}}
 }
+
+// Train lets the layers applied from now on do what they do in training alone:
+// BatchNorm takes the batch's own statistics.
+func (s *Scope) Train() { s.training = true }
 
 // Sub returns the scope of that name within s; the empty name is s itself.
 func (s *Scope) Sub(name string) *Scope {
@@ -73,8 +79,17 @@ func (s *Scope) Add(op graph.Op, in ...graph.Value) graph.Value {
 
 // Param returns the parameter of that name, of the given shape.
 func (s *Scope) Param(name string, init Init, shape ...int) graph.Value {
+	return s.cell(name, graph.Param, init, shape)
+}
+
+// Buffer is Param for what belongs to the network and is not learnt.
+func (s *Scope) Buffer(name string, init Init, shape ...int) graph.Value {
+	return s.cell(name, graph.Buffer, init, shape)
+}
+
+func (s *Scope) cell(name string, role graph.Role, init Init, shape []int) graph.Value {
 	path := s.join(name)
-	v := s.graph.Lasting(graph.Tensor{Name: path, Type: graph.F32, Shape: shape, Role: graph.Param})
+	v := s.graph.Lasting(graph.Tensor{Name: path, Type: graph.F32, Shape: shape, Role: role})
 	if _, twice := s.inits[v]; twice {
 		s.graph.Fail(fmt.Errorf("%s: two layers of the network have this name", path))
 	}
@@ -82,7 +97,7 @@ func (s *Scope) Param(name string, init Init, shape ...int) graph.Value {
 	return v
 }
 
-// Initialize fills dst with the first values of parameter v, which depend on
+// Initialize fills dst with the first values of parameter or buffer v, which depend on
 // the seed and on the parameter's name and on nothing else.
 func (s *Scope) Initialize(v graph.Value, seed uint64, dst []float32) {
 	at := s.inits[v]

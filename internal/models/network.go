@@ -69,7 +69,18 @@ type Network struct {
 // Forward adds to the current entry of g the way from pictures, u8 [N,H,W,C],
 // to logits, f32 [N,classes]. The scope knows how the parameters start.
 func (n Network) Forward(g *graph.Graph, pictures graph.Value) (logits graph.Value, s *layers.Scope) {
+	return n.forward(g, pictures, layers.NewScope(g, len(n.Classes)))
+}
+
+// Train is Forward as training goes that way. What the scope tracks is to be set
+// at the end of the step.
+func (n Network) Train(g *graph.Graph, pictures graph.Value) (logits graph.Value, s *layers.Scope) {
 	s = layers.NewScope(g, len(n.Classes))
+	s.Train()
+	return n.forward(g, pictures, s)
+}
+
+func (n Network) forward(g *graph.Graph, pictures graph.Value, s *layers.Scope) (graph.Value, *layers.Scope) {
 	x := g.Add("normalize", graph.Normalize{Mean: n.Preprocess.Mean, Std: n.Preprocess.Std}, pictures)[0]
 	return n.Model.Net.Apply(s, x), s
 }

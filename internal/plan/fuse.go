@@ -190,11 +190,11 @@ func sumPooled(f *fuser, i int) edit {
 }
 
 // actOnStore applies an activation to the sums of a Conv or MatMul before they
-// are stored, where nobody else reads them.
+// are stored, where nobody else reads them: ReLU, the one that kernels store with.
 func actOnStore(f *fuser, i int) edit {
 	n := f.nodes[i]
 	act, ok := n.Op.(graph.Act)
-	if !ok || f.reads[n.In[0]] > 1 {
+	if !ok || act.Kind != graph.ReLU || f.reads[n.In[0]] > 1 {
 		return nil
 	}
 	at, sums := f.maker(n.In[0])

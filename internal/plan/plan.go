@@ -105,7 +105,7 @@ func (m *Module) check(nodes []graph.Node) error {
 			}
 		}
 		for _, v := range n.Set {
-			if r := m.Tensors[v].Role; r != graph.Param && r != graph.State || !slices.Contains(n.In, v) {
+			if !m.Tensors[v].Role.Cell() || !slices.Contains(n.In, v) {
 				return fmt.Errorf("%s sets %s, which is no cell among its inputs", n.Name, m.Tensors[v].Name)
 			}
 		}

@@ -145,7 +145,7 @@ func (t *Trainer) step(batch int) entry {
 	name := fmt.Sprintf("train@%d", batch)
 	g.Begin(name)
 	samples := g.Add("gather", graph.Gather{Batch: batch}, append([]graph.Value{c.order, c.cursor}, c.samples...)...)
-	logits, scope := t.cfg.Network.Forward(g, samples[0])
+	logits, scope := t.cfg.Network.Train(g, samples[0])
 	t.scope = scope
 	loss := g.Add("loss", graph.SoftmaxXent{}, logits, samples[1])
 	grads := g.Backward([]graph.Value{logits}, []graph.Value{loss[1]})
@@ -157,9 +157,12 @@ func (t *Trainer) step(batch int) entry {
 			e.names = append(e.names, "the gradient of "+g.Tensor(p).Name)
 		}
 	}
+	statistics, names := scope.Statistics()
+	e.watched, e.names = append(e.watched, statistics...), append(e.names, names...)
 	g.Return(e.watched...)
 	gate := g.Add("gate", graph.Gate{}, e.watched...)[0]
 	applied := t.cfg.Optimizer.Update(g, gate, c.scalars, grads)
+	scope.Track(applied)
 	g.AddSet("record", graph.Record{}, []graph.Value{c.losses}, applied, c.step, loss[0], c.losses)
 	g.AddSet("tick", graph.Tick{Batch: batch}, []graph.Value{c.step, c.cursor, c.scalars},
 		applied, c.step, c.cursor, c.scalars, c.table)
@@ -187,7 +190,7 @@ func (t *Trainer) load() error {
 			return err
 		}
 	}
-	for _, p := range t.graph.Params() {
+	for _, p := range t.graph.Weights() {
 		values := make([]float32, t.graph.Tensor(p).Len())
 		t.scope.Initialize(p, t.cfg.Seed, values)
 		if err := t.prog.Write(p, device.Bytes(values)); err != nil {

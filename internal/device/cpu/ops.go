@@ -32,6 +32,16 @@ func kernelFor(op graph.Op) func(b *builder, n graph.Node) {
 		return with(op, (*builder).add)
 	case graph.ChannelSum:
 		return with(op, (*builder).channelSum)
+	case graph.AvgPool:
+		return with(op, (*builder).avgPool)
+	case graph.AvgPoolBack:
+		return with(op, (*builder).avgPoolBack)
+	case graph.BatchNorm:
+		return with(op, (*builder).batchNorm)
+	case graph.BatchNormBack:
+		return with(op, (*builder).batchNormBack)
+	case graph.Track:
+		return with(op, (*builder).track)
 	case graph.SoftmaxXent:
 		return with(op, (*builder).softmaxXent)
 	case graph.Gather:
@@ -149,16 +159,28 @@ func (b *builder) poolExtents(op graph.MaxPool, x, y []int) kernel.Pool {
 	}
 }
 
-func (b *builder) act(_ graph.Act, n graph.Node) {
-	y, x := b.f32(n.Out[0]), b.f32(n.In[0])
-	b.split(len(y), perElement, func(lo, hi int, _ []float32) { kernel.ReLU(y[lo:hi], x[lo:hi]) })
+// An activation is what one is on this device.
+type activation struct {
+	forward func(y, x []float32)
+	back    func(dx, from, dy []float32)
+	each    float64
 }
 
-func (b *builder) actBack(_ graph.ActBack, n graph.Node) {
-	dx, y, dy := b.f32(n.Out[0]), b.f32(n.In[0]), b.f32(n.In[1])
-	b.split(len(dx), perElement, func(lo, hi int, _ []float32) {
-		kernel.ReLUBack(dx[lo:hi], y[lo:hi], dy[lo:hi])
-	})
+var activations = [...]activation{
+	graph.ReLU:  {kernel.ReLU, kernel.ReLUBack, perElement},
+	graph.ReLU6: {kernel.ReLU6, kernel.ReLU6Back, 1},
+	graph.GELU:  {kernel.GELU, kernel.GELUBack, 40},
+	graph.SiLU:  {kernel.SiLU, kernel.SiLUBack, 20},
+}
+
+func (b *builder) act(op graph.Act, n graph.Node) {
+	y, x, a := b.f32(n.Out[0]), b.f32(n.In[0]), activations[op.Kind]
+	b.split(len(y), a.each, func(lo, hi int, _ []float32) { a.forward(y[lo:hi], x[lo:hi]) })
+}
+
+func (b *builder) actBack(op graph.ActBack, n graph.Node) {
+	dx, from, dy, a := b.f32(n.Out[0]), b.f32(n.In[0]), b.f32(n.In[1]), activations[op.Kind]
+	b.split(len(dx), a.each, func(lo, hi int, _ []float32) { a.back(dx[lo:hi], from[lo:hi], dy[lo:hi]) })
 }
 
 func (b *builder) add(_ graph.Add, n graph.Node) {

@@ -44,7 +44,7 @@ const seed = 1
 // Run checks that dev is a device. The twins, such as the same processor with
 // another number of threads, must give the same bits.
 func Run(t *testing.T, dev device.Device, twins ...device.Device) {
-	for _, c := range slices.Concat(convCases(), poolCases(), actCases, matMulCases(), addCases, xentCases, gatherCases, stepCases, fusionCases()) {
+	for _, c := range slices.Concat(convCases(), poolCases(), avgPoolCases(), actCases(), matMulCases(), addCases, batchNormCases(), xentCases, gatherCases, stepCases, fusionCases()) {
 		t.Run(c.family()+"/"+c.name, func(t *testing.T) { c.check(t, dev, twins) })
 	}
 	for _, c := range programChecks {

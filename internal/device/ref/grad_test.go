@@ -54,6 +54,14 @@ var gradCases = []gradCase{
 	{name: "reshape", leaves: leaves([]int{2, 6}), build: one(graph.Reshape{Shape: []int{3, 2, 2}})},
 	{name: "cross-entropy", leaves: leaves([]int{4, 5}), scores: true, build: func(_ adder, x []graph.Value) graph.Value { return x[0] }},
 
+	{name: "relu6", leaves: leaves([]int{3, 17}), build: one(graph.Act{Kind: graph.ReLU6})},
+	{name: "gelu", leaves: leaves([]int{3, 17}), build: one(graph.Act{Kind: graph.GELU})},
+	{name: "silu", leaves: leaves([]int{3, 17}), build: one(graph.Act{Kind: graph.SiLU})},
+	{name: "average pool", leaves: leaves([]int{2, 5, 4, 3}), build: one(graph.AvgPool{R: 2, S: 2, Stride: 2})},
+	{name: "average pool, overlap and padding", leaves: leaves([]int{2, 5, 6, 2}), build: one(graph.AvgPool{R: 3, S: 2, Stride: 1, Pad: 1})},
+	{name: "batch norm", leaves: leaves([]int{2, 3, 2, 3}, []int{3}, []int{3}), build: one(graph.BatchNorm{Eps: 1e-5})},
+	{name: "batch norm of rows", leaves: leaves([]int{5, 4}, []int{4}, []int{4}), build: one(graph.BatchNorm{Eps: 0.1})},
+
 	{name: "a value added to itself", leaves: leaves([]int{7}), build: func(add adder, x []graph.Value) graph.Value {
 		return add(graph.Add{}, x[0], x[0])
 	}},

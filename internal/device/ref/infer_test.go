@@ -31,7 +31,7 @@ func TestInfer(t *testing.T) {
 	}
 	for _, op := range []string{
 		"Conv", "ConvBackData", "ConvBackFilter", "MaxPool", "MaxPoolBack", "Act", "ActBack", "MatMul", "Add", "ChannelSum",
-		"SoftmaxXent", "Gather", "Normalize", "Reshape", "Gate", "Record", "Tick", "SGD",
+		"SoftmaxXent", "Gather", "Normalize", "Reshape", "Gate", "Record", "Tick", "SGD", "BatchNorm", "BatchNormBack", "Track", "AvgPool", "AvgPoolBack",
 		"Conv+Act", "Conv+MaxPool", "Conv+Act+MaxPool", "MatMul+Act", "MaxPoolBack+ConvBackData", "MaxPoolBack+ConvBackFilter",
 	} {
 		if accepted[op] < 20 {
@@ -111,6 +111,11 @@ func unpooled(in []graph.Tensor) []graph.Tensor {
 	return []graph.Tensor{in[0], {Type: graph.U8, Shape: in[1].Shape}, in[1]}
 }
 
+// last describes a number for each channel of x.
+func last(x graph.Tensor) graph.Tensor {
+	return graph.Tensor{Type: graph.F32, Shape: x.Shape[max(0, len(x.Shape)-1):]}
+}
+
 // node draws an operation and its inputs, of which the last may be missing.
 func (c *choice) node() (graph.Op, []graph.Tensor) {
 	conv := graph.Conv{Stride: c.small(1, 3), Pad: c.small(0, 2)}
@@ -126,7 +131,8 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 		}
 	}
 	single := func(typ graph.DType) { in = append(in, graph.Tensor{Type: typ, Shape: []int{1}}) }
-	switch c.below(18) {
+	kind := c.below(23)
+	switch kind {
 	case 0:
 		conv.Post = c.post(apart)
 		op = conv
@@ -203,6 +209,30 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 		single(graph.I32)
 		floats(1, 1)
 		in = append(in, in[2], in[2])
+	}
+	switch norm := (graph.BatchNorm{Eps: 0.5, Running: flag}); kind {
+	case 18:
+		op = norm
+		x := c.tensor(graph.F32, 4)
+		in = append(in, x, last(x), last(x))
+		if flag {
+			in = append(in, last(x), last(x))
+		}
+	case 19:
+		op = graph.BatchNormBack{BatchNorm: norm}
+		x := c.tensor(graph.F32, 2)
+		in = append(in, x, last(x), last(x), last(x), x)
+	case 21:
+		op = graph.AvgPool{R: c.small(1, 3), S: c.small(1, 3), Stride: pool.Stride, Pad: pool.Pad}
+		floats(4)
+	case 22:
+		op = graph.AvgPoolBack{AvgPool: graph.AvgPool{R: c.small(1, 3), S: c.small(1, 3), Stride: pool.Stride, Pad: pool.Pad}, H: h, W: w}
+		floats(4)
+	case 20:
+		op = graph.Track{Momentum: []float64{0.5}, M: []int{c.small(1, 3)}}
+		single(graph.I32)
+		floats(1)
+		in = append(in, in[1], in[1], in[1])
 	}
 	if c.below(4) == 0 && len(in) > 1 {
 		in = in[:len(in)-1]
@@ -291,6 +321,8 @@ func cellsOf(op graph.Op, inputs int) (set []int) {
 		set = []int{3}
 	case graph.Tick:
 		set = []int{1, 2, 3}
+	case graph.Track:
+		set = []int{1, 2}
 	case graph.SGD:
 		for i := 2; i+2 < inputs; i += 3 {
 			set = append(set, i, i+2)
@@ -364,6 +396,10 @@ func checkPlaces(t *testing.T, op graph.Op, m *plan.Module, in, out []graph.Valu
 		check(shape(in[0]), shape(in[1]), op.R, op.S, op.Stride, op.Pad)
 	case graph.MaxPool:
 		check(shape(in[0]), shape(out[0]), op.Kernel, op.Kernel, op.Stride, op.Pad)
+	case graph.AvgPool:
+		check(shape(in[0]), shape(out[0]), op.R, op.S, op.Stride, op.Pad)
+	case graph.AvgPoolBack:
+		check(shape(out[0]), shape(in[0]), op.R, op.S, op.Stride, op.Pad)
 	case graph.MaxPoolBack:
 		check(shape(out[0]), shape(in[1]), op.Kernel, op.Kernel, op.Stride, op.Pad)
 	}

@@ -32,9 +32,11 @@ func kernelFor(n graph.Node, t []graph.Tensor) func(p *Program) {
 		k := poolShape(op.MaxPool, t[out(0)], t[in(1)])
 		return func(p *Program) { kernel.MaxPoolBack(p.real(out(0)), p.u8(in(0)), p.real(in(1)), k) }
 	case graph.Act:
-		return func(p *Program) { kernel.ReLU(p.real(out(0)), p.real(in(0))) }
+		run := activations[op.Kind].forward
+		return func(p *Program) { run(p.real(out(0)), p.real(in(0))) }
 	case graph.ActBack:
-		return func(p *Program) { kernel.ReLUBack(p.real(out(0)), p.real(in(0)), p.real(in(1))) }
+		run := activations[op.Kind].back
+		return func(p *Program) { run(p.real(out(0)), p.real(in(0)), p.real(in(1))) }
 	case graph.MatMul:
 		y, a, b := t[out(0)].Shape, t[in(0)].Shape, t[in(1)].Shape
 		k := a[0] * a[1] / y[0]
@@ -46,6 +48,23 @@ func kernelFor(n graph.Node, t []graph.Tensor) func(p *Program) {
 		return func(p *Program) { kernel.Add(p.real(out(0)), p.real(in(0)), p.real(in(1))) }
 	case graph.ChannelSum:
 		return func(p *Program) { kernel.ChannelSum(p.real(out(0)), p.real(in(0))) }
+	case graph.AvgPool:
+		k := poolShape(graph.MaxPool{Stride: op.Stride, Pad: op.Pad}, t[in(0)], t[out(0)])
+		return func(p *Program) { kernel.AvgPool(p.real(out(0)), p.real(in(0)), k, op.R, op.S) }
+	case graph.AvgPoolBack:
+		k := poolShape(graph.MaxPool{Stride: op.Stride, Pad: op.Pad}, t[out(0)], t[in(0)])
+		return func(p *Program) { kernel.AvgPoolBack(p.real(out(0)), p.real(in(0)), k, op.R, op.S) }
+	case graph.BatchNorm:
+		return func(p *Program) { p.batchNorm(op, n) }
+	case graph.BatchNormBack:
+		return func(p *Program) { p.batchNormBack(op, n) }
+	case graph.Track:
+		return gated(n, func(p *Program) {
+			for i := range op.M {
+				kernel.Track(p.real(in(4*i+1)), p.real(in(4*i+3)), op.Momentum[i], 1)
+				kernel.Track(p.real(in(4*i+2)), p.real(in(4*i+4)), op.Momentum[i], op.Unbiased(i))
+			}
+		})
 	case graph.SoftmaxXent:
 		return func(p *Program) {
 			kernel.SoftmaxXent(p.real(out(0)), p.real(out(1)), p.real(in(0)), p.i32(in(1)))
@@ -112,6 +131,43 @@ func (p *Program) rescale(op graph.Rescale, n graph.Node) {
 	if y := n.Out[0]; y != 0 {
 		p.i32(y)[0] = counted
 	}
+}
+
+// activations are forward y, x, and back dx, y or x, dy.
+var activations = [...]struct {
+	forward func(y, x []float64)
+	back    func(dx, from, dy []float64)
+}{
+	graph.ReLU:  {kernel.ReLU, kernel.ReLUBack},
+	graph.ReLU6: {kernel.ReLU6, kernel.ReLU6Back},
+	graph.GELU:  {kernel.GELU, kernel.GELUBack},
+	graph.SiLU:  {kernel.SiLU, kernel.SiLUBack},
+}
+
+// batchNorm runs a BatchNorm, of which any output may be read by nobody.
+func (p *Program) batchNorm(op graph.BatchNorm, n graph.Node) {
+	x, weight := p.real(n.In[0]), p.real(n.In[1])
+	mean, variance := make([]float64, len(weight)), make([]float64, len(weight))
+	if op.Running {
+		mean, variance = p.real(n.In[3]), p.real(n.In[4])
+	} else {
+		kernel.Statistics(mean, variance, x)
+		copy(p.real(n.Out[1]), mean)
+		copy(p.real(n.Out[2]), variance)
+	}
+	if n.Out[0] != 0 {
+		kernel.BatchNorm(p.real(n.Out[0]), x, weight, p.real(n.In[2]), mean, variance, op.Eps)
+	}
+}
+
+// batchNormBack runs a BatchNormBack, of which any output may be read by nobody.
+func (p *Program) batchNormBack(op graph.BatchNormBack, n graph.Node) {
+	weight := p.real(n.In[1])
+	dweight, dbias := make([]float64, len(weight)), make([]float64, len(weight))
+	kernel.BatchNormBack(p.real(n.Out[0]), dweight, dbias, p.real(n.In[0]), weight,
+		p.real(n.In[2]), p.real(n.In[3]), p.real(n.In[4]), op.Eps, op.Running)
+	copy(p.real(n.Out[1]), dweight)
+	copy(p.real(n.Out[2]), dbias)
 }
 
 func convShape(op graph.Conv, x, w, y graph.Tensor) kernel.ConvShape {

@@ -1,0 +1,76 @@
+package cpu
+
+import (
+	"imgcls/internal/graph"
+	kernel "imgcls/internal/kernels/cpu"
+)
+
+// perNormed is how many nanoseconds an element of a batch norm takes in one pass.
+const perNormed = 1.0
+
+// moments adds a phase that leaves two float64 for each channel and chunk of rows,
+// and returns these and the rows of each chunk.
+func (b *builder) moments(channels, rows int, run func(partial []float64, lo, hi int)) (partials []float64, counts []int) {
+	const most = 64
+	chunks := min(cut(rows, 2*perNormed*float64(channels)), most)
+	partials = make([]float64, 2*channels*chunks)
+	for k := range chunks {
+		counts = append(counts, rows*(k+1)/chunks-rows*k/chunks)
+	}
+	b.phases = append(b.phases, phase{chunks: chunks, run: func(k int, _ []float32) {
+		run(partials[2*channels*k:][:2*channels], rows*k/chunks, rows*(k+1)/chunks)
+	}})
+	return partials, counts
+}
+
+func (b *builder) batchNorm(op graph.BatchNorm, n graph.Node) {
+	y, x, weight, bias := b.f32(n.Out[0]), b.f32(n.In[0]), b.f32(n.In[1]), b.f32(n.In[2])
+	c := len(weight)
+	rows := len(x) / c
+	norm := kernel.NewNorm(c, rows)
+	if op.Running {
+		mean, variance := b.f32(n.In[3]), b.f32(n.In[4])
+		b.whole(func() { norm.Given(mean, variance, op.Eps) })
+	} else {
+		mean, variance := b.f32(n.Out[1]), b.f32(n.Out[2])
+		partials, counts := b.moments(c, rows, func(partial []float64, lo, hi int) { norm.Moments(partial, x[lo*c:hi*c]) })
+		b.whole(func() { norm.Statistics(mean, variance, partials, counts, op.Eps) })
+	}
+	if y == nil {
+		return
+	}
+	b.split(rows, perNormed*float64(c), func(lo, hi int, _ []float32) { norm.Apply(y[lo*c:hi*c], x[lo*c:hi*c], weight, bias) })
+}
+
+func (b *builder) batchNormBack(op graph.BatchNormBack, n graph.Node) {
+	dx, dweight, dbias := b.f32(n.Out[0]), b.f32(n.Out[1]), b.f32(n.Out[2])
+	x, weight, mean, variance, dy := b.f32(n.In[0]), b.f32(n.In[1]), b.f32(n.In[2]), b.f32(n.In[3]), b.f32(n.In[4])
+	c := len(weight)
+	rows := len(x) / c
+	norm := kernel.NewNorm(c, rows)
+	b.whole(func() { norm.Given(mean, variance, op.Eps) })
+	partials, _ := b.moments(c, rows, func(partial []float64, lo, hi int) { norm.Products(partial, x[lo*c:hi*c], dy[lo*c:hi*c]) })
+	b.whole(func() { norm.Gradients(dweight, dbias, weight, partials, op.Running) })
+	if dx == nil {
+		return
+	}
+	b.split(rows, perNormed*float64(c), func(lo, hi int, _ []float32) {
+		norm.Back(dx[lo*c:hi*c], x[lo*c:hi*c], dy[lo*c:hi*c], op.Running)
+	})
+}
+
+func (b *builder) track(op graph.Track, n graph.Node) {
+	gate := &b.i32(n.In[0])[0]
+	cells := make([][]float32, len(n.In))
+	for i, v := range n.In[1:] {
+		cells[i+1] = b.f32(v)
+	}
+	b.whole(func() {
+		for i := range op.M {
+			if *gate != 0 {
+				kernel.Track(cells[4*i+1], cells[4*i+3], op.Momentum[i], 1)
+				kernel.Track(cells[4*i+2], cells[4*i+4], op.Momentum[i], op.Unbiased(i))
+			}
+		}
+	})
+}

@@ -1,0 +1,156 @@
+package graph
+
+import "fmt"
+
+// BatchNorm normalises each channel of x [..., C], then scales and shifts it by
+// weight and bias [C]. In training inputs are x, weight and bias; mean and variance
+// are those of the M places of the batch, and come out besides y:
+//
+//	mean[c] = 1/M Σ x[m,c]
+//	var[c]  = 1/M Σ (x[m,c] − mean[c])²
+//	y[m,c]  = (x[m,c] − mean[c]) / √(var[c] + Eps) · weight[c] + bias[c]
+//
+// With Running, inputs 3 and 4 are the mean and the variance to use, and y is the
+// only output. These are numbers like any other then: a place of y depends on
+// that place of x alone.
+type BatchNorm struct {
+	Eps     float64
+	Running bool
+}
+
+// Infer returns y, shaped like x, and in training mean and var, f32 [C].
+func (b BatchNorm) Infer(in []Tensor) ([]Tensor, error) {
+	inputs := 3
+	if b.Running {
+		inputs = 5
+	}
+	if err := arity(in, inputs, inputs); err != nil {
+		return nil, err
+	}
+	x := in[0]
+	if len(x.Shape) < 2 || !x.Type.Float() {
+		return nil, fmt.Errorf("input is %s, wants floating-point numbers with channels", x)
+	}
+	if err := b.channels(x, in[1:]); err != nil {
+		return nil, err
+	}
+	if b.Running {
+		return []Tensor{x.Like()}, nil
+	}
+	c := Tensor{Shape: x.Shape[len(x.Shape)-1:], Type: F32}
+	if x.Len() == c.Len() {
+		return nil, fmt.Errorf("input is %s, wants more than one value of each channel to normalise by: use a larger batch", x)
+	}
+	return []Tensor{x.Like(), c, c}, nil
+}
+
+// channels checks tensors that hold a number for each channel of x.
+func (b BatchNorm) channels(x Tensor, in []Tensor) error {
+	if !(b.Eps >= 0 && b.Eps < 1) {
+		return fmt.Errorf("eps is %g, wants 0 or more, and less than 1", b.Eps)
+	}
+	for i, t := range in {
+		if len(t.Shape) != 1 || t.Shape[0] != x.Shape[len(x.Shape)-1] || !t.Type.Float() {
+			return fmt.Errorf("input %d is %s, wants a floating-point number for each of the channels of %s", i+1, t, x)
+		}
+	}
+	return nil
+}
+
+// Grad uses BatchNormBack. No gradient passes through mean and variance as
+// outputs, nor to those that are given.
+func (b BatchNorm) Grad(g *Graph, n Node, dout []Value) []Value {
+	if dout[0] == 0 {
+		return nil
+	}
+	statistics := n.In[3:]
+	if !b.Running {
+		statistics = n.Out[1:]
+	}
+	return g.Add(n.Name, BatchNormBack{b}, n.In[0], n.In[1], statistics[0], statistics[1], dout[0])
+}
+
+// Flops counts about six operations an element in training, and two otherwise.
+func (b BatchNorm) Flops(in, _ []Tensor) int {
+	if b.Running {
+		return 2 * in[0].Len()
+	}
+	return 6 * in[0].Len()
+}
+
+// BatchNormBack is the gradient of BatchNorm. Inputs are x, weight, mean, var and dy;
+// with r = 1/√(var + Eps) and z = (x − mean)·r, its outputs are
+//
+//	dweight[c] = Σ dy[m,c] · z[m,c]
+//	dbias[c]   = Σ dy[m,c]
+//	dx[m,c]    = weight[c] · r[c] · (dy[m,c] − dbias[c]/M − z[m,c] · dweight[c]/M)
+//
+// and with Running, where mean and var do not depend on x,
+//
+//	dx[m,c] = weight[c] · r[c] · dy[m,c]
+type BatchNormBack struct {
+	BatchNorm
+}
+
+// Infer returns dx, shaped like x, dweight and dbias, f32 [C].
+func (b BatchNormBack) Infer(in []Tensor) ([]Tensor, error) {
+	if err := arity(in, 5, 5); err != nil {
+		return nil, err
+	}
+	x := in[0]
+	if len(x.Shape) < 2 || !x.Type.Float() || !x.sameAs(in[4]) {
+		return nil, fmt.Errorf("input is %s, gradient is %s", x, in[4])
+	}
+	if err := b.channels(x, in[1:4]); err != nil {
+		return nil, err
+	}
+	c := Tensor{Shape: x.Shape[len(x.Shape)-1:], Type: F32}
+	return []Tensor{x.Like(), c, c}, nil
+}
+
+// Grad is not supported: no model differentiates twice.
+func (b BatchNormBack) Grad(*Graph, Node, []Value) []Value { return nil }
+
+// Flops counts about eight operations an element.
+func (b BatchNormBack) Flops(in, _ []Tensor) int { return 8 * in[0].Len() }
+
+// Track moves running statistics towards those of a batch, for any number of
+// BatchNorms in one node:
+//
+//	mean = mean + Momentum[i]·(batch mean − mean)
+//	var  = var + Momentum[i]·(batch var · M/(M−1) − var)
+//
+// so the variance kept is the unbiased one, as PyTorch's. Inputs are gate and then
+// mean, var, batch mean and batch var, f32 [C], for each; it sets every mean and
+// var.
+type Track struct {
+	terminal
+	Momentum []float64 // of each BatchNorm
+	M        []int     // places that each one's statistics are of, 2 or more
+}
+
+// Infer returns nothing.
+func (t Track) Infer(in []Tensor) ([]Tensor, error) {
+	n := len(t.M)
+	if len(in) != 1+4*n || len(t.Momentum) != n {
+		return nil, fmt.Errorf("has %d inputs, wants gate and four for each of %d", len(in), n)
+	}
+	if !in[0].single(I32) {
+		return nil, fmt.Errorf("gate is %s, wants i32 1", in[0])
+	}
+	for i := range n {
+		if m := t.Momentum[i]; !(m >= 0 && m <= 1) || t.M[i] < 2 {
+			return nil, fmt.Errorf("momentum is %g over %d places, wants 0 to 1 and two places or more", m, t.M[i])
+		}
+		four := in[1+4*i:][:4]
+		for _, x := range four {
+			if x.Type != F32 || len(x.Shape) != 1 || !x.sameAs(four[0]) {
+				return nil, fmt.Errorf("statistics are %s, %s, %s and %s, want f32 [C]", four[0], four[1], four[2], four[3])
+			}
+		}
+	}
+	return nil, nil
+}
+
+// Unbiased returns what the biased variance of m places is multiplied with.
+func (t Track) Unbiased(i int) float64 { return float64(t.M[i]) / float64(t.M[i]-1) }

@@ -1,0 +1,73 @@
+package layers
+
+import "imgcls/internal/graph"
+
+// BatchNorm normalises each channel: in training by the statistics of the batch,
+// which move the running ones, and otherwise by these. Parameters: weight [C], which
+// begins as 1, and bias [C], as 0. Buffers: running_mean and running_var [C].
+type BatchNorm struct {
+	Eps      float64 // 0 means 1e-5
+	Momentum float64 // of PyTorch: running += Momentum·(batch − running); 0 means 0.1
+	NoScale  bool    // weight stays 1, as a buffer
+	NoBias   bool    // bias stays 0, as a buffer
+}
+
+// Apply keeps the shape, [..., C].
+func (b BatchNorm) Apply(s *Scope, x graph.Value) graph.Value {
+	if b.Eps == 0 {
+		b.Eps = 1e-5
+	}
+	if b.Momentum == 0 {
+		b.Momentum = 0.1
+	}
+	c := channels(s, x)
+	cell := func(name string, fixed bool, value float64) graph.Value {
+		if fixed {
+			return s.Buffer(name, Init{Center: value}, c)
+		}
+		return s.Param(name, Init{Center: value}, c)
+	}
+	weight, bias := cell("weight", b.NoScale, 1), cell("bias", b.NoBias, 0)
+	mean, variance := cell("running_mean", true, 0), cell("running_var", true, 1)
+	if !s.training {
+		return s.Add(graph.BatchNorm{Eps: b.Eps, Running: true}, x, weight, bias, mean, variance)
+	}
+	out := s.graph.Add(s.path, graph.BatchNorm{Eps: b.Eps}, x, weight, bias)
+	s.tracked = append(s.tracked, tracked{s.path, b.Momentum, s.graph.Tensor(x).Len() / c, mean, variance, out[1], out[2]})
+	return out[0]
+}
+
+// A tracked is a BatchNorm whose running statistics a step moves.
+type tracked struct {
+	path                                string
+	momentum                            float64
+	places                              int
+	mean, variance, batchMean, batchVar graph.Value
+}
+
+// Statistics returns what a training step must find finite before Track, and what
+// each is called.
+func (s *Scope) Statistics() (values []graph.Value, names []string) {
+	for _, t := range s.tracked {
+		values = append(values, t.batchMean, t.batchVar)
+		names = append(names, "the batch mean of "+t.path, "the batch variance of "+t.path)
+	}
+	return values, names
+}
+
+// Track adds the node that moves all running statistics behind the gate, if there
+// are any.
+func (s *Scope) Track(gate graph.Value) {
+	if len(s.tracked) == 0 {
+		return
+	}
+	var op graph.Track
+	in := []graph.Value{gate}
+	var set []graph.Value
+	for _, t := range s.tracked {
+		op.Momentum, op.M = append(op.Momentum, t.momentum), append(op.M, t.places)
+		in = append(in, t.mean, t.variance, t.batchMean, t.batchVar)
+		set = append(set, t.mean, t.variance)
+	}
+	s.graph.AddSet("track", op, set, in...)
+}
