@@ -1,0 +1,215 @@
+//go:build cuda && linux && cgo
+
+// Package cuda is an NVIDIA GPU as a device: the kernels of package kernels/cuda,
+// started through the driver.
+//
+// Compile turns each entry into launches, one list for each slot where the entry
+// reads rings, and captures each list in a CUDA graph. A step is one launch of a
+// graph; nothing is allocated for it, on the host or on the GPU.
+//
+//	cuda.go     the device: opening, compiling, closing
+//	owner.go    the goroutine that makes the driver calls, and its watchdog
+//	builder.go  nodes to launches: what those are made with
+//	ops.go      operations to launches: the table of contents, then one each
+//	capture.go  launches to graphs, or started one by one
+//	program.go  run, write, feed, read
+//	memory.go   the arena, tables and room in one piece
+//	errors.go   what the driver's errors mean for people
+package cuda
+
+import (
+	"fmt"
+	"time"
+
+	"gorgonia.org/cu"
+
+	"imgcls/internal/device"
+	"imgcls/internal/device/cuda/driver"
+	"imgcls/internal/fault"
+	"imgcls/internal/graph"
+	kernel "imgcls/internal/kernels/cuda"
+	"imgcls/internal/plan"
+)
+
+// built lists the compute capabilities that the binary has code for.
+const built = "compute capability 8.0, 8.6, 8.9, 9.0, 10.0 and 12.0, and PTX for later ones"
+
+// The least that the kernels need.
+const (
+	floorDriver     = 13000 // CUDA 13.0: driver R580
+	floorCapability = 80
+)
+
+// Options say how a GPU is used.
+type Options struct {
+	// Sync starts kernels one by one and waits for each, so that an error names the
+	// one that failed. It is slow.
+	Sync bool
+	// Patience is how long a step may take before the GPU counts as hanging; 0 means
+	// a minute.
+	Patience time.Duration
+}
+
+// Kind returns the kind "cuda", for device.Open.
+func Kind(o Options) device.Kind {
+	return device.Kind{Name: "cuda", Open: func(index int) (device.Device, error) { return o.New(index) }}
+}
+
+// New returns the index-th GPU that the driver shows. An error is a *fault.Error of
+// kind Device that says what to do.
+func New(index int) (device.Device, error) { return Options{}.New(index) }
+
+// New is New with these options.
+func (o Options) New(index int) (device.Device, error) {
+	if o.Patience == 0 {
+		o.Patience = time.Minute
+	}
+	g := &gpu{index: index, options: o, owner: newOwner(o.Patience), functions: map[string]cu.Function{}}
+	if err := g.owner.ask(request{do: func(request) error { return g.open() }}); err != nil {
+		g.owner.end()
+		return nil, err
+	}
+	return g, nil
+}
+
+// A gpu is one GPU. Its programs share the context and the kernels.
+type gpu struct {
+	index      int
+	options    Options
+	owner      *owner
+	device     cu.Device
+	retained   bool // the primary context is
+	kernels    cu.Module
+	loaded     bool // kernels are
+	functions  map[string]cu.Function
+	name       string
+	capability int // 90 for 9.0
+	total      int64
+}
+
+// open makes the GPU ready. What it has made so far when it fails it gives back.
+func (g *gpu) open() (err error) {
+	defer func() {
+		if err != nil && !sticky(err) {
+			_ = g.release()
+		}
+	}()
+	if err := driver.Init(); err != nil {
+		return failed("the driver does not start", err)
+	}
+	if v := cu.Version(); v < floorDriver {
+		return fault.New(fault.Device, "cuda", "", "update the driver to R580 or later",
+			"the driver is for CUDA %d.%d, imgcls needs %d.%d", v/1000, v%1000/10, floorDriver/1000, floorDriver%1000/10)
+	}
+	if err := g.find(); err != nil {
+		return err
+	}
+	context, err := g.device.RetainPrimaryCtx()
+	if err != nil {
+		return failed("the GPU does not start", driver.Wrap("cuDevicePrimaryCtxRetain", err))
+	}
+	g.retained = true
+	if err := cu.SetCurrentContext(context); err != nil {
+		return failed("the GPU does not start", driver.Wrap("cuCtxSetCurrent", err))
+	}
+	image, err := kernel.Fatbin()
+	if err != nil {
+		return fault.New(fault.Device, "cuda", "", "", "%w", err)
+	}
+	if g.kernels, err = cu.LoadData(string(image)); err != nil {
+		return failed(fmt.Sprintf("the kernels do not load on compute capability %d.%d", g.capability/10, g.capability%10),
+			driver.Wrap("cuModuleLoadData", err))
+	}
+	g.loaded = true
+	return nil
+}
+
+// find looks the GPU up and what it is.
+func (g *gpu) find() error {
+	n, err := cu.NumDevices()
+	if err != nil {
+		return failed("no GPU is found", driver.Wrap("cuDeviceGetCount", err))
+	}
+	if g.index >= n {
+		return fault.New(fault.Device, fmt.Sprintf("--device cuda:%d", g.index), "", visible(), "the driver shows %d GPUs, counted from 0", n)
+	}
+	if g.device, err = cu.GetDevice(g.index); err != nil {
+		return failed("no GPU is found", driver.Wrap("cuDeviceGet", err))
+	}
+	if g.name, err = g.device.Name(); err != nil {
+		return failed("the GPU has no name", driver.Wrap("cuDeviceGetName", err))
+	}
+	if g.total, err = g.device.TotalMem(); err != nil {
+		return failed("the GPU's memory is not known", driver.Wrap("cuDeviceTotalMem_v2", err))
+	}
+	major, err := g.device.Attribute(cu.ComputeCapabilityMajor)
+	if err != nil {
+		return failed("the GPU's compute capability is not known", driver.Wrap("cuDeviceGetAttribute", err))
+	}
+	minor, err := g.device.Attribute(cu.ComputeCapabilityMinor)
+	if err != nil {
+		return failed("the GPU's compute capability is not known", driver.Wrap("cuDeviceGetAttribute", err))
+	}
+	if g.capability = 10*major + minor; g.capability < floorCapability {
+		return fault.New(fault.Device, "cuda", "", "use --device cpu",
+			"%s has compute capability %d.%d, this binary has code for %s", g.name, major, minor, built)
+	}
+	return nil
+}
+
+// release gives back what open made.
+func (g *gpu) release() error {
+	var first error
+	keep := func(call string, err error) {
+		if err = driver.Wrap(call, err); err != nil && first == nil {
+			first = err
+		}
+	}
+	if g.loaded {
+		g.loaded = false
+		keep("cuModuleUnload", g.kernels.Unload())
+	}
+	if g.retained {
+		g.retained = false
+		keep("cuDevicePrimaryCtxRelease_v2", g.device.ReleasePrimaryCtx())
+	}
+	return failed("close", first)
+}
+
+// String is "cuda:0: NVIDIA H200, 9.0, 139 GiB".
+func (g *gpu) String() string {
+	return fmt.Sprintf("cuda:%d: %s, %d.%d, %d GiB", g.index, g.name, g.capability/10, g.capability%10, g.total>>30)
+}
+
+// Free returns the bytes of the GPU's memory that nobody has.
+func (g *gpu) Free() (bytes int, known bool) {
+	err := g.owner.ask(request{do: func(request) error {
+		free, _, err := cu.MemInfo()
+		bytes = int(free)
+		return driver.Wrap("cuMemGetInfo_v2", err)
+	}})
+	return bytes, err == nil
+}
+
+// Supports says yes to what has a kernel.
+func (g *gpu) Supports(n graph.Node, t []graph.Tensor) bool { return supports(n, t) }
+
+// Compile allocates and captures; see the package comment.
+func (g *gpu) Compile(m *plan.Module) (device.Program, error) {
+	p := newProgram(g, m)
+	if err := g.owner.ask(request{do: func(request) error { return p.compile() }}); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Close gives the GPU back. With a lost context nothing is left to give.
+func (g *gpu) Close() error {
+	if !g.owner.alive() {
+		g.owner.end()
+		return nil
+	}
+	err := g.owner.ask(request{do: func(request) error { return g.release() }})
+	g.owner.end()
+	return err
+}

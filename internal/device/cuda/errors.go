@@ -1,0 +1,81 @@
+//go:build cuda && linux && cgo
+
+package cuda
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"imgcls/internal/device/cuda/driver"
+	"imgcls/internal/fault"
+)
+
+// Codes of CUresult that people can do something about.
+const (
+	outOfMemory    = 2
+	noDevice       = 100
+	noBinary       = 209
+	eccError       = 214
+	unsupportedPTX = 222
+	wrongDriver    = 803 // the kernel's module and the library are of different versions
+)
+
+var errClosed = errors.New("the device has been closed")
+
+// sticky reports whether the context is lost with err.
+func sticky(err error) bool {
+	code := driver.CodeOf(err)
+	return code != 0 && (&driver.Error{Code: code}).Sticky()
+}
+
+// failed is the error of a driver call: what was being done, and what can be done
+// about it. An error that has a kind already stays as it is.
+func failed(what string, err error) error {
+	var known *fault.Error
+	if err == nil || errors.As(err, &known) {
+		return err
+	}
+	do := ""
+	switch code := driver.CodeOf(err); {
+	case code == noBinary || code == unsupportedPTX:
+		do = "this binary has code for " + built + "; update the driver, or build imgcls for this GPU"
+	case code == wrongDriver:
+		do = "the driver was changed while the system ran: reboot"
+	case code == eccError:
+		do = "hardware, see Xid in dmesg; this process can no longer use the GPU"
+	case code == noDevice:
+		do = visible()
+	case sticky(err):
+		do = "this process can no longer use the GPU; --sync says which kernel it was, and Xid in dmesg whether it is the hardware"
+	}
+	return fault.New(fault.Device, "cuda", "", do, "%s: %w", what, err)
+}
+
+// visible says what hides devices.
+func visible() string {
+	if list, set := os.LookupEnv("CUDA_VISIBLE_DEVICES"); set {
+		return fmt.Sprintf("CUDA_VISIBLE_DEVICES is %s, which hides all other GPUs", fault.Quote(list))
+	}
+	return "nvidia-smi lists the GPUs; in a container, start it with --gpus all"
+}
+
+// noRoom is the error of an allocation that failed.
+func noRoom(need, free, total int64, err error) error {
+	return fault.New(fault.Room, "memory of the GPU", "",
+		"use a smaller --batch-size or --img-size, or end other processes that use the GPU (nvidia-smi lists them)",
+		"network and data need %s bytes, %s of %s are free: %w",
+		fault.Grouped(need), fault.Grouped(free), fault.Grouped(total), err)
+}
+
+// hangs is the error of a step that does not end.
+func hangs(e *entry, step uint64, patience time.Duration) error {
+	of := ""
+	if e != nil {
+		of = " (" + e.name + " was started last)"
+	}
+	return fault.New(fault.Device, "cuda", "",
+		"see Xid in dmesg; --sync says which kernel it is",
+		"step %d of this process%s has not ended within %v: the GPU hangs", step, of, patience)
+}
