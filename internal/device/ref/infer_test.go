@@ -31,7 +31,7 @@ func TestInfer(t *testing.T) {
 	}
 	for _, op := range []string{
 		"Conv", "ConvBackData", "ConvBackFilter", "MaxPool", "MaxPoolBack", "Act", "ActBack", "MatMul", "Add", "ChannelSum",
-		"SoftmaxXent", "Gather", "Normalize", "Reshape", "Gate", "Record", "Tick", "SGD",
+		"SoftmaxXent", "Gather", "Normalize", "Reshape", "Gate", "Record", "Tick", "SGD", "AdamW",
 		"Conv+Act", "Conv+MaxPool", "Conv+Act+MaxPool", "MatMul+Act", "MaxPoolBack+ConvBackData", "MaxPoolBack+ConvBackFilter",
 	} {
 		if accepted[op] < 20 {
@@ -126,7 +126,7 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 		}
 	}
 	single := func(typ graph.DType) { in = append(in, graph.Tensor{Type: typ, Shape: []int{1}}) }
-	switch c.below(18) {
+	switch c.below(19) {
 	case 0:
 		conv.Post = c.post(apart)
 		op = conv
@@ -203,6 +203,11 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 		single(graph.I32)
 		floats(1, 1)
 		in = append(in, in[2], in[2])
+	case 18:
+		op = graph.AdamW{Keep: c.small(0, 2), Rate: c.small(0, 2), Root: c.small(0, 2), Eps: 1}
+		single(graph.I32)
+		floats(1, 1)
+		in = append(in, in[2], in[2], in[2])
 	}
 	if c.below(4) == 0 && len(in) > 1 {
 		in = in[:len(in)-1]
@@ -294,6 +299,10 @@ func cellsOf(op graph.Op, inputs int) (set []int) {
 	case graph.SGD:
 		for i := 2; i+2 < inputs; i += 3 {
 			set = append(set, i, i+2)
+		}
+	case graph.AdamW:
+		for i := 2; i+3 < inputs; i += 4 {
+			set = append(set, i, i+2, i+3)
 		}
 	}
 	for _, i := range set {
