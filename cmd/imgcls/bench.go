@@ -83,20 +83,38 @@ func (s *settings) combinations() ([]benchRow, error) {
 			if err != nil {
 				return nil, err
 			}
+			precisions, err := s.precisionsOn(dev, model)
 			dev.Close()
+			if err != nil {
+				return nil, err
+			}
 			for _, threads := range listOr(s.threadsList, s.threads) {
 				for _, mode := range s.modes {
 					for _, batch := range s.batches(model, mode) {
-						rows = append(rows, benchRow{
-							Model: name, Device: spec, Precision: "fp32", Mode: mode, Batch: batch, Threads: threads,
-							Hardware: bench.Hardware(runtime.GOARCH), Commit: commit(),
-						})
+						for _, precision := range precisions {
+							rows = append(rows, benchRow{
+								Model: name, Device: spec, Precision: precision, Mode: mode, Batch: batch, Threads: threads,
+								Hardware: bench.Hardware(runtime.GOARCH), Commit: commit(),
+							})
+						}
 					}
 				}
 			}
 		}
 	}
 	return rows, nil
+}
+
+// precisionsOn returns the precisions of the flag, which dev must have.
+func (s *settings) precisionsOn(dev device.Device, model models.Model) (names []string, err error) {
+	for _, p := range listOr(s.precisions, s.precision) {
+		typ, err := device.Precision(dev, asked(p), model.Recipe.Half)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, device.PrecisionName(typ))
+	}
+	return names, nil
 }
 
 // batches returns the batches for a mode: those of the flag, or the usual.
@@ -136,7 +154,7 @@ func (s *settings) measure(ctx context.Context, row *benchRow) error {
 	}
 	defer c.Close()
 	row.Device, row.Threads = c.Device, c.Threads
-	if err := c.Open(bench.Work{Model: row.Model, Mode: row.Mode, Batch: row.Batch}); err != nil {
+	if err := c.Open(bench.Work{Model: row.Model, Mode: row.Mode, Batch: row.Batch, Precision: row.Precision}); err != nil {
 		return interrupted(ctx, err)
 	}
 	if _, err := c.Run(benchRunUp); err != nil {
@@ -190,7 +208,7 @@ func (s *settings) contend() error {
 
 func (s *settings) tabulate(rows []benchRow) error {
 	tw := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "model\tdevice\tmode\tbatch\tthreads\timages/s\tleast … most\tms/step\tp50 ms\tp99 ms\tpeak MiB")
+	fmt.Fprintln(tw, "model\tdevice\tprecision\tmode\tbatch\tthreads\timages/s\tleast … most\tms/step\tp50 ms\tp99 ms\tpeak MiB")
 	for _, r := range rows {
 		peak, p50, p99 := "–", "–", "–"
 		if r.PeakBytes != nil {
@@ -199,10 +217,10 @@ func (s *settings) tabulate(rows []benchRow) error {
 		if l := r.LatencyMs; l != nil {
 			p50, p99 = strconv.FormatFloat(l[0], 'f', 4, 64), strconv.FormatFloat(l[1], 'f', 4, 64)
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%d\t%s\t%s … %s\t%.4f\t%s\t%s\t%s\n", r.Model, r.Device, r.Mode, r.Batch, r.Threads,
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s … %s\t%.4f\t%s\t%s\t%s\n", r.Model, r.Device, r.Precision, r.Mode, r.Batch, r.Threads,
 			whole(r.ImagesPerSecond), whole(r.Spread[0]), whole(r.Spread[1]), r.MsPerStep, p50, p99, peak)
 	}
-	fmt.Fprintf(tw, "\non %s, fp32, median of %d samples of %g s, commit %s\n", bench.Hardware(runtime.GOARCH), benchSamples, benchSeconds, commit())
+	fmt.Fprintf(tw, "\non %s, median of %d samples of %g s, commit %s\n", bench.Hardware(runtime.GOARCH), benchSamples, benchSeconds, commit())
 	return tw.Flush()
 }
 

@@ -33,7 +33,10 @@ var badUsage = []badInput{
 	{id: "C2", what: "list of batches to train", env: []string{"IMGCLS_BATCH_SIZE=4,8"}, args: "train digits", code: 2, stderr: `--batch-size: "4,8" is a list`},
 	{id: "C2", what: "list with a hole", args: "bench --batch-size 4,,8", code: 2, stderr: `--batch-size: "4,,8" is not a whole number from 1`},
 	{id: "C2", what: "mode", args: "bench --mode train,sleep", code: 2, stderr: `--mode: "train,sleep" is not one of train, infer, or a list`},
-	{id: "C2", what: "precision", args: "bench --precision bf16", code: 2, stderr: `--precision: "bf16" is not one of fp32`},
+	{id: "C2", what: "precision", args: "bench --precision fp8", code: 2, stderr: `--precision: "fp8" is not one of auto, fp32, bf16, fp16`},
+	{id: "C2", what: "precision that the CPU has not", args: "train digits --device cpu --precision bf16", code: 2,
+		stderr: `--precision bf16: the device cpu computes in fp32; use --precision fp32, or another --device`},
+	{id: "C2", what: "one to measure", args: "bench --device cpu --precision fp32,fp16", code: 2, stderr: `--precision fp16: the device cpu computes in fp32`},
 	{id: "C2", what: "in the environment", env: []string{"IMGCLS_LR=NaN"}, args: "train digits", code: 2, stderr: `IMGCLS_LR: "NaN" is not a number`},
 
 	{id: "C3", what: "batch above the set", args: "train digits --batch-size 1443", code: 3,

@@ -37,7 +37,7 @@ const (
 	doneKeys   = "event run status exit epochs step test_top1 test_loss seconds model_sha256"
 	errorKeys  = "event what path why exit"
 	warnKeys   = "event what path why"
-	recordKeys = "status exit command version seed device model data epochs step test_top1 test_loss weights model_sha256 seconds started ended"
+	recordKeys = "status exit command version seed device precision model data epochs step test_top1 test_loss weights model_sha256 seconds started ended"
 	dataKeys   = "name path fingerprint train val test"
 )
 

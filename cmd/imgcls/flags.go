@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"imgcls/internal/device"
 	"imgcls/internal/run"
 	"imgcls/internal/train"
 )
@@ -72,7 +73,8 @@ type settings struct {
 	threadsList []int
 	batchSizes  []auto[int]
 	modes       []string
-	precisions  []string
+	precision   auto[string]
+	precisions  []auto[string]
 	serve       bool
 
 	rows    []row
@@ -115,7 +117,7 @@ func newSettings(c *console) *settings {
 		console: c, device: "auto", seed: 42, progressAs: "auto", logFormat: "text", color: "auto",
 		dataDir: defaultDataDir(), download: "auto", split: "test",
 		output: defaultOutput(), format: "text", topk: 5,
-		modes: []string{"train", "infer"}, precisions: []string{"fp32"},
+		modes:  []string{"train", "infer"},
 		resume: resumeNone, saveEvery: train.Interval{Epochs: 1}, keep: 3,
 		origins: map[string]string{},
 	}
@@ -160,6 +162,9 @@ func newSettings(c *console) *settings {
 			"mean of each channel, of pixels scaled to 0…1"},
 		{"std", "", "train eval predict", decides, bind(&s.std, orAuto(perChannel(numberAbove(most)))),
 			"standard deviation of each channel"},
+		{"precision", "", "train eval predict plan bench", fixed,
+			bindList(&s.precision, &s.precisions, orAuto(oneOf(device.PrecisionNames()...))),
+			"compute in fp32, or in bf16 or fp16 where the device can (auto: as the model's recipe says)"},
 
 		{"epochs", "e", learns, always, bind(&s.epochs, orAuto(intIn(1, 100_000))), "passes over the training set"},
 		{"batch-size", "b", "train eval predict plan bench", fixed, bindList(&s.batchSize, &s.batchSizes, orAuto(intIn(1, 1<<20))), "pictures a step"},
@@ -193,7 +198,6 @@ func newSettings(c *console) *settings {
 		{"logits", "", "predict", never, bind(&s.logits, truth()), "print the logits too (json and jsonl)"},
 
 		{"mode", "", "bench", never, bind(&s.modes, listOf(oneOf("train", "infer"))), "measure train, infer or both"},
-		{"precision", "", "bench", never, bind(&s.precisions, listOf(oneOf("fp32"))), "fp32, the one there is"},
 		{"serve", "", "bench", never, bind(&s.serve, truth()), "measure what standard input asks for (bench/README.md)"},
 	}
 	return s

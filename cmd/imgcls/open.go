@@ -12,7 +12,9 @@ import (
 	"imgcls/internal/device/ref"
 	"imgcls/internal/fault"
 	"imgcls/internal/fetch"
+	"imgcls/internal/graph"
 	"imgcls/internal/infer"
+	"imgcls/internal/models"
 	"imgcls/internal/run"
 )
 
@@ -28,6 +30,35 @@ func (s *settings) openDevice() (device.Device, error) {
 		s.say("device  %s (%s)", dev, why)
 	}
 	return dev, err
+}
+
+// precisionOn returns what --precision means on dev for a model with that recipe, and
+// settles it where the user left it open.
+func (s *settings) precisionOn(dev device.Device, r models.Recipe) (graph.DType, error) {
+	typ, err := device.Precision(dev, asked(s.precision), r.Half)
+	if err == nil {
+		s.precision.settle(device.PrecisionName(typ))
+	}
+	return typ, err
+}
+
+// asked returns the name of a precision as --precision has it.
+func asked(name auto[string]) string {
+	if name.known {
+		return name.value
+	}
+	return "auto"
+}
+
+// trainedIn returns the precision in which the run in folder dir was trained, if
+// --precision is left open and dev has it, so that an evaluation gives the run's figures.
+func (s *settings) trainedIn(dir string, dev device.Device) string {
+	if record, err := run.Read(dir); dir != "" && !s.precision.known && err == nil {
+		if _, err := device.Precision(dev, record.Precision, false); err == nil {
+			return record.Precision
+		}
+	}
+	return asked(s.precision)
 }
 
 // openData opens the data set of that name, and says what it is.
@@ -74,6 +105,7 @@ func (s *settings) openModel(path string, batch int) (c *infer.Classifier, dir s
 	if err != nil {
 		return nil, "", err
 	}
+	o.Precision = s.trainedIn(dir, dev)
 	c, err = infer.Open(dev, path, o)
 	return c, dir, err
 }

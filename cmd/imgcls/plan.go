@@ -37,6 +37,9 @@ func runPlan(_ context.Context, s *settings, _ []string) error {
 		return err
 	}
 	defer dev.Close()
+	if cfg.Precision, err = s.precisionOn(dev, model.Recipe); err != nil {
+		return err
+	}
 	module, err := train.Plan(dev, set, cfg)
 	if err != nil {
 		return err

@@ -50,6 +50,10 @@ func runTrain(ctx context.Context, s *settings, _ []string) error {
 		return err
 	}
 	defer dev.Close()
+	precision, err := s.precisionOn(dev, model.Recipe)
+	if err != nil {
+		return err
+	}
 	set, err := s.openData(ctx, s.data.fallBack(defaultData))
 	if err != nil {
 		return err
@@ -74,6 +78,7 @@ func runTrain(ctx context.Context, s *settings, _ []string) error {
 	if err != nil {
 		return err
 	}
+	cfg.Precision = precision
 	trainer, err := s.trainer(dev, set, cfg, from)
 	if err != nil {
 		return err
@@ -230,7 +235,7 @@ func (s *settings) startFrom(path string, t *train.Trainer, set *data.Set) error
 // on it keeps what is said.
 func (s *settings) openRun(from *prior, source run.Data, index []byte, cfg train.Config, dev device.Device) (*run.Folder, error) {
 	record := run.Record{
-		Command: commandLine(), Version: version(), Seed: cfg.Seed, Device: dev.String(),
+		Command: commandLine(), Version: version(), Seed: cfg.Seed, Device: dev.String(), Precision: device.PrecisionName(cfg.Precision),
 		Model: cfg.Network.Model.Name, Epochs: cfg.Epochs, Weights: "last", Data: source,
 		TestTop1: metrics.Undefined(), TestLoss: metrics.Undefined(),
 	}
@@ -262,8 +267,8 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 	}
 	o := cfg.Optimizer
 	s.say("model   %s  %d parameters", record.Model, t.Parameters())
-	s.say("plan    %d epochs × %d steps  batch %d  sgd lr %g momentum %g weight decay %g  seed %d",
-		cfg.Epochs, t.Steps(), cfg.Batch, o.LR, o.Momentum, o.WeightDecay, cfg.Seed)
+	s.say("plan    %d epochs × %d steps  batch %d  sgd lr %g momentum %g weight decay %g  %s  seed %d",
+		cfg.Epochs, t.Steps(), cfg.Batch, o.LR, o.Momentum, o.WeightDecay, record.Precision, cfg.Seed)
 	s.say("out     %s  stop safely with Ctrl+C", fault.Quote(folder.Dir()))
 	s.event(run.Start{
 		Run: folder.Dir(), Command: record.Command, Version: record.Version, Seed: record.Seed, Device: record.Device,

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"time"
@@ -33,6 +34,10 @@ func pictures(p models.Preprocess, n int) []byte {
 		pixels[i] = byte(256 * rng.Uniform(seed, stream, uint64(i)))
 	}
 	return pixels
+}
+
+func (w Work) precision(dev device.Device) (graph.DType, error) {
+	return device.Precision(dev, cmp.Or(w.Precision, "fp32"), false)
 }
 
 // A training is a trainer that stands still between two requests. The trainer's
@@ -74,8 +79,13 @@ func newTraining(dev device.Device, w Work) (load, error) {
 	for i := range set.Train.Labels {
 		set.Train.Labels[i] = int32(i % classes)
 	}
+	precision, err := w.precision(dev)
+	if err != nil {
+		return nil, err
+	}
 	trainer, err := train.New(dev, set, train.Config{
 		Network: net, Epochs: math.MaxInt32, Batch: w.Batch, Optimizer: model.Recipe.Optimizer, Seed: seed, EvalBatch: evalBatch,
+		Precision: precision,
 	})
 	if err != nil {
 		return nil, err
@@ -152,7 +162,11 @@ func newInference(dev device.Device, w Work) (load, error) {
 	net := model.Plain(classes)
 	g := graph.New()
 	entry := infer.Add(g, net, w.Batch)
-	module, err := plan.Compile(g, dev.Supports)
+	precision, err := w.precision(dev)
+	if err != nil {
+		return nil, err
+	}
+	module, err := plan.CompileIn(precision, g, dev.Supports)
 	if err != nil {
 		return nil, err
 	}

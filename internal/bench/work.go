@@ -12,6 +12,8 @@ type Work struct {
 	Mode    string `json:"mode,omitempty"`    // of a model: Train or Infer
 	Batch   int    `json:"batch,omitempty"`   // pictures a step, of a model or a convolution
 	Samples int    `json:"samples,omitempty"` // pictures in memory to train on; 0 means FewSamples
+	// Precision is fp32, or of a model bf16 or fp16; "" is fp32.
+	Precision string `json:"precision,omitempty"`
 
 	Op string `json:"op,omitempty"` // MatMul, Conv, ConvBackData or ConvBackFilter
 	// A MatMul is of [M,K] by [K,N].

@@ -1,6 +1,7 @@
 package infer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -26,8 +27,9 @@ type Classifier struct {
 // Options say how a model file is loaded.
 type Options struct {
 	checkpoint.Overrides
-	Convert bool // accept weights that are not F32
-	Batch   int  // pictures per run; it changes speed and memory only
+	Convert   bool   // accept weights that are not F32
+	Batch     int    // pictures per run; it changes speed and memory only
+	Precision string // as device.Precision takes it; "" is auto
 }
 
 // Open loads the model file at path.
@@ -40,9 +42,13 @@ func Open(dev device.Device, path string, o Options) (*Classifier, error) {
 	if err != nil {
 		return nil, err
 	}
+	precision, err := device.Precision(dev, cmp.Or(o.Precision, "auto"), network.Model.Recipe.Half)
+	if err != nil {
+		return nil, err
+	}
 	g := graph.New()
 	entry := Add(g, network, o.Batch)
-	module, err := plan.Compile(g, dev.Supports)
+	module, err := plan.CompileIn(precision, g, dev.Supports)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", network.Model.Name, err)
 	}

@@ -27,6 +27,7 @@ type Recipe struct {
 	Optimizer optim.SGD
 	Size      int       // height and width of pictures where the data do not say
 	Mean, Std []float64 // for each channel of pictures scaled to 0 … 1
+	Half      bool      // compute in half precision where the device can
 }
 
 // with returns the recipe with another length, batch and learning rate.

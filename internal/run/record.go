@@ -46,6 +46,7 @@ type Record struct {
 	Version     string         `json:"version"`
 	Seed        uint64         `json:"seed"`
 	Device      string         `json:"device"`
+	Precision   string         `json:"precision"` // fp32, bf16 or fp16
 	Model       string         `json:"model"`
 	Data        Data           `json:"data"`
 	Epochs      int            `json:"epochs"`

@@ -27,12 +27,15 @@ func NewRounding() device.Device { return processor{rounds: true} }
 
 // Kind returns the entry for device.Open. There is one such device, number 0.
 func Kind() device.Kind {
-	return device.Kind{Name: "ref", Open: func(int) (device.Device, error) { return New(), nil }}
+	return device.Kind{Name: "ref", Open: func(int) (device.Device, error) { return NewRounding(), nil }}
 }
 
 type processor struct{ rounds bool }
 
 func (processor) String() string { return "ref: naive, float64" }
+
+// Precisions returns both: Go computes either in the same time.
+func (processor) Precisions() []graph.DType { return []graph.DType{graph.BF16, graph.F16} }
 
 func (processor) Close() error { return nil }
 
