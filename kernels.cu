@@ -14,8 +14,13 @@
 // Table of contents:
 //
 //   reduce.cuh    sums over the threads of a warp and of a block
+//   number.cuh    the types of numbers in memory
 //   act.cuh       act_relu_f32  act_relu_back_f32
 //   add.cuh       add_f32  channel_sum_f32
+//   tile.cuh      tiles in shared memory, and a warp's product of them
+//   gemm.cuh      the product behind all below; sum_parts_f32
+//   matmul.cuh    matmul_{nt,nn,tn,any}_*
+//   conv.cuh      conv_fwd_*  conv_back_data_*  conv_back_filter_*
 //   gather.cuh    gather_u8  normalize_f32
 //   pool.cuh      pool_max_f32  pool_max_back_f32
 //   step.cuh      gate_part_f32  gate_all_i32  record_f32  tick_f32  sgd_part_f32  sgd_f32
@@ -47,6 +52,7 @@ typedef uint8_t u8;
 static __device__ i64 thread_index() { return (i64)blockIdx.x * blockDim.x + threadIdx.x; }
 static __device__ i64 thread_count() { return (i64)gridDim.x * blockDim.x; }
 
+#include "internal/kernels/cuda/number.cuh"
 #include "internal/kernels/cuda/reduce.cuh"
 
 #include "internal/kernels/cuda/act.cuh"
@@ -55,3 +61,8 @@ static __device__ i64 thread_count() { return (i64)gridDim.x * blockDim.x; }
 #include "internal/kernels/cuda/pool.cuh"
 #include "internal/kernels/cuda/step.cuh"
 #include "internal/kernels/cuda/xent.cuh"
+
+#include "internal/kernels/cuda/tile.cuh"
+#include "internal/kernels/cuda/gemm.cuh"
+#include "internal/kernels/cuda/matmul.cuh"
+#include "internal/kernels/cuda/conv.cuh"

@@ -1,5 +1,15 @@
 // Activation functions.
 
+// activate is the function of that graph.ActKind: ReLU 0, ReLU6 1, GELU 2, SiLU 3.
+static __device__ float activate(i32 kind, float x) {
+  switch (kind) {
+  case 0: return x <= 0 ? 0 : x;
+  case 1: return x <= 0 ? 0 : x >= 6 ? 6 : x;
+  case 2: return 0.5f * x * erfcf(-0.70710678f * x);
+  default: return x / (1 + expf(-x));
+  }
+}
+
 // act_relu_f32: y = max(x, 0); a NaN stays one.
 //
 //   y    f32 [n]

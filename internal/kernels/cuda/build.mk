@@ -13,7 +13,7 @@ NVCCFLAGS := -std=c++17 -O3 -fmad=false -Xptxas -v \
 
 # The most registers a thread may take: the headers of the kernels state it. An
 # SM has 65536, which is 40 for each thread of six blocks of 256.
-REGISTERS := 40
+REGISTERS := 255
 
 ifeq ($(strip $(NVCC)),)
 NVCC := build/nvcc/bin/nvcc
