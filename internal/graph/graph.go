@@ -173,7 +173,7 @@ func (g *Graph) AddSet(name string, op Op, set []Value, in ...Value) []Value {
 			g.Fail(fmt.Errorf("%s: input %d of %T is no tensor", name, i, op))
 		}
 	}
-	outputs := make([]Value, 8)
+	outputs := make([]Value, max(8, len(in)))
 	if g.err != nil {
 		return outputs
 	}

@@ -151,10 +151,15 @@ func TestInferErrors(t *testing.T) {
 		{graph.Tick{}, with(i32(1), i64(1), i64(1), f32(3), f32(9, 4)), "schedule table is f32 9×4"},
 		{graph.Tick{}, with(i32(1), i64(1), f32(1), f32(3), f32(9, 3)), "cursor f32 1"},
 		{sgd, with(i32(1), f32(3), f32(5), f32(5)), "has 4 inputs"},
-		{sgd, with(i32(1), f32(2), f32(5), f32(5), f32(5)), "scalars are f32 2, too few for columns 0, 1, 2"},
-		{graph.SGD{LR: -1}, with(i32(1), f32(3), f32(5), f32(5), f32(5)), "columns -1, 0, 0"},
+		{sgd, with(i32(1), f32(2), f32(5), f32(5), f32(5)), "scalars are f32 2, too few for column 2"},
+		{graph.SGD{LR: -1}, with(i32(1), f32(3), f32(5), f32(5), f32(5)), "too few for column -1"},
 		{sgd, with(i32(1), f32(3), f32(5), f32(6), f32(5)), "parameter is f32 5, its gradient f32 6"},
 		{sgd, with(f32(1), f32(3), f32(5), f32(5), f32(5)), "gate is f32 1"},
+		{graph.SGD{Offset: []int{0, 0}}, with(i32(1), f32(3), f32(5), f32(5), f32(5)), "2 offsets for 1 parameters"},
+		{graph.SGD{Offset: []int{3}}, with(i32(1), f32(3), f32(5), f32(5), f32(5)), "too few for column 3"},
+		{graph.AdamW{}, with(i32(1), f32(3), f32(5), f32(5), f32(5)), "has 5 inputs"},
+		{graph.AdamW{Root: 3}, with(i32(1), f32(3), f32(5), f32(5), f32(5), f32(5)), "too few for column 3"},
+		{graph.AdamW{}, with(i32(1), f32(3), f32(5), f32(5), f32(6), f32(5)), "its moments f32 6 and f32 5"},
 	} {
 		out, err := c.op.Infer(c.in)
 		if err == nil || !strings.Contains(err.Error(), c.want) {

@@ -68,9 +68,11 @@ func (t Tick) Infer(in []Tensor) ([]Tensor, error) {
 //	p = p − lr·(Nesterov: d + momentum·v, else v)
 //
 // Inputs are gate, scalars, and then p, dp, v for each parameter, all F32. LR,
-// Momentum and Decay are columns of the scalars. Scaled says that the loss scale
-// stands behind the scalars (f32 [1], a power of two): every dp is divided by it
-// first. Its output, applied, is 1 when the gate
+// Momentum and Decay are columns of the scalars; Offset, where there is one, holds
+// for each parameter how far from them its own columns are, so that groups of
+// parameters may differ. Scaled says that the loss scale stands behind the scalars
+// (f32 [1], a power of two): every dp is divided by it first. Its output, applied,
+// is 1 when the gate
 // is open and every new p and v is finite: then it sets them all. Otherwise it
 // is 0 and SGD sets none, as finite gradients times a large rate may overflow. A
 // gradient that is not finite leaves no v finite, so it too sets none.
@@ -79,6 +81,7 @@ type SGD struct {
 	terminal
 	LR, Momentum, Decay int
 	Nesterov            bool
+	Offset              []int
 	Scaled              bool
 }
 
@@ -99,11 +102,8 @@ func (s SGD) Infer(in []Tensor) ([]Tensor, error) {
 	if s.Scaled && !in[2].single(F32) {
 		return nil, fmt.Errorf("scale is %s, want f32 1", in[2])
 	}
-	if !in[0].single(I32) || in[1].Type != F32 {
-		return nil, fmt.Errorf("gate is %s and scalars %s, want i32 1 and f32", in[0], in[1])
-	}
-	if k := in[1].Len(); min(s.LR, s.Momentum, s.Decay) < 0 || max(s.LR, s.Momentum, s.Decay) >= k {
-		return nil, fmt.Errorf("scalars are %s, too few for columns %d, %d, %d", in[1], s.LR, s.Momentum, s.Decay)
+	if err := learns(in, (len(in)-first)/3, s.Offset, s.LR, s.Momentum, s.Decay); err != nil {
+		return nil, err
 	}
 	for i := first; i < len(in); i += 3 {
 		if p := in[i]; p.Type != F32 || !p.sameAs(in[i+1]) || !p.sameAs(in[i+2]) {
@@ -111,6 +111,15 @@ func (s SGD) Infer(in []Tensor) ([]Tensor, error) {
 		}
 	}
 	return []Tensor{{Shape: []int{1}, Type: I32}}, nil
+}
+
+// Of returns the operation for parameter i alone, with its own columns.
+func (s SGD) Of(i int) SGD {
+	if s.Offset != nil {
+		n := s.Offset[i]
+		s.LR, s.Momentum, s.Decay, s.Offset = s.LR+n, s.Momentum+n, s.Decay+n, nil
+	}
+	return s
 }
 
 // Flops counts six operations a parameter.

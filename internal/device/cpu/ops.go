@@ -52,6 +52,8 @@ func kernelFor(op graph.Op) func(b *builder, n graph.Node) {
 		return with(op, (*builder).gate)
 	case graph.SGD:
 		return with(op, (*builder).sgd)
+	case graph.AdamW:
+		return with(op, (*builder).adamW)
 	case graph.Record:
 		return with(op, (*builder).record)
 	case graph.Tick:
@@ -73,6 +75,7 @@ const (
 	perElement = 0.1 // of what is done to each element
 	perPooled  = 0.1 // a tap of a window
 	perUpdated = 0.125
+	perAdapted = 4 // with a root and a division
 	perChecked = 0.04
 	perNormal  = 0.2
 	perByte    = 0.03 // copied
@@ -250,36 +253,6 @@ func (b *builder) gate(_ graph.Gate, n graph.Node) {
 	b.groups(stretches(lengths, chunkTime/perChecked), func(s stretch) {
 		if !kernel.Finite(inputs[s.tensor][s.lo:s.hi]) {
 			atomic.StoreInt32(gate, 0)
-		}
-	})
-}
-
-// sgd looks at every parameter before it sets one: any chunk that would leave
-// the finite numbers keeps all from being set.
-func (b *builder) sgd(op graph.SGD, n graph.Node) {
-	gate, scalars, applied := &b.i32(n.In[0])[0], b.f32(n.In[1]), new(int32)
-	if y := n.Out[0]; y != 0 {
-		applied = &b.i32(y)[0]
-	}
-	var p, dp, v [][]float32
-	var lengths []int
-	for i := 2; i < len(n.In); i += 3 {
-		p, dp, v = append(p, b.f32(n.In[i])), append(dp, b.f32(n.In[i+1])), append(v, b.f32(n.In[i+2]))
-		lengths = append(lengths, len(b.f32(n.In[i])))
-	}
-	step := func() kernel.SGD {
-		return kernel.SGD{LR: scalars[op.LR], Momentum: scalars[op.Momentum], Decay: scalars[op.Decay], Nesterov: op.Nesterov}
-	}
-	groups := stretches(lengths, chunkTime/perUpdated)
-	b.whole(func() { *applied = *gate })
-	b.groups(groups, func(s stretch) {
-		if *gate != 0 && !step().Finite(p[s.tensor][s.lo:s.hi], dp[s.tensor][s.lo:s.hi], v[s.tensor][s.lo:s.hi]) {
-			atomic.StoreInt32(applied, 0)
-		}
-	})
-	b.groups(groups, func(s stretch) {
-		if *applied != 0 {
-			step().Update(p[s.tensor][s.lo:s.hi], dp[s.tensor][s.lo:s.hi], v[s.tensor][s.lo:s.hi])
 		}
 	})
 }

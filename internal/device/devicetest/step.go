@@ -1,6 +1,7 @@
 package devicetest
 
 import (
+	"math"
 	"math/rand/v2"
 
 	"imgcls/internal/graph"
@@ -10,6 +11,16 @@ var (
 	learning = arg{graph.F32, given(0.01, 0.9, 5e-4), []int{3}} // rate, momentum, decay
 	plain    = arg{graph.F32, given(0.001, 0, 0), []int{3}}
 )
+
+// adapting is 1 − lr·decay, the rate and the root of AdamW's first step.
+var adapting = arg{graph.F32, given(0.99, 0.01, 31.6), []int{3}}
+
+func adamW(offset []int) graph.AdamW {
+	return graph.AdamW{Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Rate: 1, Root: 2, Offset: offset}
+}
+
+// positive draws numbers between ¼ and 2.
+func positive(r *rand.Rand, i int) float64 { return math.Abs(signed(r, i)) }
 
 // counter is the input of a step or cursor.
 func counter(n float64) arg { return arg{graph.I64, given(n), []int{1}} }
@@ -43,6 +54,21 @@ var stepCases = []testCase{
 	}},
 	{name: "Nesterov, other columns", op: graph.SGD{LR: 2, Momentum: 0, Decay: 1, Nesterov: true}, set: []int{2, 4}, near: composed, in: []arg{
 		open(), {graph.F32, given(0.9, 5e-4, 0.01, 7), []int{4}}, float(7, 3), float(7, 3), float(7, 3),
+	}},
+	{name: "groups", op: graph.SGD{Momentum: 1, Decay: 2, Offset: []int{3, 0, 3}}, set: []int{2, 4, 5, 7, 8, 10}, near: composed, in: []arg{
+		open(), {graph.F32, given(0.01, 0.9, 5e-4, 0.5, 0.25, 0), []int{6}},
+		float(7), float(7), float(7), float(9_011), float(9_011), float(9_011), float(3), float(3), float(3),
+	}},
+	{name: "one", op: adamW(nil), set: []int{2, 4, 5}, near: composed, in: []arg{
+		open(), adapting, float(17), float(17), float(17), {graph.F32, positive, []int{17}},
+	}},
+	{name: "groups", op: adamW([]int{3, 0}), set: []int{2, 4, 5, 6, 8, 9}, near: composed, in: []arg{
+		open(), {graph.F32, given(0.9, 0.1, 2, 1, 0.5, 1), []int{6}},
+		float(7), float(7), float(7), {graph.F32, positive, []int{7}},
+		float(9_011), float(9_011), float(9_011), {graph.F32, positive, []int{9_011}},
+	}},
+	{name: "v alone overflows", op: adamW(nil), set: []int{2, 4, 5}, near: composed, in: []arg{
+		open(), adapting, float(3), {graph.F32, given(1, 1, 0x1p100), []int{3}}, float(3), {graph.F32, positive, []int{3}},
 	}},
 
 	// The special momentum is doubled, and its p moves 4 times as far; f32 ends

@@ -31,7 +31,7 @@ func TestInfer(t *testing.T) {
 	}
 	for _, op := range []string{
 		"Conv", "ConvBackData", "ConvBackFilter", "MaxPool", "MaxPoolBack", "Act", "ActBack", "MatMul", "Add", "ChannelSum",
-		"SoftmaxXent", "Gather", "Normalize", "Reshape", "Gate", "Record", "Tick", "SGD", "BatchNorm", "BatchNormBack", "Track", "AvgPool", "AvgPoolBack",
+		"SoftmaxXent", "Gather", "Normalize", "Reshape", "Gate", "Record", "Tick", "SGD", "AdamW", "BatchNorm", "BatchNormBack", "Track", "AvgPool", "AvgPoolBack",
 		"Conv+Act", "Conv+MaxPool", "Conv+Act+MaxPool", "MatMul+Act", "MaxPoolBack+ConvBackData", "MaxPoolBack+ConvBackFilter",
 	} {
 		if accepted[op] < 20 {
@@ -131,7 +131,7 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 		}
 	}
 	single := func(typ graph.DType) { in = append(in, graph.Tensor{Type: typ, Shape: []int{1}}) }
-	kind := c.below(23)
+	kind := c.below(24)
 	switch kind {
 	case 0:
 		conv.Post = c.post(apart)
@@ -209,6 +209,11 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 		single(graph.I32)
 		floats(1, 1)
 		in = append(in, in[2], in[2])
+	case 23:
+		op = graph.AdamW{Keep: c.small(0, 2), Rate: c.small(0, 2), Root: c.small(0, 2), Eps: 1}
+		single(graph.I32)
+		floats(1, 1)
+		in = append(in, in[2], in[2], in[2])
 	}
 	switch norm := (graph.BatchNorm{Eps: 0.5, Running: flag}); kind {
 	case 18:
@@ -326,6 +331,10 @@ func cellsOf(op graph.Op, inputs int) (set []int) {
 	case graph.SGD:
 		for i := 2; i+2 < inputs; i += 3 {
 			set = append(set, i, i+2)
+		}
+	case graph.AdamW:
+		for i := 2; i+3 < inputs; i += 4 {
+			set = append(set, i, i+2, i+3)
 		}
 	}
 	for _, i := range set {

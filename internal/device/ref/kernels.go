@@ -91,7 +91,19 @@ func kernelFor(n graph.Node, t []graph.Tensor) func(p *Program) {
 	case graph.Cast:
 		return func(p *Program) { kernel.Cast(p.real(out(0)), p.real(in(0))) }
 	case graph.SGD:
-		return func(p *Program) { p.sgd(op, n) }
+		return func(p *Program) {
+			p.update(n, op.Parameters(), 1, func(i int, s []float64) kernel.Rule {
+				op := op.Of(i)
+				return kernel.SGD(s[op.LR], s[op.Momentum], s[op.Decay], op.Nesterov)
+			})
+		}
+	case graph.AdamW:
+		return func(p *Program) {
+			p.update(n, 2, 2, func(i int, s []float64) kernel.Rule {
+				op := op.Of(i)
+				return kernel.AdamW(s[op.Keep], s[op.Rate], s[op.Root], op.Beta1, op.Beta2, op.Eps)
+			})
+		}
 	}
 	return nil
 }
@@ -105,20 +117,24 @@ func gated(n graph.Node, run func(p *Program)) func(p *Program) {
 	}
 }
 
-// sgd runs an SGD; nobody may read whether it was applied.
-func (p *Program) sgd(op graph.SGD, n graph.Node) {
+// update runs an optimizer whose parameters begin at input first, behind a loss scale
+// where that is 3, and whose rule for parameter i, by the scalars, keeps so many
+// tensors of each; nobody may read whether it was applied.
+func (p *Program) update(n graph.Node, first, kept int, rule func(i int, scalars []float64) kernel.Rule) {
 	applied := p.i32(n.In[0])[0]
 	if applied != 0 {
-		s := p.real(n.In[1])
 		var parameters []kernel.Parameter
-		for i := op.Parameters(); i < len(n.In); i += 3 {
-			parameters = append(parameters, kernel.Parameter{P: p.real(n.In[i]), DP: p.real(n.In[i+1]), V: p.real(n.In[i+2])})
+		var rules []kernel.Rule
+		for i := first; i < len(n.In); i += 2 + kept {
+			x := kernel.Parameter{P: p.real(n.In[i]), DP: p.real(n.In[i+1]), Kept: p.reals(n.In[i+2 : i+2+kept])}
+			rules = append(rules, rule(len(rules), p.real(n.In[1])))
+			parameters = append(parameters, x)
 		}
-		step := kernel.SGD{LR: s[op.LR], Momentum: s[op.Momentum], Decay: s[op.Decay], Nesterov: op.Nesterov}
-		if op.Scaled {
-			step.Scale = p.real(n.In[2])[0]
+		scale := 1.0
+		if first == 3 {
+			scale = p.real(n.In[2])[0]
 		}
-		applied = step.Update(parameters)
+		applied = kernel.Update(parameters, rules, scale)
 	}
 	if y := n.Out[0]; y != 0 {
 		p.i32(y)[0] = applied

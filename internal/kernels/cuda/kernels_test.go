@@ -300,9 +300,9 @@ func checkOverflow(t *testing.T, s *standin, nesterov int) {
 		var reference []ref.Parameter
 		for _, x := range parameters {
 			cut := func(part span) []float64 { return wide(arena[part.at : part.at+part.n]) }
-			reference = append(reference, ref.Parameter{P: cut(x.p), DP: cut(x.dp), V: cut(x.v)})
+			reference = append(reference, ref.Parameter{P: cut(x.p), DP: cut(x.dp), Kept: [][]float64{cut(x.v)}})
 		}
-		want := ref.SGD{LR: 4, Momentum: 2, Decay: 5e-4, Nesterov: nesterov == 1}.Update(reference)
+		want := ref.Update(reference, slices.Repeat([]ref.Rule{ref.SGD(4, 2, 5e-4, nesterov == 1)}, len(reference)), 1)
 		if finite := c.name == "none" || c.name == "gap"; (want == 1) != finite {
 			t.Fatalf("%s: the reference says %d", c.name, want)
 		}
@@ -346,7 +346,7 @@ func checkUpdate(t *testing.T, s *standin, nesterov int, gate int32) {
 	bound := make([]float64, len(arena)) // 0 where nothing may change
 	var reference []ref.Parameter
 	for _, x := range parameters {
-		reference = append(reference, ref.Parameter{P: want[x.p.at:][:x.p.n], DP: want[x.dp.at:][:x.p.n], V: want[x.v.at:][:x.p.n]})
+		reference = append(reference, ref.Parameter{P: want[x.p.at:][:x.p.n], DP: want[x.dp.at:][:x.p.n], Kept: [][]float64{want[x.v.at:][:x.p.n]}})
 		// v takes 4 roundings of terms no greater than size, and p another 6
 		// times lr, and its own.
 		for i := range x.p.n {
@@ -357,7 +357,7 @@ func checkUpdate(t *testing.T, s *standin, nesterov int, gate int32) {
 		}
 	}
 	if gate == 1 {
-		ref.SGD{LR: lr, Momentum: momentum, Decay: decay, Nesterov: nesterov == 1}.Update(reference)
+		ref.Update(reference, slices.Repeat([]ref.Rule{ref.SGD(lr, momentum, decay, nesterov == 1)}, len(reference)), 1)
 	} else {
 		clear(bound)
 	}

@@ -1,6 +1,9 @@
 package ref
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Gate is 1 when every number of every tensor is finite, and 0 otherwise.
 func Gate(tensors ...[]float64) int32 {
@@ -29,55 +32,81 @@ func Tick(step, cursor []int64, scalars, table []float64, batch int) {
 	copy(scalars, table[row*len(scalars):])
 }
 
-// SGD holds the factors of stochastic gradient descent.
-type SGD struct {
-	LR, Momentum, Decay float64
-	Nesterov            bool
-	Scale               float64 // of every dp; 0 means 1
+// A Parameter is a tensor that is learnt, with its gradient, and what its rule
+// keeps of earlier ones: a momentum, or two moments.
+type Parameter struct {
+	P, DP []float64
+	Kept  [][]float64
 }
 
-// A Parameter is a tensor that is learnt, with its gradient and momentum.
-type Parameter struct{ P, DP, V []float64 }
+// A Rule returns what p and what is kept become.
+type Rule func(x Parameter) (p []float64, kept [][]float64)
 
-// Update computes every new p and v,
-//
-//	d = dp/scale + decay·p
-//	v = momentum·v + d
-//	p = p − lr·(nesterov: d + momentum·v, else v)
-//
-// and sets them if all are finite as float32, the type that devices keep them
-// in. It returns 1 if it did, and otherwise 0.
-func (s SGD) Update(parameters []Parameter) int32 {
-	if s.Scale == 0 {
-		s.Scale = 1
-	}
-	next := make([]Parameter, len(parameters))
+// Update computes by each parameter's rule what it becomes, its gradient divided by
+// scale first, and sets them if all are finite as float32, the type that devices
+// keep them in. It returns 1 if it did, and otherwise 0.
+func Update(parameters []Parameter, rules []Rule, scale float64) int32 {
+	p, kept := make([][]float64, len(parameters)), make([][][]float64, len(parameters))
 	for i, x := range parameters {
-		next[i] = s.next(x)
-		if !finite(next[i].P) || !finite(next[i].V) {
-			return 0
+		if scale != 1 {
+			x.DP = slices.Clone(x.DP)
+			for j := range x.DP {
+				x.DP[j] /= scale
+			}
+		}
+		p[i], kept[i] = rules[i](x)
+		for _, y := range append(kept[i], p[i]) {
+			if !finite(y) {
+				return 0
+			}
 		}
 	}
 	for i, x := range parameters {
-		copy(x.P, next[i].P)
-		copy(x.V, next[i].V)
+		copy(x.P, p[i])
+		for j := range x.Kept {
+			copy(x.Kept[j], kept[i][j])
+		}
 	}
 	return 1
 }
 
-// next returns what p and v become.
-func (s SGD) next(x Parameter) Parameter {
-	y := Parameter{P: make([]float64, len(x.P)), V: make([]float64, len(x.V))}
-	for i, p := range x.P {
-		d := x.DP[i]/s.Scale + float64(s.Decay*p)
-		v := float64(s.Momentum*x.V[i]) + d
-		step := v
-		if s.Nesterov {
-			step = d + float64(s.Momentum*v)
+// SGD returns the rule of stochastic gradient descent, which keeps v:
+//
+//	d = dp + decay·p
+//	v = momentum·v + d
+//	p = p − lr·(nesterov: d + momentum·v, else v)
+func SGD(lr, momentum, decay float64, nesterov bool) Rule {
+	return func(x Parameter) ([]float64, [][]float64) {
+		ps, vs := make([]float64, len(x.P)), make([]float64, len(x.P))
+		for i, p := range x.P {
+			d := x.DP[i] + float64(decay*p)
+			v := float64(momentum*x.Kept[0][i]) + d
+			step := v
+			if nesterov {
+				step = d + float64(momentum*v)
+			}
+			ps[i], vs[i] = p-float64(lr*step), v
 		}
-		y.P[i], y.V[i] = p-float64(s.LR*step), v
+		return ps, [][]float64{vs}
 	}
-	return y
+}
+
+// AdamW returns the rule of Adam with decoupled weight decay, which keeps m and v:
+//
+//	m = beta1·m + (1−beta1)·dp
+//	v = beta2·v + (1−beta2)·dp²
+//	p = keep·p − rate·m / (root·√v + eps)
+func AdamW(keep, rate, root, beta1, beta2, eps float64) Rule {
+	return func(x Parameter) ([]float64, [][]float64) {
+		ps, ms, vs := make([]float64, len(x.P)), make([]float64, len(x.P)), make([]float64, len(x.P))
+		for i, p := range x.P {
+			d := x.DP[i]
+			ms[i] = float64(beta1*x.Kept[0][i]) + float64((1-beta1)*d)
+			vs[i] = float64(beta2*x.Kept[1][i]) + float64((1-beta2)*float64(d*d))
+			ps[i] = float64(keep*p) - float64(rate*ms[i])/(float64(root*math.Sqrt(vs[i]))+eps)
+		}
+		return ps, [][]float64{ms, vs}
+	}
 }
 
 // finite reports whether every number of x, rounded to float32, is finite.
