@@ -87,7 +87,7 @@ func supports(n graph.Node, t []graph.Tensor) bool {
 		}
 	}
 	for _, v := range n.In {
-		if t[v].Len() > math.MaxUint32 && !bytewise(n.Op) {
+		if uint64(t[v].Len()) > math.MaxUint32 && !bytewise(n.Op) {
 			return false
 		}
 	}
