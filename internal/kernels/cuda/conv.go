@@ -116,10 +116,6 @@ func (c Conv) variant(b block) string {
 
 // args are a kernel's parameters: places, extents, and what follows them.
 func (c Conv) args(places []Addr, more ...int) []uint64 {
-	var args []uint64
-	for _, p := range places {
-		args = append(args, uint64(p))
-	}
-	args = append(args, words(c.N, c.H, c.W, c.I, c.O, c.R, c.S, c.P, c.Q, c.Stride, c.Pad, max(1, c.Groups))...)
-	return append(args, words(more...)...)
+	extents := []int{c.N, c.H, c.W, c.I, c.O, c.R, c.S, c.P, c.Q, c.Stride, c.Pad, max(1, c.Groups)}
+	return with(pointers(places...), append(extents, more...)...)
 }

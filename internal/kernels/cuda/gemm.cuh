@@ -65,7 +65,8 @@ template <class T, class Source, int ROWS, int THREADS, bool WIDE> struct Loader
       const T *from = at < end ? source.at(rows[several ? t : 0], at) : nullptr;
       T *shared = to + tile::at(row(t), step(t));
       if (WIDE) copy_async(shared, from);
-      else *shared = from ? *from : narrow<T>(0);
+      else if (from) *shared = *from;
+      else store(*shared, 0.0f);
     }
   }
 };
@@ -133,12 +134,17 @@ template <class T> struct Store {
   i32 act;            // an ActKind, or less than 0 for none
   bool as_float;
 
+  static __device__ float rounded(float v) {
+    T t;
+    store(t, v);
+    return load(t);
+  }
+
+  // element is a sum as it will be stored: what T holds stays in T under every act.
   __device__ float element(float sum, i32 n) const {
     if (bias) sum += bias[n];
-    if (!as_float) sum = widen(narrow<T>(sum));
-    if (act < 0) return sum;
-    sum = activate(act, sum);
-    return as_float ? sum : widen(narrow<T>(sum));
+    if (!as_float) sum = rounded(sum);
+    return act < 0 ? sum : activate(act, sum);
   }
 
   // put stores the part [rows, B::columns] that begins at (m, n). rows and m are
@@ -158,7 +164,7 @@ template <class T> struct Store {
       if (arg) arg[at] = (u8)winner;
       if (!y) continue;
       if (as_float) ((float *)y)[at] = best;
-      else ((T *)y)[at] = narrow<T>(best);
+      else store(((T *)y)[at], best);
     }
   }
 };

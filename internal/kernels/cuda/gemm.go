@@ -46,13 +46,7 @@ func splitsFor(tiles, k, deep int) int {
 
 // sumParts is a launch of sum_parts_f32.
 func sumParts(y, parts Addr, splits, n int) Launch {
-	const threads, most = 256, 1 << 12
-	return Launch{
-		Kernel: "sum_parts_f32",
-		Grid:   [3]int{min(ceil(n, threads), most), 1, 1},
-		Block:  threads,
-		Args:   append([]uint64{uint64(y), uint64(parts)}, words(splits, n)...),
-	}
+	return elements("sum_parts_f32", n, 1, with(pointers(y, parts), splits, n)...)
 }
 
 // actKind is an activation as kernels take it: −1 for none.
@@ -61,22 +55,4 @@ func actKind(a *graph.Act) int {
 		return -1
 	}
 	return int(a.Kind)
-}
-
-func one(yes bool) int {
-	if yes {
-		return 1
-	}
-	return 0
-}
-
-func ceil(n, by int) int { return (n + by - 1) / by }
-
-// words are numbers as a kernel's parameters.
-func words(numbers ...int) []uint64 {
-	w := make([]uint64, len(numbers))
-	for i, n := range numbers {
-		w[i] = uint64(n)
-	}
-	return w
 }

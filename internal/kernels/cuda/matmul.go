@@ -26,9 +26,7 @@ func (m MatMul) Launches(room Room) []Launch {
 	}
 	asFloat := m.Out == graph.F32
 	kernel, steps := m.kernel()
-	args := []uint64{uint64(y), uint64(m.Bias), uint64(m.A), uint64(m.B)}
-	args = append(args, steps...)
-	args = append(args, words(m.M, m.N, m.K, actKind(m.Act), one(asFloat), splits)...)
+	args := with(pointers(y, m.Bias, m.A, m.B), append(steps, m.M, m.N, m.K, actKind(m.Act), flag(asFloat), splits)...)
 	l := Launch{
 		Kernel: "matmul_" + kernel + "_" + block.name + "_" + m.Type.String(),
 		Grid:   [3]int{ceil(m.M, block.rows), ceil(m.N, block.columns), splits},
@@ -42,7 +40,7 @@ func (m MatMul) Launches(room Room) []Launch {
 }
 
 // kernel returns the variant, and the steps in memory where it wants them.
-func (m MatMul) kernel() (variant string, steps []uint64) {
+func (m MatMul) kernel() (variant string, steps []int) {
 	fills := func(line int) bool { return line*m.Type.Size()%16 == 0 }
 	switch {
 	case !m.TransA && m.TransB && fills(m.K):
@@ -52,11 +50,11 @@ func (m MatMul) kernel() (variant string, steps []uint64) {
 	case m.TransA && !m.TransB && fills(m.M) && fills(m.N):
 		return "tn", nil
 	}
-	order := func(lines int, deep int, transposed bool) []uint64 {
+	order := func(lines int, deep int, transposed bool) []int {
 		if transposed {
-			return words(1, lines)
+			return []int{1, lines}
 		}
-		return words(deep, 1)
+		return []int{deep, 1}
 	}
 	return "any", append(order(m.M, m.K, m.TransA), order(m.N, m.K, !m.TransB)...)
 }

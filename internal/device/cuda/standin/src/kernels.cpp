@@ -1,7 +1,6 @@
 // kernels.cu, and the table of its kernels, which the build lists.
 
-#include "cuda_bf16.h"
-#include "cuda_fp16.h"
+#include "language.h"
 
 #include STANDIN_SOURCE
 
