@@ -363,6 +363,9 @@ func epochLine(e run.Epoch, epochs int) string {
 	if e.TestTop1.Defined() {
 		line += fmt.Sprintf("  test loss %s  test top1 %s", decimal(e.TestLoss), percent(e.TestTop1))
 	}
+	if e.Skipped > 0 {
+		line += fmt.Sprintf("  %d steps skipped", e.Skipped)
+	}
 	return line + fmt.Sprintf("  %.1f s  %.0f images/s", float64(e.Seconds), float64(e.ImagesPerSecond))
 }
 

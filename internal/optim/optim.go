@@ -33,9 +33,13 @@ func (o SGD) Columns() int { return columns }
 // Update adds the node that changes every parameter that has a gradient, while
 // the gate is open and all of them stay finite. It returns whether it did so,
 // the gate of what ends the step. Momentum lives in the states
-// "momentum.<parameter>".
-func (o SGD) Update(g *graph.Graph, gate, scalars graph.Value, grads map[graph.Value]graph.Value) (applied graph.Value) {
+// "momentum.<parameter>". Where there is a scale, the gradients are those of the loss
+// times it.
+func (o SGD) Update(g *graph.Graph, gate, scalars, scale graph.Value, grads map[graph.Value]graph.Value) (applied graph.Value) {
 	in := []graph.Value{gate, scalars}
+	if scale != 0 {
+		in = append(in, scale)
+	}
 	var set []graph.Value
 	for _, p := range g.Params() {
 		if grads[p] == 0 {
@@ -46,6 +50,6 @@ func (o SGD) Update(g *graph.Graph, gate, scalars graph.Value, grads map[graph.V
 		in = append(in, p, grads[p], v)
 		set = append(set, p, v)
 	}
-	op := graph.SGD{LR: colLR, Momentum: colMomentum, Decay: colDecay, Nesterov: o.Nesterov}
+	op := graph.SGD{LR: colLR, Momentum: colMomentum, Decay: colDecay, Nesterov: o.Nesterov, Scaled: scale != 0}
 	return g.AddSet("sgd", op, set, in...)[0]
 }

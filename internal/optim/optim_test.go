@@ -21,7 +21,7 @@ func TestUpdate(t *testing.T) {
 	delete(grads, frozen)
 	o := SGD{LR: 0.1, Momentum: 0.5, WeightDecay: 0.25, Nesterov: true}
 	gate := g.Add("gate", graph.Gate{}, grads[learnt])[0]
-	o.Update(g, gate, g.State("scalars", graph.F32, o.Columns()), grads)
+	o.Update(g, gate, g.State("scalars", graph.F32, o.Columns()), 0, grads)
 	if g.Err() != nil {
 		t.Fatal(g.Err())
 	}

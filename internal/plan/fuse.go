@@ -107,13 +107,13 @@ func (f *fuser) maker(v graph.Value) (int, graph.Node) {
 }
 
 // temp adds a temporary to the module.
-func (f *fuser) temp(name string, t graph.Tensor) graph.Value {
-	v := graph.Value(len(f.m.Tensors))
+func (m *Module) temp(name string, t graph.Tensor) graph.Value {
+	v := graph.Value(len(m.Tensors))
 	t = t.Like()
 	t.Name = name
 	// The graph's own table stays as it is.
-	f.m.Tensors = append(slices.Clip(f.m.Tensors), t)
-	f.m.Root = append(f.m.Root, v)
+	m.Tensors = append(slices.Clip(m.Tensors), t)
+	m.Root = append(m.Root, v)
 	return v
 }
 
@@ -141,7 +141,7 @@ func actBackPooled(f *fuser, i int) edit {
 	if pool, ok := forward.Op.(graph.MaxPool); !ok || pool != back.MaxPool || forward.In[0] != y {
 		return nil
 	}
-	masked := f.temp(n.Name, f.m.Tensors[d])
+	masked := f.m.temp(n.Name, f.m.Tensors[d])
 	return edit{
 		at: {Op: op, Name: n.Name, In: []graph.Value{forward.Out[0], d}, Out: []graph.Value{masked}},
 		i:  {Op: back, Name: unpool.Name, In: []graph.Value{arg, masked}, Out: n.Out},
@@ -175,7 +175,9 @@ func unpoolOnLoad(f *fuser, i int) edit {
 }
 
 // sumPooled sums gradients before they are unpooled: each lands in one place of
-// its channel, and all other places hold 0. Only the order of the sum changes.
+// its channel, and all other places hold 0. Only the order of the sum changes; where
+// windows overlap and numbers have 16 bits, the rounding of what unpooling adds up
+// falls away as well.
 func sumPooled(f *fuser, i int) edit {
 	n := f.nodes[i]
 	if _, ok := n.Op.(graph.ChannelSum); !ok {

@@ -6,6 +6,7 @@
 //
 // The passes, each in its own file:
 //
+//	cast.go   half precision, where it is asked for
 //	fuse.go   several nodes into one, where the device has a kernel for it
 //	order.go  live nodes, reads of a cell before the node that sets it
 //	place.go  offsets by liveness; entries share the room of their temporaries
@@ -21,7 +22,7 @@ import (
 
 // A Module is a graph with its order and its places in memory.
 type Module struct {
-	Tensors []graph.Tensor // by Value: the graph's, and behind them fuse's own
+	Tensors []graph.Tensor // by Value: the graph's, and behind them those that passes add
 	// Root holds for each Value the Value whose memory it shares: another one
 	// for the result of a Reshape, else itself.
 	Root []graph.Value
@@ -51,16 +52,23 @@ func Stride(t graph.Tensor) int { return (t.Bytes() + Align - 1) / Align * Align
 // Compile plans g for a device that runs the nodes for which supports says yes.
 // It returns g's own error if it has one.
 func Compile(g *graph.Graph, supports func(n graph.Node, t []graph.Tensor) bool) (*Module, error) {
-	return compile(g, supports, fusions)
+	return compile(g, graph.F32, supports, fusions)
+}
+
+// CompileIn is Compile for a precision, F32, BF16 or F16: in half precision, what the
+// table in cast.go says holds 16 bits. Lasting tensors and results are as they are
+// in g.
+func CompileIn(precision graph.DType, g *graph.Graph, supports func(n graph.Node, t []graph.Tensor) bool) (*Module, error) {
+	return compile(g, precision, supports, fusions)
 }
 
 // CompileUnfused is Compile without fusion: every node is one of the graph's. It
 // is what Compile must agree with.
 func CompileUnfused(g *graph.Graph, supports func(n graph.Node, t []graph.Tensor) bool) (*Module, error) {
-	return compile(g, supports, nil)
+	return compile(g, graph.F32, supports, nil)
 }
 
-func compile(g *graph.Graph, supports func(n graph.Node, t []graph.Tensor) bool, table []fusion) (*Module, error) {
+func compile(g *graph.Graph, precision graph.DType, supports func(n graph.Node, t []graph.Tensor) bool, table []fusion) (*Module, error) {
 	if err := g.Err(); err != nil {
 		return nil, err
 	}
@@ -70,9 +78,14 @@ func compile(g *graph.Graph, supports func(n graph.Node, t []graph.Tensor) bool,
 		if err := m.check(nodes); err != nil {
 			return nil, fmt.Errorf("%s: %w", e.Name, err)
 		}
+		var err error
+		if precision != graph.F32 {
+			if nodes, err = m.cast(nodes, e.Results, precision); err != nil {
+				return nil, fmt.Errorf("%s: %w", e.Name, err)
+			}
+		}
 		nodes = m.fuse(nodes, e.Results, supports, table)
-		nodes, err := order(nodes, m.Root)
-		if err != nil {
+		if nodes, err = order(nodes, m.Root); err != nil {
 			return nil, fmt.Errorf("%s: %w", e.Name, err)
 		}
 		entry := Entry{Name: e.Name, Results: e.Results, Slots: 1}

@@ -10,13 +10,42 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"imgcls/internal/graph"
+	"imgcls/internal/plan"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// TestPrint compares the printed plan of a small network with the golden one: a
+// TestPrint compares the printed plans of a small network with the golden ones: a
 // difference shows what a change makes of order, places and costs.
 func TestPrint(t *testing.T) {
+	for name, precision := range map[string]graph.DType{"small.txt": graph.F32, "small.bf16.txt": graph.BF16} {
+		m, err := plan.CompileIn(precision, small(), everything)
+		if err != nil {
+			t.Fatal(err)
+		}
+		simulate(t, m)
+		var got strings.Builder
+		if err := m.Print(&got); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join("testdata", name)
+		if *update {
+			if err := os.WriteFile(path, []byte(got.String()), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), got.String()); diff != "" {
+			t.Errorf("%s: the plan differs (-want +got); if it should, run go test -update:\n%s", name, diff)
+		}
+	}
+}
+
+// small returns the graph of a small network's training and evaluation.
+func small() *graph.Graph {
 	g := graph.New()
 	param := func(name string, shape ...int) graph.Value {
 		return g.Lasting(graph.Tensor{Name: name, Shape: shape, Role: graph.Param})
@@ -50,22 +79,5 @@ func TestPrint(t *testing.T) {
 	g.AddSet("tick", graph.Tick{Batch: 4}, []graph.Value{step, cursor, scalars}, applied, step, cursor, scalars, table)
 	g.Begin("eval@4")
 	g.Return(forward(g.Lasting(graph.Tensor{Name: "pictures", Type: graph.U8, Shape: []int{4, 8, 8, 1}, Role: graph.Input, Slots: 2})))
-
-	var got strings.Builder
-	if err := compile(t, g).Print(&got); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join("testdata", "small.txt")
-	if *update {
-		if err := os.WriteFile(path, []byte(got.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got.String()); diff != "" {
-		t.Errorf("the plan differs (-want +got); if it should, run go test -update:\n%s", diff)
-	}
+	return g
 }

@@ -31,6 +31,7 @@ type Step struct {
 	Epoch           int            `json:"epoch"` // from 1
 	Step            int            `json:"step"`  // over all epochs
 	TrainLoss       metrics.Figure `json:"train_loss"`
+	Skipped         int            `json:"skipped,omitempty"` // steps of the run so far whose update was left out: its numbers overflowed fp16
 	LR              metrics.Figure `json:"lr"`
 	ImagesPerSecond metrics.Figure `json:"images_per_second"`
 }
@@ -42,6 +43,7 @@ type Epoch struct {
 	TrainLoss       metrics.Figure  `json:"train_loss"`
 	TestLoss        metrics.Figure  `json:"test_loss"`
 	TestTop1        metrics.Figure  `json:"test_top1"`
+	Skipped         int             `json:"skipped,omitempty"`  // as of a Step
 	ValLoss         *metrics.Figure `json:"val_loss,omitempty"` // with a validation split
 	ValTop1         *metrics.Figure `json:"val_top1,omitempty"`
 	LR              metrics.Figure  `json:"lr"`

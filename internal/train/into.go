@@ -302,14 +302,14 @@ func (s *session) result(ctx context.Context) (*metrics.Report, error) {
 
 func (p Point) event() run.Event {
 	return run.Step{
-		Epoch: p.Epoch, Step: p.Step, TrainLoss: metrics.Figure(p.Loss), LR: metrics.Figure(p.LR),
+		Epoch: p.Epoch, Step: p.Step, TrainLoss: metrics.Figure(p.Loss), Skipped: p.Skipped, LR: metrics.Figure(p.LR),
 		ImagesPerSecond: metrics.Figure(p.ImagesPerSecond),
 	}
 }
 
 func (e Epoch) event() run.Event {
 	event := run.Epoch{
-		Epoch: e.Epoch, Step: e.Step, TrainLoss: metrics.Figure(e.TrainLoss),
+		Epoch: e.Epoch, Step: e.Step, TrainLoss: metrics.Figure(e.TrainLoss), Skipped: e.Skipped,
 		TestLoss: metrics.Undefined(), TestTop1: metrics.Undefined(), LR: metrics.Figure(e.LR),
 		Seconds: metrics.Figure(e.Seconds), ImagesPerSecond: metrics.Figure(float64(e.Images) / e.Seconds),
 	}

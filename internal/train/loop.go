@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -22,6 +23,7 @@ const pointsPerEpoch = 6
 type Point struct {
 	Epoch, Step     int // from 1; Step counts over all epochs
 	Loss            float64
+	Skipped         int // steps of the run so far whose update was left out
 	LR              float64
 	ImagesPerSecond float64
 }
@@ -32,6 +34,7 @@ type Epoch struct {
 	TrainLoss   float64         // mean over the epoch's samples as trained
 	Val, Test   *metrics.Report // nil where there is no such split
 	Best        bool            // by Val
+	Skipped     int             // as of a Point
 	LR          float64
 	Seconds     float64 // of training, without the evaluation
 	Images      int
@@ -80,8 +83,10 @@ func (t *Trainer) epoch(ctx context.Context, hooks Hooks) error {
 		e, n := t.next(paced(perStep), every)
 		losses, err := t.steps(e, n)
 		for _, l := range losses {
-			p.Loss.add(float64(l), e.batch)
-			p.Window.add(float64(l), e.batch)
+			if l-l == 0 { // else the step was skipped
+				p.Loss.add(float64(l), e.batch)
+				p.Window.add(float64(l), e.batch)
+			}
 		}
 		p.Done += len(losses)
 		p.Taught += time.Since(start).Seconds()
@@ -95,7 +100,7 @@ func (t *Trainer) epoch(ctx context.Context, hooks Hooks) error {
 		}
 		if p.Done%every == 0 || p.Done == steps {
 			point := Point{
-				Epoch: p.Epoch, Step: p.Step, Loss: p.Window.value(), LR: t.cfg.Optimizer.LR,
+				Epoch: p.Epoch, Step: p.Step, Loss: p.Window.value(), Skipped: p.Skipped, LR: t.cfg.Optimizer.LR,
 				ImagesPerSecond: float64(p.Window.Samples-windowSamples) / time.Since(windowStart).Seconds(),
 			}
 			p.Window, windowStart, windowSamples = mean{}, time.Now(), 0
@@ -138,7 +143,7 @@ func (t *Trainer) next(n, every int) (entry, int) {
 func (t *Trainer) judge(ctx context.Context, hooks Hooks) (err error) {
 	p := &t.place
 	e := Epoch{
-		Epoch: p.Epoch, Step: p.Step, TrainLoss: p.Loss.value(), LR: t.cfg.Optimizer.LR,
+		Epoch: p.Epoch, Step: p.Step, TrainLoss: p.Loss.value(), Skipped: p.Skipped, LR: t.cfg.Optimizer.LR,
 		Seconds: p.Taught, Images: p.Loss.Samples,
 	}
 	if t.set.Val.Len() > 0 {
@@ -195,15 +200,37 @@ func (t *Trainer) steps(e entry, n int) ([]float32, error) {
 		losses[i] = t.losses[(t.place.Step+i)%ringLength]
 	}
 	t.place.Step += taken
+	scaled, err := t.scaled()
+	if err != nil {
+		return losses, err
+	}
 	if taken < n {
 		culprit, err := t.culprit(e)
 		if err != nil {
 			return losses, err
 		}
 		return losses, fault.New(fault.Diverged, "training", "", "lower --lr",
-			"%s is not finite at step %d (learning rate %g)", culprit, t.place.Step+1, t.cfg.Optimizer.LR)
+			"%s is not finite at step %d (learning rate %g%s)", culprit, t.place.Step+1, t.cfg.Optimizer.LR, scaled)
 	}
 	return losses, nil
+}
+
+// scaled reads how often a step was skipped, for the place, and returns what an error
+// says of the scale; nothing where the loss is not scaled.
+func (t *Trainer) scaled() (string, error) {
+	if t.cells.scale == 0 {
+		return "", nil
+	}
+	var scale [1]float32
+	var tally [3]int64
+	if err := t.prog.Read(t.cells.scale, device.Bytes(scale[:])); err != nil {
+		return "", err
+	}
+	if err := t.prog.Read(t.cells.tally, device.Bytes(tally[:])); err != nil {
+		return "", err
+	}
+	t.place.Skipped = int(tally[2])
+	return fmt.Sprintf(", loss scale %g, %d steps in a row skipped before it", scale[0], tally[1]), nil
 }
 
 // culprit names the first tensor that is not finite. A shut gate lets the step

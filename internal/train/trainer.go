@@ -31,7 +31,8 @@ type Config struct {
 	Seed      uint64
 	EvalBatch int // pictures per forward run; it changes speed and memory only
 	Budget    Budget
-	SaveEvery Interval // steps are cut so that saves fall on its multiples
+	SaveEvery Interval    // steps are cut so that saves fall on its multiples
+	Precision graph.DType // F32, or BF16 or F16 for what the plan then keeps so
 }
 
 // ringLength is the number of losses that the device keeps for the host, and so
@@ -64,7 +65,14 @@ type cells struct {
 	step, cursor, scalars, losses graph.Value // state
 	table, order                  graph.Value // inputs
 	samples                       []graph.Value
+	scale, tally                  graph.Value // state of a scaled loss; 0 where it is not
 }
+
+// What the loss of a step in F16 is scaled by: the defaults of PyTorch's GradScaler.
+// A skipped step is no divergence until there are ten in a row.
+const firstScale = 65536
+
+var rescale = graph.Rescale{Growth: 2000, Patience: 10}
 
 // An entry is a training entry, the number of samples that it takes, and what
 // its gate watches.
@@ -108,7 +116,7 @@ func Plan(dev device.Device, set *data.Set, cfg Config) (*plan.Module, error) {
 func (t *Trainer) compile(dev device.Device) (*plan.Module, infer.Entry, error) {
 	t.build()
 	eval := infer.Add(t.graph, t.cfg.Network, t.cfg.EvalBatch)
-	module, err := plan.Compile(t.graph, dev.Supports)
+	module, err := plan.CompileIn(t.cfg.Precision, t.graph, dev.Supports)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", t.cfg.Network.Model.Name, err)
 	}
@@ -131,6 +139,9 @@ func (t *Trainer) build() {
 			g.Input("train.labels", graph.I32, n),
 		},
 	}
+	if t.cfg.Precision == graph.F16 {
+		t.cells.scale, t.cells.tally = g.State("loss.scale", graph.F32, 1), g.State("loss.tally", graph.I64, 3)
+	}
 	t.full = t.step(t.cfg.Batch)
 	if rest := n % t.cfg.Batch; rest > 0 {
 		t.short = t.step(rest)
@@ -139,7 +150,8 @@ func (t *Trainer) build() {
 
 // step adds the entry that trains on one batch: gather, forward, backward, and
 // behind one gate everything that changes a cell. An update that would leave the
-// finite numbers shuts the gate too, so such a step does not count.
+// finite numbers shuts the gate too, so such a step does not count; where the loss is
+// scaled, it counts as skipped.
 func (t *Trainer) step(batch int) entry {
 	g, c := t.graph, t.cells
 	name := fmt.Sprintf("train@%d", batch)
@@ -147,7 +159,11 @@ func (t *Trainer) step(batch int) entry {
 	samples := g.Add("gather", graph.Gather{Batch: batch}, append([]graph.Value{c.order, c.cursor}, c.samples...)...)
 	logits, scope := t.cfg.Network.Train(g, samples[0])
 	t.scope = scope
-	loss := g.Add("loss", graph.SoftmaxXent{}, logits, samples[1])
+	compared := []graph.Value{logits, samples[1]}
+	if c.scale != 0 {
+		compared = append(compared, c.scale)
+	}
+	loss := g.Add("loss", graph.SoftmaxXent{}, compared...)
 	grads := g.Backward([]graph.Value{logits}, []graph.Value{loss[1]})
 
 	e := entry{name: name, batch: batch, watched: []graph.Value{loss[0]}, names: []string{"the loss"}}
@@ -161,11 +177,15 @@ func (t *Trainer) step(batch int) entry {
 	e.watched, e.names = append(e.watched, statistics...), append(e.names, names...)
 	g.Return(e.watched...)
 	gate := g.Add("gate", graph.Gate{}, e.watched...)[0]
-	applied := t.cfg.Optimizer.Update(g, gate, c.scalars, grads)
+	applied := t.cfg.Optimizer.Update(g, gate, c.scalars, c.scale, grads)
 	scope.Track(applied)
-	g.AddSet("record", graph.Record{}, []graph.Value{c.losses}, applied, c.step, loss[0], c.losses)
+	counted := applied
+	if c.scale != 0 {
+		counted = g.AddSet("rescale", rescale, []graph.Value{c.scale, c.tally}, applied, c.scale, c.tally)[0]
+	}
+	g.AddSet("record", graph.Record{}, []graph.Value{c.losses}, counted, c.step, loss[0], c.losses)
 	g.AddSet("tick", graph.Tick{Batch: batch}, []graph.Value{c.step, c.cursor, c.scalars},
-		applied, c.step, c.cursor, c.scalars, c.table)
+		counted, c.step, c.cursor, c.scalars, c.table)
 	return e
 }
 
@@ -187,6 +207,11 @@ func (t *Trainer) load() error {
 		{t.cells.scalars, device.Bytes(table[:t.cfg.Optimizer.Columns()])},
 	} {
 		if err := t.prog.Write(w.v, w.data); err != nil {
+			return err
+		}
+	}
+	if t.cells.scale != 0 {
+		if err := t.prog.Write(t.cells.scale, device.Bytes([]float32{firstScale})); err != nil {
 			return err
 		}
 	}
