@@ -113,3 +113,4 @@ clean:
 	rm -rf build
 
 include internal/kernels/cuda/build.mk
+include internal/device/cuda/standin/build.mk

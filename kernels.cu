@@ -13,13 +13,27 @@
 //
 // Table of contents:
 //
+//   number.cuh    numbers of 16 bits; loops over elements
 //   reduce.cuh    sums over the threads of a warp and of a block
-//   act.cuh       act_relu_f32  act_relu_back_f32
-//   add.cuh       add_f32  channel_sum_f32
-//   gather.cuh    gather_u8  normalize_f32
-//   pool.cuh      pool_max_f32  pool_max_back_f32
-//   step.cuh      gate_part_f32  gate_all_i32  record_f32  tick_f32  sgd_part_f32  sgd_f32
-//   xent.cuh      xent_softmax_f32  xent_mean_f32
+//   act.cuh       act_relu_T  act_relu_back_T  act_relu6_T  act_relu6_back_T
+//                 act_gelu_T  act_gelu_back_T  act_silu_T  act_silu_back_T
+//   add.cuh       add_T  channel_sum_T
+//   batchnorm.cuh batchnorm_part_T  batchnorm_stats_f32  batchnorm_scale_f32  batchnorm_T
+//                 batchnorm_back_part_T  batchnorm_back_sums_f32  batchnorm_back_T
+//                 batchnorm_track_f32
+//   cast.cuh      cast_X_Y
+//   conv.cuh      conv_fwd_B_T  conv_back_data_B_T  conv_back_filter_B_T
+//   gather.cuh    gather_u8  normalize_T
+//   gemm.cuh      the product behind conv and matmul; sum_parts_f32
+//   matmul.cuh    matmul_{nt,nn,tn,any}_B_T
+//   optim.cuh     sgd_part_f32  sgd_f32  adamw_part_f32  adamw_f32
+//   pool.cuh      pool_max_T  pool_max_back_T  pool_avg_T  pool_avg_back_T
+//   step.cuh      gate_part_f32  gate_all_i32  record_f32  tick_f32  rescale_f32
+//   tile.cuh      tiles in shared memory, and a warp's product of them
+//   xent.cuh      xent_f32  xent_softmax_f32  xent_mean_f32
+//
+// A name that ends in T stands for three kernels, of f32, bf16 and f16;
+// B is the shape of a block: 128x64, 64x32, any_128x64 or any_64x32.
 //
 // What holds for all of them:
 //
@@ -37,21 +51,36 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef int64_t i64; // sizes, counters, and places in memory
 typedef int32_t i32; // coordinates inside one picture; may be negative in padding
 typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
 
 // A grid-stride loop runs from thread_index() by thread_count(), so that it is
 // right for any number of blocks.
 static __device__ i64 thread_index() { return (i64)blockIdx.x * blockDim.x + threadIdx.x; }
 static __device__ i64 thread_count() { return (i64)gridDim.x * blockDim.x; }
 
+#include "internal/kernels/cuda/number.cuh"
 #include "internal/kernels/cuda/reduce.cuh"
 
 #include "internal/kernels/cuda/act.cuh"
 #include "internal/kernels/cuda/add.cuh"
+#include "internal/kernels/cuda/batchnorm.cuh"
+#include "internal/kernels/cuda/cast.cuh"
 #include "internal/kernels/cuda/gather.cuh"
 #include "internal/kernels/cuda/pool.cuh"
 #include "internal/kernels/cuda/step.cuh"
+#include "internal/kernels/cuda/optim.cuh"
 #include "internal/kernels/cuda/xent.cuh"
+
+// Tiles need tensor cores or their stand-in, which a plain C++ compiler has not.
+#if defined(__CUDACC__) || defined(STANDIN)
+#include "internal/kernels/cuda/tile.cuh"
+#include "internal/kernels/cuda/gemm.cuh"
+#include "internal/kernels/cuda/matmul.cuh"
+#include "internal/kernels/cuda/conv.cuh"
+#endif

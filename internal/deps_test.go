@@ -49,6 +49,7 @@ var ranks = map[string]int{
 
 // subRanks are the packages below another that stand higher than it.
 var subRanks = map[string]int{
+	"internal/kernels/cuda":      3,
 	"internal/device/cpu":        5,
 	"internal/device/ref":        5,
 	"internal/device/devicetest": 6,

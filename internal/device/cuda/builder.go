@@ -54,9 +54,6 @@ func (b *builder) at(v graph.Value) kernel.Addr {
 	return b.memory.base + kernel.Addr(slotAt(b.module, v, b.slot))
 }
 
-// word is at, as a kernel's parameter.
-func (b *builder) word(v graph.Value) uint64 { return uint64(b.at(v)) }
-
 // slotAt returns the offset in the arena of a slot of v, or of v itself where it
 // is no ring.
 func slotAt(m *plan.Module, v graph.Value, slot int) int {

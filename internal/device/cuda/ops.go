@@ -5,9 +5,7 @@ package cuda
 import (
 	"cmp"
 	"math"
-	"slices"
 
-	"imgcls/internal/device"
 	"imgcls/internal/graph"
 	kernel "imgcls/internal/kernels/cuda"
 )
@@ -20,14 +18,34 @@ func lowering(op graph.Op) func(b *builder, n graph.Node) []kernel.Launch {
 		return with(op, (*builder).act)
 	case graph.ActBack:
 		return with(op, (*builder).actBack)
+	case graph.AdamW:
+		return with(op, (*builder).adamW)
 	case graph.Add:
 		return with(op, (*builder).add)
+	case graph.AvgPool:
+		return with(op, (*builder).avgPool)
+	case graph.AvgPoolBack:
+		return with(op, (*builder).avgPoolBack)
+	case graph.BatchNorm:
+		return with(op, (*builder).batchNormForward)
+	case graph.BatchNormBack:
+		return with(op, (*builder).batchNormBack)
 	case graph.ChannelSum:
 		return with(op, (*builder).channelSum)
+	case graph.Cast:
+		return with(op, (*builder).cast)
+	case graph.Conv:
+		return with(op, (*builder).conv)
+	case graph.ConvBackData:
+		return with(op, (*builder).convBackData)
+	case graph.ConvBackFilter:
+		return with(op, (*builder).convBackFilter)
 	case graph.Gate:
 		return with(op, (*builder).gate)
 	case graph.Gather:
 		return with(op, (*builder).gather)
+	case graph.MatMul:
+		return with(op, (*builder).matMul)
 	case graph.MaxPool:
 		return with(op, (*builder).maxPool)
 	case graph.MaxPoolBack:
@@ -36,12 +54,16 @@ func lowering(op graph.Op) func(b *builder, n graph.Node) []kernel.Launch {
 		return with(op, (*builder).normalize)
 	case graph.Record:
 		return with(op, (*builder).record)
+	case graph.Rescale:
+		return with(op, (*builder).rescale)
 	case graph.SGD:
 		return with(op, (*builder).sgd)
 	case graph.SoftmaxXent:
 		return with(op, (*builder).softmaxXent)
 	case graph.Tick:
 		return with(op, (*builder).tick)
+	case graph.Track:
+		return with(op, (*builder).track)
 	}
 	return nil
 }
@@ -51,189 +73,199 @@ func with[T graph.Op](op T, lower func(*builder, T, graph.Node) []kernel.Launch)
 	return func(b *builder, n graph.Node) []kernel.Launch { return lower(b, op, n) }
 }
 
-// supports says yes to operations with a kernel, on float32.
+// supports says yes to operations with a kernel, of types that it is there for.
 func supports(n graph.Node, t []graph.Tensor) bool {
-	for _, v := range slices.Concat(n.In, n.Out) {
+	if lowering(n.Op) == nil || !multiplies(n, t) {
+		return false
+	}
+	single := n.In // what must be f32, where it is floating-point
+	switch n.Op.(type) {
+	case graph.Gather:
+		single = nil // copies bytes
+	case graph.Act, graph.ActBack, graph.Add, graph.AvgPool, graph.AvgPoolBack, graph.Cast, graph.ChannelSum, graph.MaxPool, graph.MaxPoolBack:
+		single = nil
+	case graph.MatMul, graph.Conv, graph.ConvBackData, graph.ConvBackFilter:
+		single = nil // of one type, says their shape rule, with a bias of f32
+	case graph.BatchNorm:
+		single = n.In[1:]
+	case graph.BatchNormBack:
+		single = n.In[1:4]
+	}
+	for _, v := range single {
 		if t[v].Type.Float() && t[v].Type != graph.F32 {
 			return false
 		}
 	}
-	return lowering(n.Op) != nil
-}
-
-// threads is the size of a block, where a kernel does not need another one.
-const threads = 256
-
-// mostBlocks bounds the blocks of a loop over elements that go round.
-const mostBlocks = 1 << 16
-
-func ceil(n, by int) int { return (n + by - 1) / by }
-
-// elements is a launch with a thread for each of n elements.
-func elements(name string, n int, args ...uint64) kernel.Launch {
-	return blocks(name, min(ceil(n, threads), mostBlocks), args...)
-}
-
-// blocks is a launch of n blocks.
-func blocks(name string, n int, args ...uint64) kernel.Launch {
-	return kernel.Launch{Kernel: name, Grid: [3]int{n, 1, 1}, Block: threads, Args: args}
-}
-
-func (b *builder) len(v graph.Value) uint64 { return uint64(b.tensor(v).Len()) }
-
-// words are numbers as a kernel's parameters.
-func words(numbers ...int) []uint64 {
-	w := make([]uint64, len(numbers))
-	for i, n := range numbers {
-		w[i] = uint64(n)
+	for _, v := range n.In {
+		if uint64(t[v].Len()) > math.MaxUint32 && !bytewise(n.Op) {
+			return false
+		}
 	}
-	return w
+	return true
 }
 
-func (b *builder) act(_ graph.Act, n graph.Node) []kernel.Launch {
-	y := n.Out[0]
-	return []kernel.Launch{elements("act_relu_f32", b.tensor(y).Len(), b.word(y), b.word(n.In[0]), b.len(y))}
+// bytewise reports whether tensors of any size will do.
+func bytewise(op graph.Op) bool {
+	_, gather := op.(graph.Gather)
+	return gather
 }
 
-func (b *builder) actBack(_ graph.ActBack, n graph.Node) []kernel.Launch {
-	dx := n.Out[0]
-	return []kernel.Launch{elements("act_relu_back_f32", b.tensor(dx).Len(), b.word(dx), b.word(n.In[0]), b.word(n.In[1]), b.len(dx))}
+func (b *builder) act(op graph.Act, n graph.Node) []kernel.Launch {
+	y := b.tensor(n.Out[0])
+	return kernel.Act{Kind: op.Kind, Type: y.Type, N: y.Len(), Y: b.at(n.Out[0]), X: b.at(n.In[0])}.Launches()
+}
+
+func (b *builder) actBack(op graph.ActBack, n graph.Node) []kernel.Launch {
+	dx := b.tensor(n.Out[0])
+	return kernel.ActBack{Kind: op.Kind, Type: dx.Type, N: dx.Len(), DX: b.at(n.Out[0]), From: b.at(n.In[0]), DY: b.at(n.In[1])}.Launches()
 }
 
 func (b *builder) add(_ graph.Add, n graph.Node) []kernel.Launch {
-	y := n.Out[0]
-	return []kernel.Launch{elements("add_f32", b.tensor(y).Len(), b.word(y), b.word(n.In[0]), b.word(n.In[1]), b.len(y))}
+	y := b.tensor(n.Out[0])
+	return kernel.Add{Type: y.Type, N: y.Len(), Y: b.at(n.Out[0]), A: b.at(n.In[0]), B: b.at(n.In[1])}.Launches()
 }
 
-// channelSum sums groups of √M rows, and then the groups.
+func (b *builder) cast(op graph.Cast, n graph.Node) []kernel.Launch {
+	x := b.tensor(n.In[0])
+	return kernel.Cast{From: x.Type, To: op.To, N: x.Len(), Y: b.at(n.Out[0]), X: b.at(n.In[0])}.Launches()
+}
+
 func (b *builder) channelSum(_ graph.ChannelSum, n graph.Node) []kernel.Launch {
-	const lanes = 32 // channels of a block
-	c := b.tensor(n.Out[0]).Len()
-	rows := b.tensor(n.In[0]).Len() / c
-	sum := func(y, x uint64, rows, span int) kernel.Launch {
-		l := blocks("channel_sum_f32", ceil(rows, span), append([]uint64{y, x}, words(rows, c, span)...)...)
-		l.Grid[1] = ceil(c, lanes)
-		return l
+	x, c := b.tensor(n.In[0]), b.tensor(n.Out[0]).Len()
+	return kernel.ChannelSum{Type: x.Type, M: x.Len() / c, C: c, Y: b.at(n.Out[0]), X: b.at(n.In[0])}.Launches(b.memory.take)
+}
+
+// batchNorm returns what forward and back share.
+func (b *builder) batchNorm(op graph.BatchNorm, x, weight graph.Value) kernel.BatchNorm {
+	c := b.tensor(weight).Len()
+	return kernel.BatchNorm{Type: b.tensor(x).Type, M: b.tensor(x).Len() / c, C: c, Eps: op.Eps, Running: op.Running, X: b.at(x), Weight: b.at(weight)}
+}
+
+func (b *builder) batchNormForward(op graph.BatchNorm, n graph.Node) []kernel.Launch {
+	k := b.batchNorm(op, n.In[0], n.In[1])
+	k.Y, k.Bias = b.at(n.Out[0]), b.at(n.In[2])
+	statistics := n.In[3:]
+	if !op.Running {
+		statistics = n.Out[1:]
 	}
-	span := int(math.Ceil(math.Sqrt(float64(rows))))
-	groups := ceil(rows, span)
-	part := uint64(b.memory.take(4 * groups * c))
-	return []kernel.Launch{sum(part, b.word(n.In[0]), rows, span), sum(b.word(n.Out[0]), part, groups, groups)}
+	k.Mean, k.Var = b.at(statistics[0]), b.at(statistics[1])
+	return k.Launches(b.memory.take)
+}
+
+func (b *builder) batchNormBack(op graph.BatchNormBack, n graph.Node) []kernel.Launch {
+	k := kernel.BatchNormBack{BatchNorm: b.batchNorm(op.BatchNorm, n.In[0], n.In[1])}
+	k.Mean, k.Var, k.DY = b.at(n.In[2]), b.at(n.In[3]), b.at(n.In[4])
+	k.DX, k.DWeight, k.DBias = b.at(n.Out[0]), b.at(n.Out[1]), b.at(n.Out[2])
+	return k.Launches(b.memory.take)
+}
+
+func (b *builder) track(op graph.Track, n graph.Node) []kernel.Launch {
+	k := kernel.Track{Arena: b.memory.base, Gate: b.at(n.In[0])}
+	for i, momentum := range op.Momentum {
+		four := n.In[1+4*i:][:4]
+		size := b.tensor(four[0]).Len()
+		k.Statistics = append(k.Statistics,
+			kernel.Tracked{Running: b.at(four[0]), Batch: b.at(four[2]), N: size, Momentum: momentum, Factor: 1},
+			kernel.Tracked{Running: b.at(four[1]), Batch: b.at(four[3]), N: size, Momentum: momentum, Factor: op.Unbiased(i)})
+	}
+	return k.Launches(b.memory.table)
 }
 
 func (b *builder) gather(op graph.Gather, n graph.Node) []kernel.Launch {
-	var all []kernel.Launch
+	k := kernel.Gather{Batch: op.Batch, Arena: b.memory.base, Order: b.at(n.In[0]), Cursor: b.at(n.In[1])}
 	for i, y := range n.Out {
 		if y != 0 {
-			all = append(all, blocks("gather_u8", op.Batch, b.word(y), b.word(n.In[2+i]), b.word(n.In[0]), b.word(n.In[1]),
-				uint64(b.tensor(y).Bytes()/op.Batch)))
+			k.Tensors = append(k.Tensors, kernel.Gathered{Y: b.at(y), X: b.at(n.In[2+i]), Size: b.tensor(y).Bytes() / op.Batch})
 		}
 	}
-	return all
+	return k.Launches(b.memory.table)
 }
 
 func (b *builder) normalize(op graph.Normalize, n graph.Node) []kernel.Launch {
-	var table []float32
-	for c := range op.Mean {
-		for _, v := range op.Table(c) {
-			table = append(table, float32(v))
-		}
-	}
 	y := b.tensor(n.Out[0])
-	at := b.memory.table(device.View[int64](device.Bytes(table)))
-	return []kernel.Launch{blocks("normalize_f32", y.Shape[0], b.word(n.Out[0]), b.word(n.In[0]), uint64(at),
-		uint64(y.Len()/y.Shape[0]), uint64(len(op.Mean)))}
+	return kernel.Normalize{Op: op, N: y.Shape[0], Size: y.Len() / y.Shape[0], Y: b.at(n.Out[0]), X: b.at(n.In[0])}.Launches(b.memory.table)
+}
+
+// pool describes windows of r×s that move over x and give y.
+func (b *builder) pool(x, y graph.Value, r, s, stride, pad int) kernel.Pool {
+	t, to := b.tensor(x), b.tensor(y).Shape
+	return kernel.Pool{Type: t.Type, N: t.Shape[0], H: t.Shape[1], W: t.Shape[2], C: t.Shape[3], P: to[1], Q: to[2], R: r, S: s, Stride: stride, Pad: pad}
 }
 
 func (b *builder) maxPool(op graph.MaxPool, n graph.Node) []kernel.Launch {
-	x, y := b.tensor(n.In[0]).Shape, b.tensor(cmp.Or(n.Out...)).Shape
-	args := []uint64{b.word(n.Out[0]), b.word(n.Out[1]), b.word(n.In[0])}
-	args = append(args, words(x[1], x[2], x[3], y[1], y[2], op.Kernel, op.Stride, op.Pad)...)
-	return []kernel.Launch{blocks("pool_max_f32", y[0]*y[1], args...)}
+	k := b.pool(n.In[0], cmp.Or(n.Out...), op.Kernel, op.Kernel, op.Stride, op.Pad)
+	return k.Max(b.at(n.Out[0]), b.at(n.Out[1]), b.at(n.In[0]))
 }
 
 func (b *builder) maxPoolBack(op graph.MaxPoolBack, n graph.Node) []kernel.Launch {
-	x, y := b.tensor(n.Out[0]).Shape, b.tensor(n.In[1]).Shape
-	args := []uint64{b.word(n.Out[0]), b.word(n.In[0]), b.word(n.In[1])}
-	args = append(args, words(x[1], x[2], x[3], y[1], y[2], op.Kernel, op.Stride, op.Pad)...)
-	return []kernel.Launch{blocks("pool_max_back_f32", x[0]*x[1], args...)}
+	k := b.pool(n.Out[0], n.In[1], op.Kernel, op.Kernel, op.Stride, op.Pad)
+	return k.MaxBack(b.at(n.Out[0]), b.at(n.In[0]), b.at(n.In[1]))
 }
 
-// softmaxXent leaves the losses of rows in room, and their mean where it is read.
+func (b *builder) avgPool(op graph.AvgPool, n graph.Node) []kernel.Launch {
+	return b.pool(n.In[0], n.Out[0], op.R, op.S, op.Stride, op.Pad).Avg(b.at(n.Out[0]), b.at(n.In[0]))
+}
+
+func (b *builder) avgPoolBack(op graph.AvgPoolBack, n graph.Node) []kernel.Launch {
+	return b.pool(n.Out[0], n.In[0], op.R, op.S, op.Stride, op.Pad).AvgBack(b.at(n.Out[0]), b.at(n.In[0]))
+}
+
 func (b *builder) softmaxXent(_ graph.SoftmaxXent, n graph.Node) []kernel.Launch {
-	const warps = 4 // of a block, one for each row
 	x := b.tensor(n.In[0]).Shape
-	rows := uint64(b.memory.take(4 * x[0]))
-	softmax := blocks("xent_softmax_f32", ceil(x[0], warps), append([]uint64{rows, b.word(n.Out[1]), b.word(n.In[0]), b.word(n.In[1])}, words(x[0], x[1])...)...)
-	softmax.Block = 32 * warps
-	all := []kernel.Launch{softmax}
-	if loss := n.Out[0]; loss != 0 {
-		all = append(all, blocks("xent_mean_f32", 1, b.word(loss), rows, uint64(x[0])))
+	k := kernel.SoftmaxXent{N: x[0], C: x[1], Loss: b.at(n.Out[0]), DX: b.at(n.Out[1]), X: b.at(n.In[0]), T: b.at(n.In[1])}
+	if len(n.In) == 3 {
+		k.Scale = b.at(n.In[2])
 	}
-	return all
+	return k.Launches(b.memory.take)
 }
 
-// tensors returns a table with a row for each group of per tensors, their offsets
-// in the arena and the number of elements, and the blocks that the largest is
-// worth.
-func (b *builder) tensors(values []graph.Value, per int) (at uint64, rows, wide int) {
-	const each = 8 * threads // elements of a block
-	const most = 64
-	var table []int64
-	largest := 1
-	for i := 0; i < len(values); i += per {
-		for _, v := range values[i : i+per] {
-			table = append(table, int64(b.at(v)-b.memory.base))
-		}
-		n := b.tensor(values[i]).Len()
-		table = append(table, int64(n))
-		largest = max(largest, n)
-	}
-	return uint64(b.memory.table(table)), len(values) / per, min(ceil(largest, each), most)
-}
-
-// gate has every block say whether it met finite numbers alone, and one block
-// whether all did.
 func (b *builder) gate(_ graph.Gate, n graph.Node) []kernel.Launch {
-	if len(n.In) == 0 {
-		return []kernel.Launch{blocks("gate_all_i32", 1, b.word(n.Out[0]), 0, 0)}
+	k := kernel.Gate{Arena: b.memory.base, Open: b.at(n.Out[0])}
+	for _, v := range n.In {
+		k.Tensors = append(k.Tensors, kernel.Tensor{At: b.at(v), N: b.tensor(v).Len()})
 	}
-	table, rows, wide := b.tensors(n.In, 1)
-	part := uint64(b.memory.take(4 * rows * wide))
-	look := blocks("gate_part_f32", wide, part, uint64(b.memory.base), table)
-	look.Grid[1] = rows
-	return []kernel.Launch{look, blocks("gate_all_i32", 1, b.word(n.Out[0]), part, uint64(rows*wide))}
+	return k.Launches(b.memory.take, b.memory.table)
 }
 
-// sgd looks at what it would set before it sets anything.
+// optimizer describes one whose parameters begin at input first, each with so many
+// tensors that are kept.
+func (b *builder) optimizer(n graph.Node, first, kept int) kernel.Optimizer {
+	o := kernel.Optimizer{Arena: b.memory.base, Applied: b.at(n.Out[0]), Gate: b.at(n.In[0]), Scalars: b.at(n.In[1])}
+	for i := first; i < len(n.In); i += 2 + kept {
+		p := kernel.Parameter{N: b.tensor(n.In[i]).Len(), P: b.at(n.In[i]), DP: b.at(n.In[i+1])}
+		for _, v := range n.In[i+2 : i+2+kept] {
+			p.Kept = append(p.Kept, b.at(v))
+		}
+		o.Parameters = append(o.Parameters, p)
+	}
+	return o
+}
+
 func (b *builder) sgd(op graph.SGD, n graph.Node) []kernel.Launch {
-	table, rows, wide := b.tensors(n.In[2:], 3)
-	part := uint64(b.memory.take(4 * rows * wide))
-	applied := b.word(n.Out[0])
-	if applied == 0 {
-		applied = uint64(b.memory.take(4))
+	var scale kernel.Addr
+	if op.Scaled {
+		scale = b.at(n.In[2])
 	}
-	nesterov := 0
-	if op.Nesterov {
-		nesterov = 1
-	}
-	arena, columns := uint64(b.memory.base), words(op.LR, op.Momentum, op.Decay, nesterov)
-	look := blocks("sgd_part_f32", wide, append([]uint64{part, arena, table, b.word(n.In[0]), b.word(n.In[1])}, columns...)...)
-	set := blocks("sgd_f32", wide, append([]uint64{arena, table, applied, b.word(n.In[1])}, columns...)...)
-	look.Grid[1], set.Grid[1] = rows, rows
-	return []kernel.Launch{look, blocks("gate_all_i32", 1, applied, part, uint64(rows*wide)), set}
+	return b.optimizer(n, op.Parameters(), 1).SGD(op, scale, b.memory.take, b.memory.table)
+}
+
+func (b *builder) adamW(op graph.AdamW, n graph.Node) []kernel.Launch {
+	return b.optimizer(n, 2, 2).AdamW(op, b.memory.take, b.memory.table)
+}
+
+func (b *builder) rescale(op graph.Rescale, n graph.Node) []kernel.Launch {
+	k := kernel.Rescale{Growth: op.Growth, Patience: op.Patience, Counted: b.at(n.Out[0]), Applied: b.at(n.In[0]), Scale: b.at(n.In[1]), Tally: b.at(n.In[2])}
+	return k.Launches(b.memory.take)
 }
 
 func (b *builder) record(_ graph.Record, n graph.Node) []kernel.Launch {
-	l := blocks("record_f32", 1, b.word(n.In[3]), b.word(n.In[0]), b.word(n.In[1]), b.word(n.In[2]), b.len(n.In[3]))
-	l.Block = 1
-	return []kernel.Launch{l}
+	return kernel.Record{N: b.tensor(n.In[3]).Len(), Ring: b.at(n.In[3]), Gate: b.at(n.In[0]), Step: b.at(n.In[1]), Loss: b.at(n.In[2])}.Launches()
 }
 
 func (b *builder) tick(op graph.Tick, n graph.Node) []kernel.Launch {
 	table := b.tensor(n.In[4]).Shape
-	args := []uint64{b.word(n.In[1]), b.word(n.In[2]), b.word(n.In[3]), b.word(n.In[0]), b.word(n.In[4])}
-	l := blocks("tick_f32", 1, append(args, words(table[0], table[1], op.Batch)...)...)
-	l.Block = 32
-	return []kernel.Launch{l}
+	return kernel.Tick{
+		Rows: table[0], K: table[1], Batch: op.Batch,
+		Step: b.at(n.In[1]), Cursor: b.at(n.In[2]), Scalars: b.at(n.In[3]), Gate: b.at(n.In[0]), Table: b.at(n.In[4]),
+	}.Launches()
 }

@@ -25,6 +25,19 @@
 // (the gate, the optimizer) is one launch all the same: its kernel takes the
 // arena and a table of offsets, which the plan knows before the first step.
 //
+// # Launches
+//
+// Each family of operations has a Go file beside its kernels: a struct of shapes,
+// types and addresses, whose methods return the launches in their order on one
+// stream. Blocks and partial sums follow from shapes alone, never from the card, so
+// that every card gives the same bits.
+//
+// # 16 bits
+//
+// bf16 and f16 are for memory only: number.cuh widens what is loaded to f32 and
+// rounds what is stored, and sums are in f32 or wider. Kernels that come in several
+// types are templates, with a line for each type below one header.
+//
 // # Building
 //
 // build.mk, which the Makefile at the root includes, compiles kernels.cu to

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"imgcls/internal/graph"
+	"imgcls/internal/kernels/cuda"
 	"imgcls/internal/kernels/ref"
 )
 
@@ -26,7 +27,16 @@ var cases = []struct {
 	{"Gate", checkGate},
 	{"Record", checkRecord},
 	{"Tick", checkTick},
+	{"Rescale", checkRescale},
 	{"SGD", checkSGD},
+	{"AdamW", checkAdamW},
+	{"elements", checkElements},
+	{"Cast", checkCast},
+	{"sums of halves", checkHalfSums},
+	{"pictures of halves", checkHalfPictures},
+	{"AvgPool", checkAvgPool},
+	{"BatchNorm", checkBatchNorm},
+	{"Track", checkTrack},
 	{"SoftmaxXent", checkSoftmaxXent},
 }
 
@@ -96,10 +106,19 @@ func checkGather(t *testing.T, s *standin) {
 	for i := range order {
 		order[i] = r.Int32N(samples)
 	}
-	for _, size := range []int{1, 4, 15, 300} {
+	for _, size := range []int{1, 4, 15, 48, 300} {
 		x := pixels(r, samples*size)
 		y, want := garbage[uint8](batch*size), make([]uint8, batch*size)
-		s.launch(t, "gather_u8", grid{batch, 1, 64}, result{y}, x, order, []int64{cursor}, size)
+		g := newGPU(t, s)
+		arena := append(slices.Clone(x), garbage[uint8](batch*size+3)...) // y behind x, where bytes are on no boundary
+		k := cuda.Gather{Batch: batch, Arena: g.out(arena), Order: g.in(order), Cursor: g.in([]int64{cursor})}
+		if size%16 == 0 {
+			k.Tensors = []cuda.Gathered{{Y: k.Arena + cuda.Addr(len(x)), X: k.Arena, Size: size}}
+		} else { // the same sample in two parts, as tensors of their own
+			k.Tensors = []cuda.Gathered{{Y: k.Arena + cuda.Addr(len(x)), X: k.Arena, Size: size}, {Y: k.Arena + cuda.Addr(len(arena)-2), X: k.Arena, Size: 0}}
+		}
+		g.run(k.Launches(g.table))
+		copy(y, arena[len(x):])
 		ref.Gather(want, x, order, cursor, size)
 		if !bytes.Equal(y, want) {
 			t.Errorf("samples of %d bytes: got %v, want %v", size, y, want)
@@ -176,7 +195,7 @@ func checkPoolShape(t *testing.T, s *standin, k ref.PoolShape) {
 
 func checkGate(t *testing.T, s *standin) {
 	// Tensors lie apart. The gaps are NaN, which no kernel may mind.
-	spans := []span{{3, 1}, {8, 5}, {20, 1000}}
+	spans := []span{{3, 1}, {8, 5}, {20, 9000}} // the last in three pieces
 	end := spans[2].at + spans[2].n
 	for _, c := range []struct {
 		name  string
@@ -191,22 +210,22 @@ func checkGate(t *testing.T, s *standin) {
 		{"gap", end, nan},
 	} {
 		arena := repeat(nan, end+4)
-		var table []int64
 		var tensors [][]float64
 		for _, p := range spans {
 			copy(arena[p.at:], noise(random(p.n), p.n))
-			table = append(table, p.offset(), int64(p.n))
 		}
 		arena[c.at] = c.value
 		for _, p := range spans {
 			tensors = append(tensors, wide(arena[p.at:p.at+p.n]))
 		}
-		g := grid{3, int64(len(spans)), 64}
-		part, gate := garbage[int32](3*len(spans)), garbage[int32](1)
-		s.launch(t, "gate_part_f32", g, result{part}, arena, table)
-		s.launch(t, "gate_all_i32", grid{1, 1, 64}, result{gate}, part, len(part))
+		g, gate := newGPU(t, s), garbage[int32](1)
+		k := cuda.Gate{Arena: g.in(arena), Open: g.out(gate)}
+		for _, p := range spans {
+			k.Tensors = append(k.Tensors, cuda.Tensor{At: k.Arena + cuda.Addr(p.offset()), N: p.n})
+		}
+		g.run(k.Launches(g.room, g.table))
 		if want := ref.Gate(tensors...); gate[0] != want {
-			t.Errorf("%s: gate is %d, want %d; parts %v", c.name, gate[0], want, part)
+			t.Errorf("%s: gate is %d, want %d", c.name, gate[0], want)
 		}
 	}
 	// More parts than threads, one of them shut.
@@ -256,119 +275,8 @@ func checkTick(t *testing.T, s *standin) {
 	}
 }
 
-func checkSGD(t *testing.T, s *standin) {
-	for _, nesterov := range []int{0, 1} {
-		for _, gate := range []int32{0, 1} {
-			t.Run(fmt.Sprintf("nesterov %d, gate %d", nesterov, gate), func(t *testing.T) {
-				checkUpdate(t, s, nesterov, gate)
-			})
-		}
-		t.Run(fmt.Sprintf("nesterov %d, overflow", nesterov), func(t *testing.T) { checkOverflow(t, s, nesterov) })
-	}
-}
-
-// The columns of the scalars, and the parameters of the arena below. Numbers at
-// no place of theirs are NaN, which no kernel may mind.
-const rateColumn, momentumColumn, decayColumn = 2, 0, 3
-
-var parameters = []struct{ p, dp, v span }{
-	{span{1, 1}, span{3, 1}, span{5, 1}},
-	{span{2000, 777}, span{10, 777}, span{1000, 777}},
-}
-
-// checkOverflow sets one element, mostly so that its update overflows: then
-// nothing may change, in any parameter.
-func checkOverflow(t *testing.T, s *standin, nesterov int) {
-	for _, c := range []struct {
-		name  string
-		at    int // place in the arena
-		value float32
-	}{
-		{"none", 1000, 1e30},
-		{"a single p", 5, 0x1p125},
-		{"first p", 1000, 0x1p126},
-		{"last p", 1776, 0x1p126},
-		{"v of a single", 5, 0x1p127},
-		{"first v", 1000, 0x1p127},
-		{"last v", 1776, -0x1p127},
-		{"gap", 1777, inf},
-	} {
-		scalars := []float32{2, nan, 4, 5e-4} // v doubles and p moves 4 times as far
-		arena, table := updateArena()
-		arena[c.at] = c.value
-		before := slices.Clone(arena)
-		var reference []ref.Parameter
-		for _, x := range parameters {
-			cut := func(part span) []float64 { return wide(arena[part.at : part.at+part.n]) }
-			reference = append(reference, ref.Parameter{P: cut(x.p), DP: cut(x.dp), Kept: [][]float64{cut(x.v)}})
-		}
-		want := ref.Update(reference, slices.Repeat([]ref.Rule{ref.SGD(4, 2, 5e-4, nesterov == 1)}, len(reference)), 1)
-		if finite := c.name == "none" || c.name == "gap"; (want == 1) != finite {
-			t.Fatalf("%s: the reference says %d", c.name, want)
-		}
-		if got := launchUpdate(t, s, arena, table, 1, scalars, nesterov); got != want {
-			t.Errorf("%s: applied is %d, want %d", c.name, got, want)
-		}
-		if want == 0 {
-			same(t, c.name, arena, wide(before))
-		}
-	}
-}
-
-// updateArena returns an arena with the parameters in it, and their table.
-func updateArena() (arena []float32, table []int64) {
-	arena = repeat(nan, 3000)
-	for _, x := range parameters {
-		for _, part := range []span{x.p, x.dp, x.v} {
-			copy(arena[part.at:], noise(random(part.at), part.n))
-		}
-		table = append(table, x.p.offset(), x.dp.offset(), x.v.offset(), int64(x.p.n))
-	}
-	return arena, table
-}
-
-// launchUpdate looks, combines and updates, and returns whether it was applied.
-func launchUpdate(t *testing.T, s *standin, arena []float32, table []int64, gate int32, scalars []float32, nesterov int) int32 {
-	t.Helper()
-	g := grid{3, int64(len(parameters)), 64}
-	part, applied := garbage[int32](3*len(parameters)), garbage[int32](1)
-	s.launch(t, "sgd_part_f32", g, result{part}, arena, table, []int32{gate}, scalars, rateColumn, momentumColumn, decayColumn, nesterov)
-	s.launch(t, "gate_all_i32", grid{1, 1, 64}, result{applied}, part, len(part))
-	s.launch(t, "sgd_f32", g, result{arena}, table, applied, scalars, rateColumn, momentumColumn, decayColumn, nesterov)
-	return applied[0]
-}
-
-func checkUpdate(t *testing.T, s *standin, nesterov int, gate int32) {
-	scalars := []float32{0.9, nan, 0.05, 5e-4}
-	lr, momentum, decay := float64(scalars[rateColumn]), float64(scalars[momentumColumn]), float64(scalars[decayColumn])
-	arena, table := updateArena()
-	want := wide(arena)
-	bound := make([]float64, len(arena)) // 0 where nothing may change
-	var reference []ref.Parameter
-	for _, x := range parameters {
-		reference = append(reference, ref.Parameter{P: want[x.p.at:][:x.p.n], DP: want[x.dp.at:][:x.p.n], Kept: [][]float64{want[x.v.at:][:x.p.n]}})
-		// v takes 4 roundings of terms no greater than size, and p another 6
-		// times lr, and its own.
-		for i := range x.p.n {
-			p, dp, v := want[x.p.at+i], want[x.dp.at+i], want[x.v.at+i]
-			size := math.Abs(dp) + math.Abs(decay*p) + math.Abs(momentum*v)
-			bound[x.v.at+i] = 4 * ulp * size
-			bound[x.p.at+i] = ulp*math.Abs(p) + 10*ulp*lr*size
-		}
-	}
-	if gate == 1 {
-		ref.Update(reference, slices.Repeat([]ref.Rule{ref.SGD(lr, momentum, decay, nesterov == 1)}, len(reference)), 1)
-	} else {
-		clear(bound)
-	}
-	if applied := launchUpdate(t, s, arena, table, gate, scalars, nesterov); applied != gate {
-		t.Errorf("applied is %d", applied)
-	}
-	near(t, "arena", arena, want, func(i int) float64 { return bound[i] })
-}
-
 func checkSoftmaxXent(t *testing.T, s *standin) {
-	for _, k := range []struct{ rows, classes int }{{1, 1}, {3, 10}, {13, 10}, {5, 33}, {6, 100}} {
+	for _, k := range []struct{ rows, classes int }{{1, 1}, {3, 10}, {13, 10}, {5, 33}, {6, 100}, {64, 10}, {65, 10}, {300, 7}} {
 		t.Run(fmt.Sprint(k), func(t *testing.T) {
 			r := random(k.rows)
 			x := noise(r, k.rows*k.classes)
@@ -397,27 +305,39 @@ func checkSoftmaxXent(t *testing.T, s *standin) {
 func checkXent(t *testing.T, s *standin, x []float32, classes []int32) {
 	t.Helper()
 	n, c := len(classes), len(x)/len(classes)
-	wantRows, wantDX, wantLoss := make([]float64, n), make([]float64, len(x)), make([]float64, 1)
-	for i := range n {
-		ref.SoftmaxXent(wantRows[i:i+1], nil, wide(x[i*c:(i+1)*c]), classes[i:i+1])
-	}
+	const scale = 1024
+	wantDX, wantLoss := make([]float64, len(x)), make([]float64, 1)
 	ref.SoftmaxXent(wantLoss, wantDX, wide(x), classes)
-
-	warps := grid{int64(n+3) / 4, 1, 128}
-	rows, dx, loss := garbage[float32](n), garbage[float32](len(x)), garbage[float32](1)
-	s.launch(t, "xent_softmax_f32", warps, result{rows}, result{dx}, x, classes, n, c)
-	s.launch(t, "xent_mean_f32", grid{1, 1, 64}, result{loss}, rows, n)
+	ref.Scale(wantDX, scale)
 	perRow := float64(4*c+8) * ulp
-	ofRow := func(i int) float64 { return perRow + 4*ulp*wantRows[i] }
-	near(t, "rows", rows, wantRows, ofRow)
-	near(t, "dx", dx, wantDX, func(int) float64 { return perRow / float64(n) })
-	near(t, "loss", loss, wantLoss, func(int) float64 {
-		return perRow + 4*(1+math.Sqrt(float64(n)))*ulp*wantLoss[0]
-	})
-
-	alone := garbage[float32](n)
-	s.launch(t, "xent_softmax_f32", warps, result{alone}, nil, x, classes, n, c)
-	near(t, "rows alone", alone, wantRows, ofRow)
+	for _, part := range []struct{ loss, dx, scaled bool }{{true, true, true}, {true, false, true}, {false, true, false}} {
+		g := newGPU(t, s)
+		dx, loss := garbage[float32](len(x)), garbage[float32](1)
+		k := cuda.SoftmaxXent{N: n, C: c, X: g.in(x), T: g.in(classes)}
+		if part.loss {
+			k.Loss = g.out(loss)
+		}
+		if part.dx {
+			k.DX = g.out(dx)
+		}
+		if part.scaled {
+			k.Scale = g.in([]float32{scale})
+		}
+		g.run(k.Launches(g.room))
+		if part.loss {
+			near(t, "loss", loss, wantLoss, func(int) float64 {
+				return perRow + 4*(1+math.Sqrt(float64(n)))*ulp*wantLoss[0]
+			})
+		}
+		if part.dx {
+			for i := range dx {
+				if !part.scaled {
+					dx[i] *= scale
+				}
+			}
+			near(t, "dx", dx, wantDX, func(int) float64 { return scale * perRow / float64(n) })
+		}
+	}
 }
 
 // A span is the place of a tensor in an arena, in elements.

@@ -8,10 +8,17 @@ import (
 	"testing"
 )
 
-// A source is one kernel as it stands in a file.
-type source struct{ file, name, header string }
+// A source is one kernel as it stands in a file. Kernels that do the same for several
+// types share a header, which stands above the first; title is their name there.
+type source struct {
+	file, name, title, header string
+	parameters                int
+}
 
-var kernelPattern = regexp.MustCompile(`((?:(?://.*)?\n)*)extern "C" __global__ void\s+(?:__launch_bounds__\(\d+\)\s+)?(\w+)\(`)
+var kernelPattern = regexp.MustCompile(`((?:(?://.*)?\n)*)extern "C" __global__ void\s+(?:__launch_bounds__\(\d+\)\s+)?(\w+)\(([^)]*)\)`)
+
+// titlePattern finds what a header calls its kernels.
+var titlePattern = regexp.MustCompile(`(?m)^// (\w+): `)
 
 // kernels returns all kernels of this folder.
 func kernels(t *testing.T) []source {
@@ -30,8 +37,15 @@ func kernels(t *testing.T) []source {
 		if all := strings.Count(string(text), "__global__"); all != len(matches) {
 			t.Errorf("%s: %d kernels, of which %d can be read", file, all, len(matches))
 		}
+		var title, header string
 		for _, m := range matches {
-			found = append(found, source{file, m[2], m[1]})
+			if strings.TrimSpace(m[1]) != "" {
+				title, header = "", m[1]
+				if name := titlePattern.FindStringSubmatch(header); name != nil {
+					title = name[1]
+				}
+			}
+			found = append(found, source{file, m[2], title, header, strings.Count(m[3], ",") + 1})
 		}
 	}
 	if len(found) == 0 {
@@ -39,6 +53,9 @@ func kernels(t *testing.T) []source {
 	}
 	return found
 }
+
+// anyType makes a pattern of a title: T, X and Y stand for types.
+var anyType = strings.NewReplacer("_X_Y", "_(f32|bf16|f16)_(f32|bf16|f16)", "_T", "_(f32|bf16|f16)")
 
 // TestHeaders checks that each kernel says above it what it must, in order, and
 // that the table of contents has it.
@@ -57,9 +74,12 @@ func TestHeaders(t *testing.T) {
 		t.Fatal("build.mk: no limit of registers")
 	}
 	for _, k := range kernels(t) {
+		if stands := regexp.MustCompile("^" + anyType.Replace(k.title) + "$"); k.title == "" || !stands.MatchString(k.name) {
+			t.Errorf("%s: %s stands below the header of %q", k.file, k.name, k.title)
+		}
 		rest := k.header
 		for _, part := range []string{
-			"// " + k.name + ": ",
+			"// " + k.title + ": ",
 			"// Work     ",
 			"// Shared   ",
 			"  Registers  ≤ " + string(limit[1]) + ", checked by the build\n",
@@ -74,7 +94,7 @@ func TestHeaders(t *testing.T) {
 			}
 			rest = after
 		}
-		line := regexp.MustCompile(`(?m)^//   ` + regexp.QuoteMeta(k.file) + ` .*\b` + k.name + `\b`)
+		line := regexp.MustCompile(`(?m)^//   ` + regexp.QuoteMeta(k.file) + ` (.*\n//  {10,})*.*\b` + k.title + `\b`)
 		if !line.MatchString(contents) {
 			t.Errorf("kernels.cu: the table of contents has no %s in %s", k.name, k.file)
 		}

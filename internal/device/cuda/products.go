@@ -1,0 +1,77 @@
+//go:build cuda && linux && cgo
+
+package cuda
+
+import (
+	"imgcls/internal/graph"
+	kernel "imgcls/internal/kernels/cuda"
+)
+
+// multiplies reports whether a product or convolution has a kernel: one that is put
+// together with what its epilogue can do, of extents that it can count.
+func multiplies(n graph.Node, t []graph.Tensor) bool {
+	switch op := n.Op.(type) {
+	case graph.MatMul:
+		return epilogue(op.Post) && op.Post.Pool == nil
+	case graph.Conv:
+		return epilogue(op.Post) && convolution(op, t[n.In[0]], t[n.In[1]]).Check() == nil
+	case graph.ConvBackData:
+		dy := t[n.In[1]].Shape
+		x := graph.Tensor{Shape: []int{dy[0], op.H, op.W, t[n.In[0]].Shape[3]}}
+		return op.Unpool == nil && convolution(op.Conv, x, t[n.In[0]]).Check() == nil
+	case graph.ConvBackFilter:
+		x, o := t[n.In[0]], t[n.In[1]].Shape[3]
+		w := graph.Tensor{Shape: []int{o, op.R, op.S, x.Shape[3]}}
+		return op.Unpool == nil && convolution(op.Conv, x, w).Check() == nil
+	}
+	return true
+}
+
+func epilogue(p graph.Post) bool {
+	return (p.Act == nil || p.Act.Kind == graph.ReLU || p.Act.Kind == graph.ReLU6) && (p.Pool == nil || kernel.Pools(*p.Pool))
+}
+
+// convolution returns the extents of op on x with w; x's type is the products'.
+func convolution(op graph.Conv, x, w graph.Tensor) kernel.Conv {
+	xs, ws := x.Shape, w.Shape
+	return kernel.Conv{
+		N: xs[0], H: xs[1], W: xs[2], I: xs[3], O: ws[0], R: ws[1], S: ws[2],
+		P: (xs[1]+2*op.Pad-ws[1])/op.Stride + 1, Q: (xs[2]+2*op.Pad-ws[2])/op.Stride + 1,
+		Stride: op.Stride, Pad: op.Pad, Type: x.Type,
+	}
+}
+
+func (b *builder) conv(op graph.Conv, n graph.Node) []kernel.Launch {
+	var bias, arg kernel.Addr
+	if len(n.In) == 3 {
+		bias = b.at(n.In[2])
+	}
+	if len(n.Out) == 2 {
+		arg = b.at(n.Out[1])
+	}
+	c := convolution(op, b.tensor(n.In[0]), b.tensor(n.In[1]))
+	return c.Forward(b.at(n.Out[0]), arg, b.at(n.In[0]), b.at(n.In[1]), bias, kernel.Post{Act: op.Post.Act, Pool: op.Post.Pool})
+}
+
+func (b *builder) convBackData(op graph.ConvBackData, n graph.Node) []kernel.Launch {
+	c := convolution(op.Conv, b.tensor(n.Out[0]), b.tensor(n.In[0]))
+	return c.BackData(b.at(n.Out[0]), b.at(n.In[0]), b.at(n.In[1]))
+}
+
+func (b *builder) convBackFilter(op graph.ConvBackFilter, n graph.Node) []kernel.Launch {
+	c := convolution(op.Conv, b.tensor(n.In[0]), b.tensor(n.Out[0]))
+	return c.BackFilter(b.at(n.Out[0]), b.at(n.In[0]), b.at(n.In[1]), b.memory.take)
+}
+
+func (b *builder) matMul(op graph.MatMul, n graph.Node) []kernel.Launch {
+	a, y := b.tensor(n.In[0]), b.tensor(n.Out[0])
+	m := kernel.MatMul{
+		M: y.Shape[0], N: y.Shape[1], K: a.Len() / y.Shape[0],
+		TransA: op.TransA, TransB: op.TransB, Type: a.Type, Out: y.Type, Act: op.Post.Act,
+		Y: b.at(n.Out[0]), A: b.at(n.In[0]), B: b.at(n.In[1]),
+	}
+	if len(n.In) == 3 {
+		m.Bias = b.at(n.In[2])
+	}
+	return m.Launches(b.memory.take)
+}

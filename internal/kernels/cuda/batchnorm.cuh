@@ -1,0 +1,282 @@
+// Batch norm over the rows of x [M,C]. T is f32, bf16 or f16; sums of f32 are kept in
+// f64, of 16 bits in f32, and those of groups of rows are added in f64.
+
+// column_sum adds up each of the 8 threads' shares of 32 columns: every thread gets
+// its column's sum, in the order of the threads.
+template <class Sum> static __device__ Sum column_sum(Sum (*sums)[32], Sum v) {
+  const int lane = threadIdx.x % 32;
+  __syncthreads(); // what was there has been read
+  sums[threadIdx.x / 32][lane] = v;
+  __syncthreads();
+  Sum total = 0;
+  for (int i = 0; i < 8; i++) total += sums[i][lane];
+  return total;
+}
+
+template <class T> static __device__ void batchnorm_part(double *part, const T *x, i64 M, i64 C, i64 span) {
+  typedef typename wide<T>::type Sum;
+  __shared__ Sum sums[8][32];
+  const i64 c = (i64)blockIdx.y * 32 + threadIdx.x % 32;
+  const i64 begin = blockIdx.x * span;
+  const i64 end = begin + span < M ? begin + span : M;
+  const i64 first = c < C ? begin + threadIdx.x / 32 : end; // no rows beyond the last channel
+
+  Sum sum = 0, squares = 0;
+  for (i64 m = first; m < end; m += 8) sum += load(x[m * C + c]);
+  sum = column_sum(sums, sum);
+  const Sum mean = sum / (Sum)(end - begin);
+  for (i64 m = first; m < end; m += 8) {
+    const Sum d = load(x[m * C + c]) - mean;
+    squares += d * d;
+  }
+  squares = column_sum(sums, squares);
+  if (threadIdx.x < 32 && c < C) {
+    part[2 * blockIdx.x * C + c] = sum;
+    part[(2 * blockIdx.x + 1) * C + c] = squares;
+  }
+}
+
+// batchnorm_part_T: for the rows m of each group g, g·span … (g+1)·span − 1, and each
+// channel the sum of x[m,c] and of its squared distance from the group's mean.
+//
+//   part  f64 [G,2,C]   G = M/span, rounded up
+//   x     T   [M,C]
+//
+// Work     blocks G × C/32, rounded up; 256 threads: 32 neighbouring channels times
+//          8, each of which takes every eighth row of the group, twice
+// Shared   2 KiB at most  Registers  ≤ 40, checked by the build
+// Traffic  x once in, and once more from cache
+// Bound    memory; f64 arithmetic for f32 where it is slow; not yet run on a GPU
+// Exact    no: rows in steps of 8, then the 8 sums, each in ascending order
+extern "C" __global__ void __launch_bounds__(256) batchnorm_part_f32(double *part, const float *x, i64 M, i64 C, i64 span) {
+  batchnorm_part(part, x, M, C, span);
+}
+extern "C" __global__ void __launch_bounds__(256) batchnorm_part_bf16(double *part, const bf16 *x, i64 M, i64 C, i64 span) {
+  batchnorm_part(part, x, M, C, span);
+}
+extern "C" __global__ void __launch_bounds__(256) batchnorm_part_f16(double *part, const f16 *x, i64 M, i64 C, i64 span) {
+  batchnorm_part(part, x, M, C, span);
+}
+
+// batchnorm_stats_f32: mean[c] = 1/M Σ x[m,c], var[c] = 1/M Σ (x[m,c] − mean[c])², and
+// scale[c] = weight[c] / √(var[c] + eps), from the parts.
+//
+//   mean    f32 [C]
+//   var     f32 [C]
+//   scale   f32 [C]
+//   part    f64 [G,2,C]   from batchnorm_part_T
+//   weight  f32 [C]
+//   eps     the bits of an f64
+//
+// Work     one thread per channel; 128 threads
+// Shared   none        Registers  ≤ 40, checked by the build
+// Traffic  part once in, and once more from cache
+// Bound    latency: G additions one after another; not yet run on a GPU
+// Exact    no: groups in ascending order, in f64; each result rounded once
+extern "C" __global__ void __launch_bounds__(128)
+    batchnorm_stats_f32(float *mean, float *var, float *scale, const double *part, const float *weight, i64 M, i64 C, i64 span, i64 eps) {
+  const i64 c = thread_index();
+  if (c >= C) return;
+  const i64 G = (M + span - 1) / span;
+  double sum = 0, squares = 0;
+  for (i64 g = 0; g < G; g++) sum += part[2 * g * C + c];
+  const double m = sum / M;
+#pragma unroll 1
+  for (i64 g = 0; g < G; g++) {
+    const double rows = g * span + span < M ? span : M - g * span;
+    const double d = part[2 * g * C + c] / rows - m;
+    squares += part[(2 * g + 1) * C + c] + d * d * rows;
+  }
+  mean[c] = (float)m;
+  var[c] = (float)(squares / M);
+  scale[c] = (float)(weight[c] / sqrt(squares / M + double_of(eps)));
+}
+
+// batchnorm_scale_f32: scale[c] = weight[c] / √(var[c] + eps), where var is given.
+//
+//   scale   f32 [C]
+//   weight  f32 [C]
+//   var     f32 [C]
+//   eps     the bits of an f64
+//
+// Work     one thread per channel; 128 threads
+// Shared   none        Registers  ≤ 40, checked by the build
+// Traffic  a few numbers a channel
+// Bound    latency; not yet run on a GPU
+// Exact    no: in f64, rounded once
+extern "C" __global__ void __launch_bounds__(128) batchnorm_scale_f32(float *scale, const float *weight, const float *var, i64 C, i64 eps) {
+  const i64 c = thread_index();
+  if (c < C) scale[c] = (float)(weight[c] / sqrt(var[c] + double_of(eps)));
+}
+
+template <class T>
+static __device__ void batchnorm(T *y, const T *x, const float *mean, const float *scale, const float *bias, i64 n, i64 C) {
+  typedef typename wide<T>::type W;
+  map_channels<words<T>>(y, n, C, [=](i64 c, float x) { return ((W)x - mean[c]) * scale[c] + bias[c]; }, x);
+}
+
+// batchnorm_T: y[m,c] = (x[m,c] − mean[c])·scale[c] + bias[c].
+//
+//   y          T   [M,C]
+//   x          T   [M,C]
+//   mean scale bias  f32 [C]
+//   n          M·C, below 2³²
+//
+// Work     one thread per 16 bytes where C holds whole ones, else per element;
+//          256 threads; grid-stride
+// Shared   none        Registers  ≤ 40, checked by the build
+// Traffic  x once in, y once out; the channels' numbers stay in cache
+// Bound    memory; not yet run on a GPU
+// Exact    no: mean and scale are rounded to f32; then in f64 for f32, in f32 for 16 bits
+extern "C" __global__ void __launch_bounds__(256) batchnorm_f32(float *y, const float *x, const float *mean, const float *scale, const float *bias, i64 n, i64 C) {
+  batchnorm(y, x, mean, scale, bias, n, C);
+}
+extern "C" __global__ void __launch_bounds__(256) batchnorm_bf16(bf16 *y, const bf16 *x, const float *mean, const float *scale, const float *bias, i64 n, i64 C) {
+  batchnorm(y, x, mean, scale, bias, n, C);
+}
+extern "C" __global__ void __launch_bounds__(256) batchnorm_f16(f16 *y, const f16 *x, const float *mean, const float *scale, const float *bias, i64 n, i64 C) {
+  batchnorm(y, x, mean, scale, bias, n, C);
+}
+
+template <class T>
+static __device__ void batchnorm_back_part(double *part, const T *x, const T *dy, const float *mean, i64 M, i64 C, i64 span) {
+  typedef typename wide<T>::type Sum;
+  __shared__ Sum sums[8][32];
+  const i64 c = (i64)blockIdx.y * 32 + threadIdx.x % 32;
+  const i64 begin = blockIdx.x * span;
+  const i64 end = begin + span < M ? begin + span : M;
+  const i64 first = c < C ? begin + threadIdx.x / 32 : end;
+
+  Sum sum = 0, products = 0;
+  for (i64 m = first; m < end; m += 8) {
+    const Sum d = load(dy[m * C + c]);
+    sum += d;
+    products += d * (load(x[m * C + c]) - (Sum)mean[c]);
+  }
+  sum = column_sum(sums, sum);
+  products = column_sum(sums, products);
+  if (threadIdx.x < 32 && c < C) {
+    part[2 * blockIdx.x * C + c] = sum;
+    part[(2 * blockIdx.x + 1) * C + c] = products;
+  }
+}
+
+// batchnorm_back_part_T: for the rows m of each group and each channel the sum of
+// dy[m,c] and of dy[m,c]·(x[m,c] − mean[c]).
+//
+//   part  f64 [G,2,C]   G = M/span, rounded up
+//   x     T   [M,C]
+//   dy    T   [M,C]
+//   mean  f32 [C]
+//
+// Work     as batchnorm_part_T
+// Shared   2 KiB at most  Registers  ≤ 40, checked by the build
+// Traffic  x and dy once in
+// Bound    memory; f64 arithmetic for f32 where it is slow; not yet run on a GPU
+// Exact    no: rows in steps of 8, then the 8 sums, each in ascending order
+extern "C" __global__ void __launch_bounds__(256) batchnorm_back_part_f32(double *part, const float *x, const float *dy, const float *mean, i64 M, i64 C, i64 span) {
+  batchnorm_back_part(part, x, dy, mean, M, C, span);
+}
+extern "C" __global__ void __launch_bounds__(256) batchnorm_back_part_bf16(double *part, const bf16 *x, const bf16 *dy, const float *mean, i64 M, i64 C, i64 span) {
+  batchnorm_back_part(part, x, dy, mean, M, C, span);
+}
+extern "C" __global__ void __launch_bounds__(256) batchnorm_back_part_f16(double *part, const f16 *x, const f16 *dy, const float *mean, i64 M, i64 C, i64 span) {
+  batchnorm_back_part(part, x, dy, mean, M, C, span);
+}
+
+// batchnorm_back_sums_f32: the gradients of weight and bias, from the parts, and what
+// batchnorm_back_T multiplies with and takes off: with r = 1/√(var + eps)
+//
+//   dbias = Σ dy         dweight = r · Σ dy·(x − mean)
+//   scale = weight·r     slope = r·dweight/M     shift = dbias/M
+//
+//   dweight dbias  f32 [C]     either may be null
+//   factors        f32 [3,C]   scale, slope and shift
+//   part           f64 [G,2,C] from batchnorm_back_part_T
+//   weight var     f32 [C]
+//   eps            the bits of an f64
+//
+// Work     one thread per channel; 128 threads
+// Shared   none        Registers  ≤ 40, checked by the build
+// Traffic  part once in
+// Bound    latency: G additions one after another; not yet run on a GPU
+// Exact    no: groups in ascending order, in f64; each result rounded once
+extern "C" __global__ void __launch_bounds__(128)
+    batchnorm_back_sums_f32(float *dweight, float *dbias, float *factors, const double *part, const float *weight, const float *var, i64 M, i64 C, i64 G, i64 eps) {
+  const i64 c = thread_index();
+  if (c >= C) return;
+  const double r = 1 / sqrt(var[c] + double_of(eps));
+  double sum = 0, products = 0;
+  for (i64 g = 0; g < G; g++) {
+    sum += part[2 * g * C + c];
+    products += part[(2 * g + 1) * C + c];
+  }
+  products *= r;
+  if (dweight) dweight[c] = (float)products;
+  if (dbias) dbias[c] = (float)sum;
+  factors[c] = (float)(weight[c] * r);
+  factors[C + c] = (float)(r * products / M);
+  factors[2 * C + c] = (float)(sum / M);
+}
+
+template <class T>
+static __device__ void batchnorm_back(T *dx, const T *x, const T *dy, const float *mean, const float *factors, i64 n, i64 C, i64 running) {
+  typedef typename wide<T>::type W;
+  const float *scale = factors, *slope = factors + C, *shift = factors + 2 * C;
+  if (running) {
+    map_channels<words<T>>(dx, n, C, [=](i64 c, float dy) { return (W)scale[c] * dy; }, dy);
+    return;
+  }
+  map_channels<words<T>>(
+      dx, n, C, [=](i64 c, float x, float dy) { return scale[c] * (dy - ((W)shift[c] + ((W)x - mean[c]) * slope[c])); }, x, dy);
+}
+
+// batchnorm_back_T: dx = scale·(dy − shift − (x − mean)·slope) by channels; where mean
+// and variance are running ones, scale·dy.
+//
+//   dx       T   [M,C]
+//   x dy     T   [M,C]
+//   mean     f32 [C]
+//   factors  f32 [3,C]   from batchnorm_back_sums_f32
+//   n        M·C, below 2³²
+//   running  0 or 1
+//
+// Work     as batchnorm_T
+// Shared   none        Registers  ≤ 40, checked by the build
+// Traffic  x and dy once in, dx once out
+// Bound    memory; not yet run on a GPU
+// Exact    no: the factors are rounded to f32; then in f64 for f32, in f32 for 16 bits
+extern "C" __global__ void __launch_bounds__(256) batchnorm_back_f32(float *dx, const float *x, const float *dy, const float *mean, const float *factors, i64 n, i64 C, i64 running) {
+  batchnorm_back(dx, x, dy, mean, factors, n, C, running);
+}
+extern "C" __global__ void __launch_bounds__(256) batchnorm_back_bf16(bf16 *dx, const bf16 *x, const bf16 *dy, const float *mean, const float *factors, i64 n, i64 C, i64 running) {
+  batchnorm_back(dx, x, dy, mean, factors, n, C, running);
+}
+extern "C" __global__ void __launch_bounds__(256) batchnorm_back_f16(f16 *dx, const f16 *x, const f16 *dy, const float *mean, const float *factors, i64 n, i64 C, i64 running) {
+  batchnorm_back(dx, x, dy, mean, factors, n, C, running);
+}
+
+// batchnorm_track_f32: running = running + momentum·(factor·batch − running), for many
+// tensors.
+//
+//   arena  the memory that all tensors lie in; running is overwritten
+//   table  i64 [T,5]   for each tensor the offsets of running and batch in the arena,
+//                      in bytes, the number of elements, all f32, and the bits of
+//                      momentum and factor, which are f64
+//   gate   i32 [1]     nothing happens where it is 0
+//
+// Work     T blocks; 256 threads, which go round
+// Shared   none        Registers  ≤ 40, checked by the build
+// Traffic  running and batch once in, running once out
+// Bound    latency: statistics are few; not yet run on a GPU
+// Exact    no: in f64, rounded once
+extern "C" __global__ void __launch_bounds__(256) batchnorm_track_f32(char *arena, const i64 *table, const i32 *gate) {
+  if (*gate == 0) return;
+  const i64 *row = table + 5 * blockIdx.x;
+  float *running = (float *)(arena + row[0]);
+  const float *batch = (const float *)(arena + row[1]);
+  const double momentum = double_of(row[3]), factor = double_of(row[4]);
+  for (i64 i = threadIdx.x; i < row[2]; i += blockDim.x) {
+    running[i] = (float)(running[i] + momentum * (batch[i] * factor - running[i]));
+  }
+}
