@@ -4,7 +4,7 @@ import "unsafe"
 
 // A Number is an element as the host holds it.
 type Number interface {
-	~float32 | ~float64 | ~uint8 | ~int32 | ~int64
+	~float32 | ~float64 | ~uint8 | ~uint16 | ~int32 | ~int64
 }
 
 // Bytes returns the memory of s, for Write and Read.

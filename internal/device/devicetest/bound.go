@@ -19,6 +19,8 @@ const (
 	//
 	//	|got − want| ≤ 4·√k·ε·Σ|aᵢbᵢ| + ε·|want|
 	//
+	// and where it is stored in 16 bits once more by these, as is any result.
+	//
 	// The reference gives k, run on inputs that are all 1, and the sum, run on
 	// the sizes of the inputs.
 	contraction
@@ -32,6 +34,21 @@ const (
 // eps is the largest relative error of rounding to float32.
 const eps = 0x1p-24
 
+// stored returns the largest error of storing a float32 number near x as t, which is
+// never less than half of t's smallest number.
+func stored(t graph.DType, x float64) float64 {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return 0
+	}
+	switch t {
+	case graph.BF16:
+		return max(0x1p-8*math.Abs(x), 0x1p-134)
+	case graph.F16:
+		return max(0x1p-11*math.Abs(x), 0x1p-25)
+	}
+	return 0
+}
+
 // perturbations is the number of runs that bound a composed operation.
 const perturbations = 8
 
@@ -40,6 +57,11 @@ func (c testCase) compare(t *testing.T, about string, x *trial, results [][]byte
 	t.Helper()
 	want := reference.exact(t, inputs)
 	bounds := c.bounds(t, reference, inputs, want)
+	for i, v := range x.out {
+		for j, w := range want[i] {
+			bounds[i][j] += stored(x.m.Tensors[v].Type, w)
+		}
+	}
 	for i, v := range x.out {
 		got := decode(x.m.Tensors[v].Type, results[i])
 		for j, g := range got {

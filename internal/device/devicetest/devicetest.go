@@ -16,6 +16,7 @@
 //     nowhere else;
 //   - a shut gate leaves every cell as it was, bit for bit, and an output of what
 //     it shuts is 0;
+//   - a device that computes in half precision does all that in it (half.go);
 //   - a sample's row of a forward operation has the same bits in a batch of any
 //     size;
 //   - what the planner fuses, it fuses, and the results are those of the nodes one
@@ -44,7 +45,13 @@ const seed = 1
 // Run checks that dev is a device. The twins, such as the same processor with
 // another number of threads, must give the same bits.
 func Run(t *testing.T, dev device.Device, twins ...device.Device) {
-	for _, c := range slices.Concat(convCases(), poolCases(), avgPoolCases(), actCases(), matMulCases(), addCases, batchNormCases(), xentCases, gatherCases, stepCases, fusionCases()) {
+	cases := slices.Concat(convCases(), poolCases(), avgPoolCases(), actCases(), matMulCases(), addCases, batchNormCases(), xentCases, gatherCases, stepCases, fusionCases())
+	if h, ok := dev.(device.Halver); ok {
+		for _, typ := range h.Precisions() {
+			cases = append(cases, halfCases(typ)...)
+		}
+	}
+	for _, c := range cases {
 		t.Run(c.family()+"/"+c.name, func(t *testing.T) { c.check(t, dev, twins) })
 	}
 	for _, c := range programChecks {

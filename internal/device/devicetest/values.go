@@ -6,6 +6,7 @@ import (
 
 	"imgcls/internal/device"
 	"imgcls/internal/graph"
+	"imgcls/internal/half"
 	"imgcls/internal/rng"
 )
 
@@ -18,6 +19,10 @@ func encode(t graph.DType, values []float64) []byte {
 		return encodeAs[int32](values)
 	case graph.I64:
 		return encodeAs[int64](values)
+	case graph.BF16:
+		return encodeHalf(half.ToBF16, values)
+	case graph.F16:
+		return encodeHalf(half.ToF16, values)
 	}
 	return encodeAs[float32](values)
 }
@@ -39,6 +44,10 @@ func decode(t graph.DType, b []byte) []float64 {
 		return decodeAs[int32](b)
 	case graph.I64:
 		return decodeAs[int64](b)
+	case graph.BF16:
+		return decodeHalf(half.FromBF16, b)
+	case graph.F16:
+		return decodeHalf(half.FromF16, b)
 	}
 	return decodeAs[float32](b)
 }
@@ -48,6 +57,22 @@ func decodeAs[T device.Number](b []byte) []float64 {
 	values := make([]float64, len(s))
 	for i, v := range s {
 		values[i] = float64(v)
+	}
+	return values
+}
+
+func encodeHalf(to func(float32) uint16, values []float64) []byte {
+	bits := make([]uint16, len(values))
+	for i, v := range values {
+		bits[i] = to(float32(v))
+	}
+	return device.Bytes(bits)
+}
+
+func decodeHalf(from func(uint16) float32, b []byte) []float64 {
+	values := make([]float64, len(b)/2)
+	for i, bits := range device.View[uint16](b) {
+		values[i] = float64(from(bits))
 	}
 	return values
 }

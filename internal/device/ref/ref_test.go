@@ -8,3 +8,5 @@ import (
 )
 
 func TestConformance(t *testing.T) { devicetest.Run(t, ref.New(), ref.New()) }
+
+func TestRoundingConformance(t *testing.T) { devicetest.Run(t, ref.NewRounding(), ref.NewRounding()) }
