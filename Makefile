@@ -6,13 +6,31 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FLAGS   := -trimpath -ldflags "-s -w -X main.release=$(VERSION)"
 TARGETS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: all build test check lint generated noasm arm64 race cross fuzz soak soak-kills soak-signals soak-faults learn bits bench peers epoch clean
+.PHONY: all build cuda pure tools test check lint generated noasm arm64 race cross fuzz soak soak-kills soak-signals soak-faults learn bits bench peers epoch clean
 
 all: build
 
-## build: the pure Go binary, build/imgcls
-build:
+# Where there is Linux and a C compiler the binary has the GPU in it; it starts
+# without a driver all the same. Elsewhere it is pure Go.
+ifeq ($(shell uname -s),Linux)
+build: cuda
+else
+build: pure
+endif
+
+## cuda: build/imgcls with CUDA kernels (needs gcc, and nvcc or python3 with venv)
+cuda: tools kernels
+	$(CUDAENV) $(GO) build -tags cuda $(FLAGS) -o build/imgcls ./cmd/imgcls
+
+## pure: build/imgcls for CPUs alone, without cgo
+pure:
 	CGO_ENABLED=0 $(GO) build $(FLAGS) -o build/imgcls ./cmd/imgcls
+
+# What make cannot do without is named before anything is fetched.
+tools:
+	@command -v gcc >/dev/null && command -v g++ >/dev/null || { echo "make needs gcc and g++ for the GPU (Debian: apt install g++); make pure builds without"; exit 1; }
+	@test -n "$(filter-out build/%,$(NVCC))" || python3 -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "make needs nvcc, or python3 with venv to fetch it (Debian: apt install python3-venv); make pure builds without"; exit 1; }
 
 ## test: every test; IMGCLS_REQUIRE=gxx,shell turns the skips it names into failures
 test:

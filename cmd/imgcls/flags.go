@@ -18,6 +18,7 @@ type settings struct {
 	*console
 
 	device      string
+	sync        bool
 	seed        int
 	threads     int
 	verbose     int
@@ -130,6 +131,7 @@ func newSettings(c *console) *settings {
 	)
 	s.rows = []row{
 		{"device", "", everywhere, always, bind(&s.device, text()), "compute on auto, cpu, ref, cuda or cuda:N"},
+		{"sync", "", everywhere, never, bind(&s.sync, truth()), "start a GPU's kernels one by one, so that an error names the one that failed; slow"},
 		{"seed", "", everywhere, fixed, bind(&s.seed, intIn(0, 1<<53-1)), "seed of all random numbers"},
 		{"threads", "", everywhere, always, bindList(&s.threads, &s.threadsList, intIn(0, 4096)), "CPU threads; 0 takes one for each core"},
 		{"verbose", "v", everywhere, never, level{&s.verbose}, "say more; may be repeated"},

@@ -20,7 +20,7 @@ import (
 
 // kinds are the devices of this build, the best first.
 func (s *settings) kinds() []device.Kind {
-	return []device.Kind{cpu.Kind(s.threads), ref.Kind()}
+	return append(s.gpus(), cpu.Kind(s.threads), ref.Kind())
 }
 
 // openDevice opens the device of --device, and says which it is and why.

@@ -43,8 +43,8 @@ func Open(spec string, kinds ...Kind) (dev Device, why string, err error) {
 			return dev, "--device " + spec, err
 		}
 	}
-	return nil, "", fault.New(fault.Device, "--device "+spec, "", "use --device cpu",
-		"this build has no %[1]s device; the build with the Go tag %[1]s will have it, and this version has none yet", name)
+	return nil, "", fault.New(fault.Device, "--device "+spec, "", "use --device cpu, or make on Linux, which builds with it",
+		"this binary was built without %s", name)
 }
 
 // parse splits "cuda:1" into kind and index.

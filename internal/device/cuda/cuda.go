@@ -19,6 +19,7 @@ package cuda
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"gorgonia.org/cu"
@@ -32,7 +33,14 @@ import (
 )
 
 // built lists the compute capabilities that the binary has code for.
-const built = "compute capability 8.0, 8.6, 8.9, 9.0, 10.0 and 12.0, and PTX for later ones"
+func built() string {
+	var list []string
+	for _, a := range strings.Fields(kernel.Architectures()) {
+		digits := strings.TrimRight(a, "a")
+		list = append(list, digits[:len(digits)-1]+"."+digits[len(digits)-1:])
+	}
+	return "compute capability " + strings.Join(list, ", ") + ", and PTX for later ones"
+}
 
 // The least that the kernels need.
 const (
@@ -152,7 +160,7 @@ func (g *gpu) find() error {
 	}
 	if g.capability = 10*major + minor; g.capability < floorCapability {
 		return fault.New(fault.Device, "cuda", "", "use --device cpu",
-			"%s has compute capability %d.%d, this binary has code for %s", g.name, major, minor, built)
+			"%s has compute capability %d.%d, this binary has code for %s", g.name, major, minor, built())
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func failed(what string, err error) error {
 	do := ""
 	switch code := driver.CodeOf(err); {
 	case code == noBinary || code == unsupportedPTX:
-		do = "this binary has code for " + built + "; update the driver, or build imgcls for this GPU"
+		do = "this binary has code for " + built() + "; update the driver, or build imgcls for this GPU"
 	case code == wrongDriver:
 		do = "the driver was changed while the system ran: reboot"
 	case code == eccError:

@@ -19,7 +19,7 @@ template <class T> static __device__ void act_relu_back(T *dx, const T *y, const
 //
 // Work     one thread per 16 bytes of each tensor, and for the rest per element;
 //          256 threads; grid-stride
-// Shared   none        Registers  ≤ 40, checked by the build
+// Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  x once in, y once out
 // Bound    memory; not yet run on a GPU
 // Exact    yes, equal to kernels/ref/act.go bit for bit
@@ -41,7 +41,7 @@ extern "C" __global__ void __launch_bounds__(256) act_relu_f16(f16 *y, const f16
 //
 // Work     one thread per 16 bytes of each tensor, and for the rest per element;
 //          256 threads; grid-stride
-// Shared   none        Registers  ≤ 40, checked by the build
+// Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  y and dy once in, dx once out
 // Bound    memory; not yet run on a GPU
 // Exact    yes, equal to kernels/ref/act.go bit for bit
@@ -70,7 +70,7 @@ template <class T> static __device__ void act_relu6_back(T *dx, const T *y, cons
 //
 // Work     one thread per 16 bytes of each tensor, and for the rest per element;
 //          256 threads; grid-stride
-// Shared   none        Registers  ≤ 40, checked by the build
+// Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  x once in, y once out
 // Bound    memory; not yet run on a GPU
 // Exact    yes, equal to kernels/ref/act.go bit for bit
@@ -92,7 +92,7 @@ extern "C" __global__ void __launch_bounds__(256) act_relu6_f16(f16 *y, const f1
 //
 // Work     one thread per 16 bytes of each tensor, and for the rest per element;
 //          256 threads; grid-stride
-// Shared   none        Registers  ≤ 40, checked by the build
+// Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  y and dy once in, dx once out
 // Bound    memory; not yet run on a GPU
 // Exact    yes, equal to kernels/ref/act.go bit for bit
@@ -137,7 +137,7 @@ template <class T> static __device__ void act_gelu_back(T *dx, const T *x, const
 //
 // Work     one thread per 16 bytes of each tensor, and for the rest per element;
 //          256 threads; grid-stride
-// Shared   none        Registers  ≤ 40, checked by the build
+// Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  x once in, y once out
 // Bound    memory for 16 bits; f64 arithmetic for f32 where it is slow; not yet run on a
 //          GPU
@@ -160,7 +160,7 @@ extern "C" __global__ void __launch_bounds__(256) act_gelu_f16(f16 *y, const f16
 //
 // Work     one thread per 16 bytes of each tensor, and for the rest per element;
 //          256 threads; grid-stride
-// Shared   none        Registers  ≤ 40, checked by the build
+// Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  x and dy once in, dx once out
 // Bound    memory for 16 bits; f64 arithmetic for f32 where it is slow; not yet run on a
 //          GPU
@@ -212,7 +212,7 @@ template <class T> static __device__ void act_silu_back(T *dx, const T *x, const
 //
 // Work     one thread per 16 bytes of each tensor, and for the rest per element;
 //          256 threads; grid-stride
-// Shared   none        Registers  ≤ 40, checked by the build
+// Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  x once in, y once out
 // Bound    memory for 16 bits; f64 arithmetic for f32 where it is slow; not yet run on a
 //          GPU
@@ -235,7 +235,7 @@ extern "C" __global__ void __launch_bounds__(256) act_silu_f16(f16 *y, const f16
 //
 // Work     one thread per 16 bytes of each tensor, and for the rest per element;
 //          256 threads; grid-stride
-// Shared   none        Registers  ≤ 40, checked by the build
+// Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  x and dy once in, dx once out
 // Bound    memory for 16 bits; f64 arithmetic for f32 where it is slow; not yet run on a
 //          GPU

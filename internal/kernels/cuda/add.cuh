@@ -11,7 +11,7 @@ template <class T> static __device__ void add(T *y, const T *a, const T *b, i64 
 //
 // Work     one thread per 16 bytes of each tensor, and for the rest per element;
 //          256 threads; grid-stride
-// Shared   none        Registers  ≤ 40, checked by the build
+// Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  a and b once in, y once out
 // Bound    memory; not yet run on a GPU
 // Exact    yes, equal to kernels/ref/add.go once that is rounded to f32 and to T
@@ -54,7 +54,7 @@ template <class T> static __device__ void channel_sum(float *y, const T *x, i64 
 //
 // Work     blocks G × C/32, rounded up; 256 threads: 32 neighbouring channels
 //          times 8, each of which adds up every eighth row of the group
-// Shared   1 KiB       Registers  ≤ 40, checked by the build
+// Shared   1 KiB       Registers  in resources.txt, checked by the build
 // Traffic  x once in, y once out
 // Bound    memory; not yet run on a GPU
 // Exact    no: rows in steps of 8, then the 8 sums, each in ascending order

@@ -44,7 +44,7 @@ template <class T> static __device__ void batchnorm_part(double *part, const T *
 //
 // Work     blocks G × C/32, rounded up; 256 threads: 32 neighbouring channels times
 //          8, each of which takes every eighth row of the group, twice
-// Shared   2 KiB at most  Registers  ≤ 40, checked by the build
+// Shared   2 KiB at most  Registers  in resources.txt, checked by the build
 // Traffic  x once in, and once more from cache
 // Bound    memory; f64 arithmetic for f32 where it is slow; not yet run on a GPU
 // Exact    no: rows in steps of 8, then the 8 sums, each in ascending order
@@ -69,7 +69,7 @@ extern "C" __global__ void __launch_bounds__(256) batchnorm_part_f16(double *par
 //   eps     the bits of an f64
 //
 // Work     one thread per channel; 128 threads
-// Shared   none        Registers  ≤ 40, checked by the build
+// Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  part once in, and once more from cache
 // Bound    latency: G additions one after another; not yet run on a GPU
 // Exact    no: groups in ascending order, in f64; each result rounded once
@@ -100,7 +100,7 @@ extern "C" __global__ void __launch_bounds__(128)
 //   eps     the bits of an f64
 //
 // Work     one thread per channel; 128 threads
-// Shared   none        Registers  ≤ 40, checked by the build
+// Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  a few numbers a channel
 // Bound    latency; not yet run on a GPU
 // Exact    no: in f64, rounded once
@@ -124,7 +124,7 @@ static __device__ void batchnorm(T *y, const T *x, const float *mean, const floa
 //
 // Work     one thread per 16 bytes where C holds whole ones, else per element;
 //          256 threads; grid-stride
-// Shared   none        Registers  ≤ 40, checked by the build
+// Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  x once in, y once out; the channels' numbers stay in cache
 // Bound    memory; not yet run on a GPU
 // Exact    no: mean and scale are rounded to f32; then in f64 for f32, in f32 for 16 bits
@@ -170,7 +170,7 @@ static __device__ void batchnorm_back_part(double *part, const T *x, const T *dy
 //   mean  f32 [C]
 //
 // Work     as batchnorm_part_T
-// Shared   2 KiB at most  Registers  ≤ 40, checked by the build
+// Shared   2 KiB at most  Registers  in resources.txt, checked by the build
 // Traffic  x and dy once in
 // Bound    memory; f64 arithmetic for f32 where it is slow; not yet run on a GPU
 // Exact    no: rows in steps of 8, then the 8 sums, each in ascending order
@@ -197,7 +197,7 @@ extern "C" __global__ void __launch_bounds__(256) batchnorm_back_part_f16(double
 //   eps            the bits of an f64
 //
 // Work     one thread per channel; 128 threads
-// Shared   none        Registers  ≤ 40, checked by the build
+// Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  part once in
 // Bound    latency: G additions one after another; not yet run on a GPU
 // Exact    no: groups in ascending order, in f64; each result rounded once
@@ -242,7 +242,7 @@ static __device__ void batchnorm_back(T *dx, const T *x, const T *dy, const floa
 //   running  0 or 1
 //
 // Work     as batchnorm_T
-// Shared   none        Registers  ≤ 40, checked by the build
+// Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  x and dy once in, dx once out
 // Bound    memory; not yet run on a GPU
 // Exact    no: the factors are rounded to f32; then in f64 for f32, in f32 for 16 bits
@@ -266,7 +266,7 @@ extern "C" __global__ void __launch_bounds__(256) batchnorm_back_f16(f16 *dx, co
 //   gate   i32 [1]     nothing happens where it is 0
 //
 // Work     T blocks; 256 threads, which go round
-// Shared   none        Registers  ≤ 40, checked by the build
+// Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  running and batch once in, running once out
 // Bound    latency: statistics are few; not yet run on a GPU
 // Exact    no: in f64, rounded once

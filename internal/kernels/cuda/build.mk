@@ -5,30 +5,45 @@
 CUDA := internal/kernels/cuda
 NVCC ?= $(shell command -v nvcc 2>/dev/null)
 
-# Products and sums round apart, as on the CPU, so that results can be compared.
-NVCCFLAGS := -std=c++17 -O3 -fmad=false -Xptxas -v \
-	-gencode arch=compute_80,code=sm_80 \
-	-gencode arch=compute_90a,code=sm_90a \
-	-gencode arch=compute_80,code=compute_80
+# The architectures to have machine code for; PTX serves those that come after.
+ARCHS ?= 80 86 89 90a 100 120
 
-# The most registers a thread may take: the headers of the kernels state it. An
-# SM has 65536, which is 40 for each thread of six blocks of 256.
-REGISTERS := 255
+# Products and sums round apart, as on the CPU, so that results can be compared.
+NVCCFLAGS := -std=c++17 -O3 -fmad=false -Xptxas -v --threads 0 -Xfatbin -compress-all \
+	$(foreach a,$(ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) -gencode arch=compute_80,code=compute_80
 
 ifeq ($(strip $(NVCC)),)
 NVCC := build/nvcc/bin/nvcc
 endif
 
-## kernels: kernels.cu for NVIDIA GPUs, which the binary embeds; a register spill fails
+## kernels: kernels.cu for NVIDIA GPUs (ARCHS="80 90a" for fewer), which the binary embeds
 .PHONY: kernels
 FATBIN := $(CUDA)/bin/kernels.fatbin
 kernels: $(FATBIN)
 
-$(FATBIN): kernels.cu $(wildcard $(CUDA)/*.cuh) $(CUDA)/ptxas.awk $(CUDA)/build.mk $(filter build/%,$(NVCC))
+$(FATBIN): kernels.cu $(wildcard $(CUDA)/*.cuh) $(CUDA)/ptxas.awk $(CUDA)/resources.txt $(CUDA)/build.mk $(filter build/%,$(NVCC))
 	@mkdir -p build
-	$(NVCC) $(NVCCFLAGS) -fatbin -Xfatbin -compress-all -o $@.part $< 2> build/kernels.ptxas || { cat build/kernels.ptxas; exit 1; }
-	@awk -v most=$(REGISTERS) -f $(CUDA)/ptxas.awk build/kernels.ptxas
-	@mv $@.part $@
+	$(NVCC) $(NVCCFLAGS) -fatbin -o build/kernels.fatbin $< 2> build/kernels.ptxas || { cat build/kernels.ptxas; exit 1; }
+	@awk -f $(CUDA)/ptxas.awk build/kernels.ptxas > build/resources.part || { cat build/resources.part; exit 1; }
+	@LC_ALL=C sort build/resources.part > build/resources.txt
+	$(if $(filter build/%,$(NVCC)),$(CHECKRESOURCES))
+	@echo $(ARCHS) > $(CUDA)/bin/architectures
+	@mv build/kernels.fatbin $@
+
+# What the pinned compiler makes of each kernel is held to the table.
+define CHECKRESOURCES
+@grep -E " sm_($$(echo $(ARCHS) | tr ' ' '|')) " $(CUDA)/resources.txt | diff - build/resources.txt > build/resources.diff || \
+	{ cat build/resources.diff; echo "registers, shared memory or spills differ from $(CUDA)/resources.txt (<): if that is meant, run make resources and commit it"; exit 1; }
+endef
+
+## resources: write the table of registers, shared memory and spills anew
+.PHONY: resources
+resources: $(filter build/%,$(NVCC))
+	@mkdir -p build
+	$(NVCC) $(NVCCFLAGS) -fatbin -o build/kernels.fatbin kernels.cu 2> build/kernels.ptxas || { cat build/kernels.ptxas; exit 1; }
+	awk -f $(CUDA)/ptxas.awk build/kernels.ptxas > build/resources.part || { cat build/resources.part; exit 1; }
+	LC_ALL=C sort build/resources.part > build/resources.txt
+	cp build/resources.txt $(CUDA)/resources.txt
 
 build/nvcc/bin/nvcc: $(CUDA)/requirements-nvcc.txt
 	rm -rf build/nvcc

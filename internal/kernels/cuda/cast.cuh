@@ -11,7 +11,7 @@ template <class Y, class X> static __device__ void cast(Y *y, const X *x, i64 n)
 //
 // Work     one thread per 8 elements, and for the rest per element; 256 threads;
 //          grid-stride
-// Shared   none        Registers  ≤ 40, checked by the build
+// Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  x once in, y once out
 // Bound    memory; not yet run on a GPU
 // Exact    yes, equal to package half; a NaN stays one

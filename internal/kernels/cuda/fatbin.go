@@ -5,6 +5,7 @@ package cuda
 import (
 	"embed"
 	"errors"
+	"strings"
 )
 
 //go:embed bin
@@ -17,4 +18,11 @@ func Fatbin() ([]byte, error) {
 		return nil, errors.New("built without kernels: run make")
 	}
 	return image, nil
+}
+
+// Architectures lists what the kernels are compiled for, "80 86 90a", besides PTX for
+// later ones; it is empty in a binary without kernels.
+func Architectures() string {
+	list, _ := bin.ReadFile("bin/architectures")
+	return strings.TrimSpace(string(list))
 }

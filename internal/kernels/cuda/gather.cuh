@@ -10,7 +10,7 @@
 //
 // Work     one block per sample of the batch and tensor (B × T blocks); 256 threads,
 //          which copy 16 bytes at a time where samples are whole ones, else bytes
-// Shared   none        Registers  ≤ 40, checked by the build
+// Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  B samples once in and once out
 // Bound    memory; not yet run on a GPU
 // Exact    yes, equal to kernels/ref/gather.go
@@ -42,7 +42,7 @@ template <class T> static __device__ void normalize(T *y, const u8 *x, const flo
 //   size   H·W·C, below 2³¹
 //
 // Work     one block per picture (N blocks); 256 threads, one value at a time
-// Shared   none        Registers  ≤ 40, checked by the build
+// Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  x once in, y once out; the table stays in cache
 // Bound    memory; not yet run on a GPU
 // Exact    yes, equal to kernels/ref/gather.go once that is rounded to f32 and to T

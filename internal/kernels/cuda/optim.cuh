@@ -38,7 +38,7 @@ struct sgd_piece {
 //   nesterov 0 or 1
 //
 // Work     one block per piece (T blocks); 256 threads
-// Shared   128 bytes   Registers  ≤ 40, checked by the build
+// Shared   128 bytes   Registers  in resources.txt, checked by the build
 // Traffic  p, dp and v once in: 12 bytes an element
 // Bound    memory; not yet run on a GPU
 // Exact    yes, for what sgd_f32 gives: a block's sum counts threads
@@ -72,7 +72,7 @@ extern "C" __global__ void __launch_bounds__(256)
 //   nesterov 0 or 1
 //
 // Work     one block per piece (T blocks); 256 threads; each looks at all of part
-// Shared   128 bytes   Registers  ≤ 40, checked by the build
+// Shared   128 bytes   Registers  in resources.txt, checked by the build
 // Traffic  p, dp and v once in, p and v once out: 20 bytes an element
 // Bound    memory; not yet run on a GPU
 // Exact    no: kernels/ref/step.go's operations in its order, each rounded to f32
@@ -121,7 +121,7 @@ struct adamw_piece {
 //   beta1 beta2 eps      the bits of f64s
 //
 // Work     one block per piece (T blocks); 256 threads
-// Shared   128 bytes   Registers  ≤ 40, checked by the build
+// Shared   128 bytes   Registers  in resources.txt, checked by the build
 // Traffic  p, dp, m and v once in: 16 bytes an element
 // Bound    memory; not yet run on a GPU
 // Exact    yes, for what adamw_f32 gives: a block's sum counts threads
@@ -154,7 +154,7 @@ extern "C" __global__ void __launch_bounds__(256)
 //   beta1 beta2 eps      the bits of f64s
 //
 // Work     one block per piece (T blocks); 256 threads; each looks at all of part
-// Shared   128 bytes   Registers  ≤ 40, checked by the build
+// Shared   128 bytes   Registers  in resources.txt, checked by the build
 // Traffic  p, dp, m and v once in, p, m and v once out: 28 bytes an element
 // Bound    memory; not yet run on a GPU
 // Exact    no: kernels/ref/step.go's operations in its order, each rounded to f32

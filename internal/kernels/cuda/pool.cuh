@@ -41,7 +41,7 @@ static __device__ void pool_max(T *y, u8 *arg, const T *x, i64 H, i64 W, i64 C, 
 //
 // Work     one block per row of y (N·P blocks); 256 threads, one window at a
 //          time, neighbouring channels side by side
-// Shared   none        Registers  ≤ 40, checked by the build
+// Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  x once in, y and arg once out; where windows overlap, x again from
 //          cache
 // Bound    memory; not yet run on a GPU
@@ -90,7 +90,7 @@ static __device__ void pool_max_back(T *dx, const u8 *arg, const T *dy, i64 H, i
 //
 // Work     one block per row of dx (N·H blocks); 256 threads, one place at a
 //          time, neighbouring channels side by side
-// Shared   none        Registers  ≤ 40, checked by the build
+// Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  arg and dy once in, dx once out; where windows overlap, arg and dy
 //          again from cache
 // Bound    memory; not yet run on a GPU
@@ -135,7 +135,7 @@ static __device__ void pool_avg(T *y, const T *x, i64 H, i64 W, i64 C, i64 P, i6
 //
 // Work     one block per row of y (N·P blocks); 256 threads, one window at a
 //          time, neighbouring channels side by side
-// Shared   none        Registers  ≤ 40, checked by the build
+// Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  x once in, y once out; where windows overlap, x again from cache
 // Bound    memory; not yet run on a GPU
 // Exact    no: the sum in kernels/ref/pool.go's order, in f64 for f32 and in f32
@@ -182,7 +182,7 @@ static __device__ void pool_avg_back(T *dx, const T *dy, i64 H, i64 W, i64 C, i6
 //
 // Work     one block per row of dx (N·H blocks); 256 threads, one place at a
 //          time, neighbouring channels side by side
-// Shared   none        Registers  ≤ 40, checked by the build
+// Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  dy once in, dx once out; where windows overlap, dy again from cache
 // Bound    memory; not yet run on a GPU
 // Exact    no: the sum in kernels/ref/avgpool.go's order, in f64 for f32 and in f32

@@ -20,7 +20,11 @@ var kernelPattern = regexp.MustCompile(`((?:(?://.*)?\n)*)extern "C" __global__ 
 // titlePattern finds what a header calls its kernels.
 var titlePattern = regexp.MustCompile(`(?m)^// (\w+): `)
 
-// kernels returns all kernels of this folder.
+// products are the files whose kernels are made by macros and need tensor cores or
+// what stands in for them: the conformance suite of internal/device/cuda runs them.
+var products = map[string]bool{"tile.cuh": true, "gemm.cuh": true, "matmul.cuh": true, "conv.cuh": true}
+
+// kernels returns all kernels of this folder but the products.
 func kernels(t *testing.T) []source {
 	t.Helper()
 	files, err := filepath.Glob("*.cuh")
@@ -29,6 +33,9 @@ func kernels(t *testing.T) []source {
 	}
 	var found []source
 	for _, file := range files {
+		if products[file] {
+			continue
+		}
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -65,14 +72,6 @@ func TestHeaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	contents := string(text)
-	build, err := os.ReadFile("build.mk")
-	if err != nil {
-		t.Fatal(err)
-	}
-	limit := regexp.MustCompile(`(?m)^REGISTERS := (\d+)$`).FindSubmatch(build)
-	if limit == nil {
-		t.Fatal("build.mk: no limit of registers")
-	}
 	for _, k := range kernels(t) {
 		if stands := regexp.MustCompile("^" + anyType.Replace(k.title) + "$"); k.title == "" || !stands.MatchString(k.name) {
 			t.Errorf("%s: %s stands below the header of %q", k.file, k.name, k.title)
@@ -82,7 +81,7 @@ func TestHeaders(t *testing.T) {
 			"// " + k.title + ": ",
 			"// Work     ",
 			"// Shared   ",
-			"  Registers  ≤ " + string(limit[1]) + ", checked by the build\n",
+			"  Registers  ",
 			"// Traffic  ",
 			"// Bound    ",
 			"// Exact    ",

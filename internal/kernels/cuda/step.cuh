@@ -11,7 +11,7 @@
 //                      and its number of elements, which are f32
 //
 // Work     one block per piece (T blocks); 256 threads
-// Shared   128 bytes   Registers  ≤ 40, checked by the build
+// Shared   128 bytes   Registers  in resources.txt, checked by the build
 // Traffic  each tensor once in
 // Bound    memory; not yet run on a GPU
 // Exact    yes: a block's sum counts threads
@@ -41,7 +41,7 @@ static __device__ bool all_open(const i32 *part, i64 n) {
 //   part  i32 [n]   from gate_part_f32
 //
 // Work     one block; 256 threads
-// Shared   128 bytes   Registers  ≤ 40, checked by the build
+// Shared   128 bytes   Registers  in resources.txt, checked by the build
 // Traffic  part once in
 // Bound    latency: one block; not yet run on a GPU
 // Exact    yes; with gate_part_f32 equal to Gate in kernels/ref/step.go
@@ -58,7 +58,7 @@ extern "C" __global__ void __launch_bounds__(256) gate_all_i32(i32 *gate, const 
 //   loss  f32 [1]
 //
 // Work     one thread of 32
-// Shared   none        Registers  ≤ 40, checked by the build
+// Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  a few words
 // Bound    latency: one thread; not yet run on a GPU
 // Exact    yes, equal to kernels/ref/step.go
@@ -75,7 +75,7 @@ extern "C" __global__ void record_f32(float *ring, const i32 *gate, const i64 *s
 //   table    f32 [rows,K]
 //
 // Work     one block; 32 threads
-// Shared   none        Registers  ≤ 40, checked by the build
+// Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  one row of the table
 // Bound    latency: one block; not yet run on a GPU
 // Exact    yes, equal to kernels/ref/step.go
@@ -105,7 +105,7 @@ extern "C" __global__ void __launch_bounds__(256)
 //   applied  i32 [1]
 //
 // Work     one thread of 32
-// Shared   none        Registers  ≤ 40, checked by the build
+// Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  a few words
 // Bound    latency: one thread; not yet run on a GPU
 // Exact    yes, equal to kernels/ref/rescale.go

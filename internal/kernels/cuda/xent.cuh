@@ -31,7 +31,7 @@ static __device__ float xent_row(float *dx, const float *row, i32 truth, const f
 //   N ≤ 64
 //
 // Work     one block; 512 threads, a warp for every sixteenth row
-// Shared   384 bytes   Registers  ≤ 40, checked by the build
+// Shared   384 bytes   Registers  in resources.txt, checked by the build
 // Traffic  x once in and twice more from cache, dx once out
 // Bound    latency: one block; not yet run on a GPU
 // Exact    no: as xent_softmax_f32; then block_sum's order
@@ -57,7 +57,7 @@ extern "C" __global__ void __launch_bounds__(512)
 //   scale f32 [1]     a power of two; null stands for 1
 //
 // Work     one warp per row; 128 threads; N/4 blocks, rounded up
-// Shared   none        Registers  ≤ 40, checked by the build
+// Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  x once in and twice more from cache, dx and rows once out
 // Bound    latency: a batch's scores are few; not yet run on a GPU
 // Exact    no: f32, and expf and logf, which are right to 2 units in the last
@@ -76,7 +76,7 @@ extern "C" __global__ void __launch_bounds__(128)
 //   rows  f32 [N]
 //
 // Work     one block; 256 threads, each of which adds up every 256th row
-// Shared   128 bytes   Registers  ≤ 40, checked by the build
+// Shared   128 bytes   Registers  in resources.txt, checked by the build
 // Traffic  rows once in
 // Bound    latency: one block; not yet run on a GPU
 // Exact    no: f32, threads in ascending order, then block_sum's

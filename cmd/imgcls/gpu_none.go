@@ -1,0 +1,8 @@
+//go:build !(cuda && linux && cgo)
+
+package main
+
+import "imgcls/internal/device"
+
+// gpus is empty: only the build with the tag cuda, make's on Linux, has a GPU.
+func (s *settings) gpus() []device.Kind { return nil }
