@@ -25,10 +25,11 @@ const (
 	fromDefault = "default"
 )
 
-const (
-	envPrefix  = "IMGCLS_"
-	envOfTests = "IMGCLS_REQUIRE" // no setting: it says which devices tests may not skip
-)
+const envPrefix = "IMGCLS_"
+
+// outside are the variables that look like settings and are none: which devices
+// tests may not skip, and another driver library than libcuda.so.1.
+var outside = map[string]bool{"IMGCLS_REQUIRE": true, "IMGCLS_LIBCUDA": true}
 
 // resolve fills the settings of a command that no flag has given from the
 // environment and the config file. env holds entries "NAME=value".
@@ -82,7 +83,7 @@ func (s *settings) environment(env []string) map[string]given {
 	found := map[string]given{}
 	for _, entry := range env {
 		name, text, _ := strings.Cut(entry, "=")
-		if !strings.HasPrefix(name, envPrefix) || name == envOfTests || text == "" {
+		if !strings.HasPrefix(name, envPrefix) || outside[name] || text == "" {
 			continue
 		}
 		flag := s.own(strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(name, envPrefix), "_", "-")))

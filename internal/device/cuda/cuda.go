@@ -221,3 +221,6 @@ func (g *gpu) Close() error {
 	g.owner.end()
 	return err
 }
+
+// Precisions lists the half precisions that the GPU multiplies in, the best first.
+func (g *gpu) Precisions() []graph.DType { return []graph.DType{graph.BF16, graph.F16} }

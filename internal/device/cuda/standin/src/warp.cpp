@@ -1,8 +1,7 @@
 // What a warp does together: votes, products of tiles, loads of matrices; and
 // asynchronous copies.
 
-#include "cuda_bf16.h"
-#include "cuda_fp16.h"
+#include "language.h"
 
 namespace standin {
 

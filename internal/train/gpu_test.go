@@ -1,0 +1,60 @@
+//go:build cuda && linux && cgo
+
+package train
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"imgcls/internal/device"
+	"imgcls/internal/device/cpu"
+	"imgcls/internal/device/cuda"
+	"imgcls/internal/device/devicetest"
+)
+
+// gpu opens a GPU, or the stand-in that IMGCLS_LIBCUDA names.
+func gpu(t *testing.T) device.Device {
+	t.Helper()
+	dev, err := cuda.New(0)
+	if err != nil {
+		t.Log(err)
+		devicetest.Require(t, "standin")
+	}
+	return dev
+}
+
+// PyTorch's 100 steps, losses and weights.
+func TestHundredStepsOnTheGPU(t *testing.T) { compareSteps(t, gpu(t)) }
+
+func TestLogitsOnTheGPU(t *testing.T) { compareLogits(t, gpu(t)) }
+
+// The same seed gives the same bits on the GPU, and the first losses are the CPU's
+// within what the order of sums in float32 makes.
+func TestStepsOnTheGPU(t *testing.T) {
+	dev := gpu(t)
+	defer dev.Close()
+	losses := func(dev device.Device) []float32 {
+		tr := newTrainer(t, dev, few(40), 1, 8, 0.01)
+		defer tr.Close()
+		if err := tr.shuffle(); err != nil {
+			t.Fatal(err)
+		}
+		got, err := tr.steps(tr.full, 5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.Clone(got)
+	}
+	host := cpu.New(1)
+	defer host.Close()
+	first, again, want := losses(dev), losses(dev), losses(host)
+	if !slices.Equal(first, again) {
+		t.Errorf("losses %v, and again %v", first, again)
+	}
+	for i := range want {
+		if diff := math.Abs(float64(first[i] - want[i])); diff > 1e-5*float64(want[i]) {
+			t.Errorf("loss of step %d is %v, the CPU's %v", i+1, first[i], want[i])
+		}
+	}
+}
