@@ -18,6 +18,7 @@
 package cuda
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -102,7 +103,10 @@ func (g *gpu) open() (err error) {
 			_ = g.release()
 		}
 	}()
-	if err := driver.Init(); err != nil {
+	var missing *driver.Missing
+	if err := driver.Init(); errors.As(err, &missing) {
+		return fault.New(fault.Device, "", "", "install NVIDIA's driver R580 or later, or use --device cpu", "%w", err)
+	} else if err != nil {
 		return failed("the driver does not start", err)
 	}
 	if v := cu.Version(); v < floorDriver {
