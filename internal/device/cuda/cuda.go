@@ -143,7 +143,7 @@ func (g *gpu) find() error {
 		return failed("no GPU is found", driver.Wrap("cuDeviceGetCount", err))
 	}
 	if g.index >= n {
-		return fault.New(fault.Device, fmt.Sprintf("--device cuda:%d", g.index), "", visible(), "the driver shows %d GPUs, counted from 0", n)
+		return fault.New(fault.Device, fmt.Sprintf("--device cuda:%d", g.index), "", visible(), "GPUs that the driver shows: %d, counted from 0", n)
 	}
 	if g.device, err = cu.GetDevice(g.index); err != nil {
 		return failed("no GPU is found", driver.Wrap("cuDeviceGet", err))
