@@ -142,6 +142,9 @@ func (p *program) ready(e *entry, at int) error {
 		return failed("capture "+e.name, err)
 	}
 	putErr := p.put(e, at)
+	if sticky(putErr) {
+		return putErr
+	}
 	g, err := driver.EndCapture(p.stream)
 	if putErr != nil {
 		if err == nil {
@@ -154,6 +157,9 @@ func (p *program) ready(e *entry, at int) error {
 	}
 	s.exec, err = g.Instantiate()
 	s.captured = err == nil
+	if sticky(err) {
+		return failed("capture "+e.name, err)
+	}
 	if destroyed := g.Destroy(); err == nil {
 		err = destroyed
 	}
@@ -240,34 +246,42 @@ func (p *program) Close() error {
 // release frees what compile made, as far as it came, graphs before the stream
 // and the memory that they work on.
 func (p *program) release() error {
-	var first error
-	keep := func(call string, err error) {
-		if err = driver.Wrap(call, err); err != nil && first == nil {
-			first = failed("close", err)
-		}
-	}
+	var r release
 	for i := range p.entries {
 		for at := range p.entries[i].slots {
 			if s := &p.entries[i].slots[at]; s.captured {
 				s.captured = false
-				keep("cuGraphExecDestroy", s.exec.Destroy())
+				r.free("cuGraphExecDestroy", s.exec.Destroy)
 			}
 		}
 	}
 	for i := range p.ended {
 		if p.ended[i] != (cu.Event{}) {
-			keep("cuEventDestroy_v2", cu.DestroyEvent(&p.ended[i]))
+			r.free("cuEventDestroy_v2", func() error { return cu.DestroyEvent(&p.ended[i]) })
 		}
 	}
 	for _, pinned := range []*[]byte{&p.staging, &p.slots} {
 		if *pinned != nil {
-			keep("cuMemFreeHost", driver.FreeHost(*pinned))
+			r.free("cuMemFreeHost", func() error { return driver.FreeHost(*pinned) })
 			*pinned = nil
 		}
 	}
-	keep("cuMemFree_v2", p.memory.free())
+	r.free("cuMemFree_v2", p.memory.free)
 	if p.stream != cu.NoStream {
-		keep("cuStreamDestroy_v2", p.stream.Destroy())
+		r.free("cuStreamDestroy_v2", p.stream.Destroy)
 	}
-	return first
+	return failed("close", r.first)
+}
+
+// A release gives things back one after another, whatever becomes of one; but with
+// the context lost nothing is left to give, and no call is made.
+type release struct{ first error }
+
+func (r *release) free(call string, do func() error) {
+	if sticky(r.first) {
+		return
+	}
+	if err := driver.Wrap(call, do()); err != nil && (r.first == nil || sticky(err)) {
+		r.first = err
+	}
 }

@@ -109,7 +109,11 @@ func (g *gpu) open() (err error) {
 	} else if err != nil {
 		return failed("the driver does not start", err)
 	}
-	if v := cu.Version(); v < floorDriver {
+	v := cu.Version()
+	if v < 0 {
+		return fault.New(fault.Device, "cuda", "", "", "the driver does not say its version")
+	}
+	if v < floorDriver {
 		return fault.New(fault.Device, "cuda", "", "update the driver to R580 or later",
 			"the driver is for CUDA %d.%d, imgcls needs %d.%d", v/1000, v%1000/10, floorDriver/1000, floorDriver%1000/10)
 	}
@@ -171,21 +175,16 @@ func (g *gpu) find() error {
 
 // release gives back what open made.
 func (g *gpu) release() error {
-	var first error
-	keep := func(call string, err error) {
-		if err = driver.Wrap(call, err); err != nil && first == nil {
-			first = err
-		}
-	}
+	var r release
 	if g.loaded {
 		g.loaded = false
-		keep("cuModuleUnload", g.kernels.Unload())
+		r.free("cuModuleUnload", g.kernels.Unload)
 	}
 	if g.retained {
 		g.retained = false
-		keep("cuDevicePrimaryCtxRelease_v2", g.device.ReleasePrimaryCtx())
+		r.free("cuDevicePrimaryCtxRelease_v2", g.device.ReleasePrimaryCtx)
 	}
-	return failed("close", first)
+	return failed("close", r.first)
 }
 
 // String is "cuda:0: NVIDIA H200, 9.0, 139 GiB".
@@ -198,7 +197,7 @@ func (g *gpu) Free() (bytes int, known bool) {
 	err := g.owner.ask(request{do: func(request) error {
 		free, _, err := cu.MemInfo()
 		bytes = int(free)
-		return driver.Wrap("cuMemGetInfo_v2", err)
+		return failed("ask for free memory", driver.Wrap("cuMemGetInfo_v2", err))
 	}})
 	return bytes, err == nil
 }

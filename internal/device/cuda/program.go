@@ -179,7 +179,8 @@ func writeBytes(r request) error { return r.program.upload(kernel.Addr(r.at), r.
 
 // upload copies src to the GPU, a piece of the pinned memory at a time.
 func (p *program) upload(to kernel.Addr, src []byte) error {
-	if err := p.wait(p.started); err != nil {
+	// A copy from staging may still be queued if waiting for it failed.
+	if err := p.settle(); err != nil {
 		return err
 	}
 	for len(src) > 0 {

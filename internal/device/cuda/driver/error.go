@@ -20,7 +20,7 @@ type Error struct {
 }
 
 // Error is "cuMemAlloc_v2: CUDA_ERROR_OUT_OF_MEMORY (2): out of memory", in the
-// driver's words.
+// driver's words, which it looks up in a table: that asks nothing of the context.
 func (e *Error) Error() string {
 	var name, text *C.char
 	C.cuGetErrorName(C.CUresult(e.Code), &name)

@@ -378,12 +378,14 @@ CALL(cuStreamBeginCapture_v2, void *handle, int)
   s->capture->streams = {s};
   return SUCCESS;
 END
-CALL(cuStreamEndCapture, void *handle, Graph **g)
+extern "C" int cuStreamEndCapture(void *handle, Graph **g) {
+  Call call("cuStreamEndCapture");
   STREAM(s, handle)
   std::shared_ptr<Graph> captured = s->capture;
   if (!captured) return INVALID_VALUE;
   for (Stream *one : captured->streams) one->capture = nullptr;
   *g = nullptr;
+  if (call.injected) return call.injected; // it has ended the capture all the same
   if (captured->broken) return CAPTURE_INVALIDATED;
   *g = new Graph{captured->tasks};
   graphs_held++;

@@ -50,8 +50,8 @@ static const Plan &plan() {
 }
 
 bool loses_context(int code) {
-  return code == 201 || code == 214 || code == 220 || code == 700 || code == 702 || code == 709 || code == 710 ||
-         (code >= 714 && code <= 719) || code == 999;
+  return code == 214 || code == 220 || code == 700 || code == 702 || code == 709 || code == 710 ||
+         (code >= 714 && code <= 719) || code == 911 || code == 999;
 }
 
 int settle(int code) {

@@ -1,0 +1,153 @@
+//go:build cuda && linux && cgo
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"imgcls/internal/device/devicetest"
+)
+
+// A driverFault is one way in which the driver fails a run: STANDIN_FAIL.
+type driverFault struct {
+	spec  string
+	call  string // that fails
+	place int    // of that call among all, from 1
+	code  int
+}
+
+// sticky codes lose the context.
+var stickyCodes = []int{214, 700, 702, 709, 716, 718, 719, 999}
+
+func (f driverFault) sticky() bool { return slices.Contains(stickyCodes, f.code) }
+
+// frees are the calls that give something back. What they cannot give back stays,
+// and a run that has saved all by then ends well.
+var frees = []string{"cuGraphDestroy", "cuGraphExecDestroy", "cuEventDestroy_v2", "cuMemFreeHost", "cuMemFree_v2",
+	"cuStreamDestroy_v2", "cuModuleUnload", "cuDevicePrimaryCtxRelease_v2"}
+
+// TestFaultsOfTheDriver lets calls of the driver fail, one in each run: the Nth call
+// with a code, codes in turn, and each kind of call with three codes. A run ends at
+// once with the exit code of a device or of room, or goes on where it says so; with
+// the context lost no further call is made, otherwise everything is given back;
+// and what was saved before can be gone on with on the CPU.
+func TestFaultsOfTheDriver(t *testing.T) {
+	if os.Getenv("IMGCLS_LIBCUDA") == "" {
+		devicetest.Require(t, "standin")
+	}
+	dir := t.TempDir()
+	whole := faulted(t, dir, "whole", "")
+	if whole.code != 0 || !strings.Contains(whole.held, "memory=0 ") {
+		t.Fatalf("exit code %d, %s\n%s", whole.code, whole.held, whole.stderr)
+	}
+	var faults []driverFault
+	codes := []int{2, 1, 700, 999, 719, 716, 214, 201, 400, 3, 702, 709, 718}
+	const most = 60 // runs for the Nth call
+	for i, n := 0, 1; n <= len(whole.calls); i, n = i+1, n+1+len(whole.calls)/most {
+		code := codes[i%len(codes)]
+		faults = append(faults, driverFault{fmt.Sprintf("%d:%d", n, code), whole.calls[n-1], n, code})
+	}
+	for n, call := range whole.calls {
+		if slices.Index(whole.calls, call) == n {
+			for _, code := range []int{2, 400, 700} {
+				faults = append(faults, driverFault{fmt.Sprintf("%s#1:%d", call, code), call, n + 1, code})
+			}
+		}
+	}
+	var two sync.WaitGroup
+	next := make(chan int)
+	for range 2 {
+		two.Go(func() {
+			for i := range next {
+				checkFault(t, dir, fmt.Sprint("run", i), faults[i])
+			}
+		})
+	}
+	for i := range faults {
+		next <- i
+	}
+	close(next)
+	two.Wait()
+	t.Logf("%d calls in a run, %d runs with a fault", len(whole.calls), len(faults))
+}
+
+func checkFault(t *testing.T, dir, name string, f driverFault) {
+	r := faulted(t, dir, name, f.spec)
+	wrong := func(format string, args ...any) {
+		t.Errorf("STANDIN_FAIL=%s, %s: %s\n%s", f.spec, f.call, fmt.Sprintf(format, args...), r.stderr)
+	}
+	giving := slices.Contains(frees, f.call)
+	switch {
+	case r.code == 5 || r.code == 6:
+	case r.code != 0:
+		wrong("exit code %d", r.code)
+	case !giving && f.call != "cuMemGetInfo_v2" && !strings.Contains(r.stderr, "warning"):
+		wrong("nothing is said of it")
+	}
+	if strings.Contains(r.stderr, "goroutine ") {
+		wrong("a panic")
+	}
+	if f.sticky() && len(r.calls) > f.place {
+		wrong("%d calls after the context was lost", len(r.calls)-f.place)
+	}
+	if !f.sticky() && !giving && r.held != "" {
+		for _, kind := range strings.Fields(r.held)[1:] {
+			if !strings.HasSuffix(kind, "=0") {
+				wrong("not given back: %s", kind)
+			}
+		}
+	}
+	if saved, _ := filepath.Glob(filepath.Join(dir, name, "*", "checkpoints", "*.safetensors")); len(saved) > 0 && r.code != 0 {
+		cmd := exec.Command("imgcls", "train", "--quiet", "--resume="+filepath.Join(dir, name, "latest"), "--device", "cpu")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			wrong("going on on the CPU: %v\n%s", err, out)
+		}
+	}
+}
+
+// A faultedRun is what became of a run.
+type faultedRun struct {
+	code   int
+	stderr string
+	calls  []string // of the driver
+	held   string   // the last line of its log
+}
+
+// faulted trains six steps in two epochs, saving each.
+func faulted(t *testing.T, dir, name, fail string) (r faultedRun) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	log := filepath.Join(dir, name+".log")
+	cmd := exec.CommandContext(ctx, "imgcls", "train", "shapes", "--samples", "36", "--batch-size", "16", "--epochs", "2",
+		"--device", "cuda", "--quiet", "--save-every", "1it", "--output", filepath.Join(dir, name))
+	cmd.Env = append(os.Environ(), "STANDIN_LOG="+log, "STANDIN_FAIL="+fail)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	if err := cmd.Run(); err != nil {
+		r.code = -1
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			r.code = exit.ExitCode()
+		}
+	}
+	r.stderr = stderr.String()
+	text, _ := os.ReadFile(log)
+	for line := range strings.Lines(string(text)) {
+		if _, call, ok := strings.Cut(strings.TrimSpace(line), " "); strings.HasPrefix(line, "held ") {
+			r.held = strings.TrimSpace(line)
+		} else if ok {
+			r.calls = append(r.calls, call)
+		}
+	}
+	return r
+}
