@@ -37,8 +37,11 @@ func failed(what string, err error) error {
 	if err == nil || errors.As(err, &known) {
 		return err
 	}
-	do := ""
+	do, kind := "", fault.Device
 	switch code := driver.CodeOf(err); {
+	case code == outOfMemory:
+		kind = fault.Room
+		do = "use a smaller --batch-size, or end other processes that use the GPU (nvidia-smi lists them)"
 	case code == noBinary || code == unsupportedPTX:
 		do = "this binary has code for " + built() + "; update the driver, or build imgcls for this GPU"
 	case code == wrongDriver:
@@ -48,9 +51,9 @@ func failed(what string, err error) error {
 	case code == noDevice:
 		do = visible()
 	case sticky(err):
-		do = "this process can no longer use the GPU; --sync says which kernel it was, and Xid in dmesg whether it is the hardware"
+		do = "this process can no longer use the GPU; the fault may lie in what was started before: --sync says which kernel it was, and Xid in dmesg whether it is the hardware"
 	}
-	return fault.New(fault.Device, "cuda", "", do, "%s: %w", what, err)
+	return fault.New(kind, "cuda", "", do, "%s: %w", what, err)
 }
 
 // visible says what hides devices.
