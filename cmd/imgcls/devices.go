@@ -35,7 +35,8 @@ func gibibytes(n int64) string { return fmt.Sprintf("%.1f GiB", float64(n)/(1<<3
 
 // A gpuReport is what a build knows of the machine's GPUs.
 type gpuReport struct {
-	architectures []string // what the binary has code for, beside PTX; nil for a build without CUDA
+	built         bool     // with CUDA
+	architectures []string // what the binary has code for, beside PTX
 	driver        driverReport
 	gpus          []gpuRow
 	err           error // why no GPU can be used; nil where that is a matter of each

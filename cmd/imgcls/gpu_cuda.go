@@ -19,7 +19,7 @@ func (s *settings) gpus() []device.Kind {
 // describeGPUs asks the driver.
 func (s *settings) describeGPUs() gpuReport {
 	d := cuda.Describe()
-	r := gpuReport{architectures: strings.Fields(kernel.Architectures()), err: d.Err,
+	r := gpuReport{built: true, architectures: strings.Fields(kernel.Architectures()), err: d.Err,
 		driver: driverReport{Library: d.Library, CUDA: d.Driver, Needed: d.Needed}}
 	for i, g := range d.GPUs {
 		row := gpuRow{deviceRow: deviceRow{ID: fmt.Sprintf("cuda:%d", i), Name: g.Name, Usable: g.Err == nil},
