@@ -1,15 +1,22 @@
-# The CPU image: one static binary and the roots of trust for downloads.
+# imgcls with its CUDA kernels, on no base image: the root folder that make puts
+# together, with the C library and the roots of trust for downloads.
 #
 #	docker build -t imgcls .
-#	docker run --rm -v $PWD/data:/data -v $PWD/runs:/runs imgcls train
-FROM golang:1.26 AS build
+#	docker run --rm --gpus all -v $PWD/data:/data -v $PWD/runs:/runs --user $(id -u):$(id -g) imgcls train
+#	docker run --rm imgcls train digits
+FROM golang:1.26-bookworm AS build
+RUN apt-get update -q && apt-get install -yq --no-install-recommends g++ python3-venv
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /imgcls ./cmd/imgcls
+RUN make root
 
 FROM scratch
-COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
-COPY --from=build /imgcls /imgcls
+COPY --from=build /src/build/root /
+# What the NVIDIA container runtime puts into the container: the driver's libraries.
+ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
+ENV LD_LIBRARY_PATH=/usr/lib/x86_64-linux-gnu:/usr/lib/aarch64-linux-gnu:/usr/lib64:/usr/local/nvidia/lib64
+USER 65532:65532
+VOLUME /data /runs
 ENTRYPOINT ["/imgcls"]

@@ -6,7 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FLAGS   := -trimpath -ldflags "-s -w -X main.release=$(VERSION)"
 TARGETS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: all build cuda pure tools test check lint generated noasm arm64 race cross fuzz soak soak-kills soak-signals soak-faults learn bits bench peers epoch clean
+.PHONY: all build cuda pure root check-root tools test check lint generated noasm arm64 race cross fuzz soak soak-kills soak-signals soak-faults learn bits bench peers epoch clean
 
 all: build
 
@@ -25,6 +25,30 @@ cuda: tools kernels
 ## pure: build/imgcls for CPUs alone, without cgo
 pure:
 	CGO_ENABLED=0 $(GO) build $(FLAGS) -o build/imgcls ./cmd/imgcls
+
+## root: build/root, the root folder of the container: the binary, the C library
+## that it and the driver need, roots of trust, and places for data and runs
+ROOTLIBS := libc.so.6 libm.so.6 libdl.so.2 libpthread.so.0 librt.so.1
+root: cuda
+	rm -rf build/root
+	mkdir -p build/root/etc/ssl/certs build/root/usr/lib build/root/tmp build/root/data build/root/runs
+	chmod 1777 build/root/tmp build/root/data build/root/runs
+	cp build/imgcls build/root/imgcls
+	cp /etc/ssl/certs/ca-certificates.crt build/root/etc/ssl/certs/
+	printf 'root:x:0:0::/:\nimgcls:x:65532:65532::/data:\n' > build/root/etc/passwd
+	printf 'root:x:0:\nimgcls:x:65532:\n' > build/root/etc/group
+	printf '12\n' > build/root/etc/debian_version # the driver's libraries go where Debian has them
+	for l in $(ROOTLIBS); do \
+		from=$$(gcc -print-file-name=$$l) && to=build/root/usr/lib/$$(gcc -print-multiarch) && mkdir -p $$to && cp -L $$from $$to/ || exit 1; \
+	done
+	ln -s usr/lib build/root/lib
+	loader=$$(readelf -l build/imgcls | sed -n 's/.*interpreter: \(.*\)]/\1/p'); \
+		mkdir -p build/root$$(dirname $$loader) && cp -L $$loader build/root$$loader
+	du -sh build/root
+
+## check-root: the container's root folder trains, as its user and without a GPU (needs root's rights for chroot)
+check-root: root
+	chroot --userspec=65532:65532 build/root /imgcls train digits --epochs 1 --output /runs
 
 # What make cannot do without is named before anything is fetched.
 tools:

@@ -25,7 +25,7 @@ Keys of --format json:
   cuda             whether the binary has CUDA kernels
   architectures    compute architectures it has machine code for, beside PTX
   os, arch         of the binary
-  cpu              features, instructions (the set in use, or "generic"), threads
+  cpu              features, instructions (the set in use; "gonum" for none), threads
   memory_bytes     memory that programs may still take; null where unknown
   driver           library, cuda (the version it is for), needed (the least);
                    null for a binary without CUDA
@@ -125,7 +125,7 @@ func (c *checkup) examineDisk() {
 		c.Data.FreeBytes = &free
 		if free < need {
 			c.add("data folder", fault.New(fault.Room, "", c.Data.Dir, "free some space, or choose another disk with --data-dir",
-				"%s bytes are free, cifar10 needs %s", fault.Grouped(free), fault.Grouped(need)))
+				"%s bytes are free, downloading cifar10 takes %s", fault.Grouped(free), fault.Grouped(need)))
 		}
 	}
 }

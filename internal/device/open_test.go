@@ -31,7 +31,7 @@ func TestOpen(t *testing.T) {
 		{"cpu", []Kind{cuda, cpu}, "cpu", 0, "--device cpu"},
 		{"cuda:1", []Kind{cuda, cpu}, "cuda", 0, "--device cuda:1"},
 		{"cuda", []Kind{broken, cpu}, "", fault.Bug, "no driver"}, // never falls back
-		{"cuda", []Kind{cpu}, "", fault.Device, "the Go tag cuda"},
+		{"cuda", []Kind{cpu}, "", fault.Device, "built without cuda"},
 		{"auto", []Kind{broken}, "", fault.Device, "no driver"},
 		{"gpu:x", []Kind{cpu}, "", fault.Usage, "auto, cpu, ref, cuda, cuda:N"},
 		{"cuda:-1", []Kind{cpu}, "", fault.Usage, `"cuda:-1"`},

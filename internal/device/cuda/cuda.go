@@ -19,6 +19,7 @@
 package cuda
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -126,7 +127,11 @@ func (g *gpu) open() (err error) {
 
 // start opens the driver, which must be new enough.
 func start() error {
-	if err := driver.Init(); err != nil {
+	var missing *driver.Missing
+	if err := driver.Init(); errors.As(err, &missing) {
+		return fault.New(fault.Device, "", "",
+			"install NVIDIA's driver R580 or later (in a container, start it with --gpus all), or use --device cpu", "%w", err)
+	} else if err != nil {
 		return failed("the driver does not start", err)
 	}
 	if v := cu.Version(); v < floorDriver {
@@ -159,7 +164,7 @@ func (g *gpu) find() error {
 		return failed("no GPU is found", driver.Wrap("cuDeviceGetCount", err))
 	}
 	if g.index >= n {
-		return fault.New(fault.Device, fmt.Sprintf("--device cuda:%d", g.index), "", visible(), "the driver shows %d GPUs, counted from 0", n)
+		return fault.New(fault.Device, fmt.Sprintf("--device cuda:%d", g.index), "", visible(), "GPUs that the driver shows: %d, counted from 0", n)
 	}
 	if g.device, err = cu.GetDevice(g.index); err != nil {
 		return failed("no GPU is found", driver.Wrap("cuDeviceGet", err))

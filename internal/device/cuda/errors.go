@@ -38,10 +38,7 @@ func failed(what string, err error) error {
 		return err
 	}
 	do := ""
-	var missing *driver.Missing
 	switch code := driver.CodeOf(err); {
-	case errors.As(err, &missing):
-		do = "install NVIDIA's driver, R580 or later; in a container, start it with --gpus all"
 	case code == noBinary || code == unsupportedPTX:
 		do = "this binary has code for " + built() + "; update the driver, or build imgcls for this GPU"
 	case code == wrongDriver:
