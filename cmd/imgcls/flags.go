@@ -146,7 +146,7 @@ func newSettings(c *console) *settings {
 
 		{"data", "", stores, always, bind(&s.data, orAuto(text())),
 			"data set, as DATA (auto: cifar10 for train, else what the model was trained on)"},
-		{"data-dir", "", stores, ifGiven, bind(&s.dataDir, text()), "keep downloaded data in this `folder`"},
+		{"data-dir", "", stores + " doctor", ifGiven, bind(&s.dataDir, text()), "keep downloaded data in this `folder`"},
 		{"download", "", stores, always, bind(&s.download, oneOf("auto", "never")), "auto, or never for no network"},
 		{"mirror", "", stores, always, bind(&s.mirror, orAuto(text())), "download from this `address` first"},
 		{"samples", "", "train eval", fixed, bind(&s.samples, orAuto(intIn(10, 10_000_000))), "size of the set shapes"},
@@ -194,7 +194,7 @@ func newSettings(c *console) *settings {
 		{"keep", "", learns, always, bind(&s.keep, intIn(1, 1_000_000)), "checkpoints that are kept, the newest"},
 		{"dry-run", "", learns, never, bind(&s.dryRun, truth()), "take two steps, estimate memory and time, and write nothing"},
 
-		{"format", "", "eval predict info plan models devices bench", never, bind(&s.format, oneOf("text", "json", "jsonl")),
+		{"format", "", "eval predict info plan models devices doctor bench", never, bind(&s.format, oneOf("text", "json", "jsonl")),
 			"print text, json or jsonl"},
 		{"topk", "", "predict", never, bind(&s.topk, intIn(1, 1<<20)), "labels for each picture"},
 		{"logits", "", "predict", never, bind(&s.logits, truth()), "print the logits too (json and jsonl)"},

@@ -20,6 +20,7 @@ type command struct {
 	most    int    // and at most, or any for any number
 	data    int    // place of the argument DATA, which is --data, or none
 	short   string
+	long    string // what the help says instead of short, or ""
 	example string
 	settle  func(s *settings) error // what --print-config can know beyond flags; or nil
 	run     func(ctx context.Context, s *settings, args []string) error
@@ -52,6 +53,8 @@ var commands = []command{
 		example: "  imgcls bench --mode train --batch-size 4,128 --threads 1,2"},
 	{name: "models", data: none, run: runModels, short: "List the networks"},
 	{name: "devices", data: none, run: runDevices, short: "List the devices, and why one cannot be used"},
+	{name: "doctor", data: none, run: runDoctor, long: doctorHelp,
+		short: "Show build, processor, driver, GPUs and disk, and what to do about problems"},
 	{name: "data", data: none, short: "Fetch data sets", subs: []command{
 		{name: "get", args: "[DATA]", most: 1, data: 0, run: runDataGet, short: "Download and check a data set"},
 	}},
@@ -116,6 +119,7 @@ func (f *frame) build(c command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     strings.TrimSpace(c.name + " " + c.args),
 		Short:   c.short,
+		Long:    c.long,
 		Example: c.example,
 		Args:    func(cmd *cobra.Command, args []string) error { return c.check(cmd.CommandPath(), args) },
 	}

@@ -246,7 +246,7 @@ func (p *program) Close() error {
 // release frees what compile made, as far as it came, graphs before the stream
 // and the memory that they work on.
 func (p *program) release() error {
-	var r release
+	var r giving
 	for i := range p.entries {
 		for at := range p.entries[i].slots {
 			if s := &p.entries[i].slots[at]; s.captured {
@@ -273,11 +273,11 @@ func (p *program) release() error {
 	return failed("close", r.first)
 }
 
-// A release gives things back one after another, whatever becomes of one; but with
+// A giving gives things back one after another, whatever becomes of one; but with
 // the context lost nothing is left to give, and no call is made.
-type release struct{ first error }
+type giving struct{ first error }
 
-func (r *release) free(call string, do func() error) {
+func (r *giving) free(call string, do func() error) {
 	if sticky(r.first) {
 		return
 	}

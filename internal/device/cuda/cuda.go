@@ -8,6 +8,7 @@
 // graph; nothing is allocated for it, on the host or on the GPU.
 //
 //	cuda.go     the device: opening, compiling, closing
+//	describe.go what the driver says of itself and of each GPU
 //	owner.go    the goroutine that makes the driver calls, and its watchdog
 //	builder.go  nodes to launches: what those are made with
 //	ops.go      operations to launches: the table of contents, then one each
@@ -103,30 +104,14 @@ func (g *gpu) open() (err error) {
 			_ = g.release()
 		}
 	}()
-	var missing *driver.Missing
-	if err := driver.Init(); errors.As(err, &missing) {
-		return fault.New(fault.Device, "", "", "install NVIDIA's driver R580 or later, or use --device cpu", "%w", err)
-	} else if err != nil {
-		return failed("the driver does not start", err)
-	}
-	v := cu.Version()
-	if v < 0 {
-		return fault.New(fault.Device, "cuda", "", "", "the driver does not say its version")
-	}
-	if v < floorDriver {
-		return fault.New(fault.Device, "cuda", "", "update the driver to R580 or later",
-			"the driver is for CUDA %d.%d, imgcls needs %d.%d", v/1000, v%1000/10, floorDriver/1000, floorDriver%1000/10)
+	if err := start(); err != nil {
+		return err
 	}
 	if err := g.find(); err != nil {
 		return err
 	}
-	context, err := g.device.RetainPrimaryCtx()
-	if err != nil {
-		return failed("the GPU does not start", driver.Wrap("cuDevicePrimaryCtxRetain", err))
-	}
-	g.retained = true
-	if err := cu.SetCurrentContext(context); err != nil {
-		return failed("the GPU does not start", driver.Wrap("cuCtxSetCurrent", err))
+	if err := g.retain(); err != nil {
+		return err
 	}
 	image, err := kernel.Fatbin()
 	if err != nil {
@@ -137,6 +122,38 @@ func (g *gpu) open() (err error) {
 			driver.Wrap("cuModuleLoadData", err))
 	}
 	g.loaded = true
+	return nil
+}
+
+// start opens the driver, which must be new enough.
+func start() error {
+	var missing *driver.Missing
+	if err := driver.Init(); errors.As(err, &missing) {
+		return fault.New(fault.Device, "", "",
+			"install NVIDIA's driver R580 or later (in a container, start it with --gpus all), or use --device cpu", "%w", err)
+	} else if err != nil {
+		return failed("the driver does not start", err)
+	}
+	if v := cu.Version(); v < floorDriver {
+		return fault.New(fault.Device, "cuda", "", "update the driver to R580 or later",
+			"the driver is for CUDA %s, imgcls needs %s", release(v), release(floorDriver))
+	}
+	return nil
+}
+
+// release writes 13000 as "13.0".
+func release(v int) string { return fmt.Sprintf("%d.%d", v/1000, v%1000/10) }
+
+// retain makes the GPU's primary context this thread's.
+func (g *gpu) retain() error {
+	context, err := g.device.RetainPrimaryCtx()
+	if err != nil {
+		return failed("the GPU does not start", driver.Wrap("cuDevicePrimaryCtxRetain", err))
+	}
+	g.retained = true
+	if err := cu.SetCurrentContext(context); err != nil {
+		return failed("the GPU does not start", driver.Wrap("cuCtxSetCurrent", err))
+	}
 	return nil
 }
 
@@ -175,7 +192,7 @@ func (g *gpu) find() error {
 
 // release gives back what open made.
 func (g *gpu) release() error {
-	var r release
+	var r giving
 	if g.loaded {
 		g.loaded = false
 		r.free("cuModuleUnload", g.kernels.Unload)

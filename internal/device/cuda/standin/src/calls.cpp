@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 using namespace standin;
@@ -155,11 +156,19 @@ static Stream *stream_of(void *s) { return s ? (Stream *)s : standard_stream(); 
   Stream *s = stream_of(handle);      \
   if (handle && !known(s)) return INVALID_HANDLE;
 
+// hang waits for ever for a kernel that never ends, and lets other threads call.
+static void hang(Call &call) {
+  if (!hung) return;
+  call.lock.unlock();
+  for (;;) pause();
+}
+
 // put gives work to a stream. The standard stream begins when all blocking
 // streams have come to an end.
 static int put(Stream *s, Task task) {
   if (s == standard_stream()) {
     if (const int failed = drain_all(false)) return settle(failed);
+    return settle(task()); // and blocking streams wait for it
   }
   issue(s, std::move(task));
   return SUCCESS;
@@ -198,10 +207,10 @@ static bool capturing() {
 }
 
 // finish waits for what a legacy call waits for.
-static int finish(bool everything) {
+static int finish(Call &call, bool everything) {
   if (capturing()) return CAPTURE_UNSUPPORTED;
   const int failed = drain_all(everything);
-  while (hung) pause();
+  hang(call);
   return settle(failed);
 }
 
@@ -212,7 +221,7 @@ CALL(cuMemAlloc_v2, uintptr_t *p, size_t n)
   return *p ? SUCCESS : OUT_OF_MEMORY;
 END
 CALL(cuMemFree_v2, uintptr_t p)
-  if (const int failed = finish(true)) return failed;
+  if (const int failed = finish(call, true)) return failed;
   return !p || release(p, false) ? SUCCESS : INVALID_VALUE;
 END
 CALL(cuMemAllocHost_v2, void **p, size_t n)
@@ -221,26 +230,26 @@ CALL(cuMemAllocHost_v2, void **p, size_t n)
   return *p ? SUCCESS : OUT_OF_MEMORY;
 END
 CALL(cuMemFreeHost, void *p)
-  if (const int failed = finish(true)) return failed;
+  if (const int failed = finish(call, true)) return failed;
   return release((uintptr_t)p, true) ? SUCCESS : INVALID_VALUE;
 END
 CALL(cuMemGetInfo_v2, size_t *free, size_t *total) *free = memory_free(); *total = memory_total(); return SUCCESS; END
 
 CALL(cuMemcpyHtoD_v2, uintptr_t to, const void *from, size_t n)
   if (!is_device(to, n)) return INVALID_VALUE;
-  if (const int failed = finish(false)) return failed;
+  if (const int failed = finish(call, false)) return failed;
   memcpy((void *)to, from, n);
   return SUCCESS;
 END
 CALL(cuMemcpyDtoH_v2, void *to, uintptr_t from, size_t n)
   if (!is_device(from, n)) return INVALID_VALUE;
-  if (const int failed = finish(false)) return failed;
+  if (const int failed = finish(call, false)) return failed;
   memcpy(to, (void *)from, n);
   return SUCCESS;
 END
 CALL(cuMemcpyDtoD_v2, uintptr_t to, uintptr_t from, size_t n)
   if (!is_device(to, n) || !is_device(from, n)) return INVALID_VALUE;
-  if (const int failed = finish(false)) return failed;
+  if (const int failed = finish(call, false)) return failed;
   memmove((void *)to, (void *)from, n);
   return SUCCESS;
 END
@@ -275,13 +284,13 @@ CALL(cuMemsetD32Async, uintptr_t to, unsigned v, size_t n, void *handle)
 END
 CALL(cuMemsetD8_v2, uintptr_t to, unsigned char v, size_t n)
   if (!is_device(to, n)) return INVALID_VALUE;
-  if (const int failed = finish(false)) return failed;
+  if (const int failed = finish(call, false)) return failed;
   memset((void *)to, v, n);
   return SUCCESS;
 END
 CALL(cuMemsetD32_v2, uintptr_t to, unsigned v, size_t n)
   if (!is_device(to, 4 * n)) return INVALID_VALUE;
-  if (const int failed = finish(false)) return failed;
+  if (const int failed = finish(call, false)) return failed;
   std::fill_n((unsigned *)to, n, v);
   return SUCCESS;
 END
@@ -300,9 +309,9 @@ END
 CALL(cuStreamSynchronize, void *handle)
   STREAM(s, handle)
   if (s->capture) return s->capture->broken = true, CAPTURE_UNSUPPORTED;
-  if (!handle) return finish(false);
+  if (!handle) return finish(call, false);
   const int failed = drain(s);
-  while (hung) call.lock.unlock(), pause();
+  hang(call);
   return settle(failed);
 END
 CALL(cuStreamQuery, void *handle)
@@ -312,7 +321,7 @@ CALL(cuStreamQuery, void *handle)
   if (const int failed = drain(s, s->done + 1)) return settle(failed);
   return NOT_READY;
 END
-CALL(cuCtxSynchronize) return finish(true); END
+CALL(cuCtxSynchronize) return finish(call, true); END
 
 CALL(cuEventCreate, void **e, unsigned) *e = events.emplace_back(new Event); return SUCCESS; END
 CALL(cuEventDestroy_v2, Event *e)
@@ -339,7 +348,7 @@ CALL(cuEventSynchronize, Event *e)
   if (!known(e)) return INVALID_HANDLE;
   if (e->capture) return CAPTURE_UNSUPPORTED;
   const int failed = e->stream ? drain(e->stream, e->after) : SUCCESS;
-  while (hung) call.lock.unlock(), pause();
+  hang(call);
   return settle(failed);
 END
 CALL(cuEventQuery, Event *e)
@@ -370,6 +379,18 @@ END
 
 // ---- graphs ----
 
+static std::vector<Graph *> graphs; // that were not destroyed
+
+static bool known(const Graph *g) { return std::find(graphs.begin(), graphs.end(), g) != graphs.end(); }
+static Graph *keep(Graph *g) { return graphs_held++, graphs.emplace_back(g); }
+static int destroy(Graph *g) {
+  if (!known(g)) return INVALID_HANDLE;
+  graphs.erase(std::find(graphs.begin(), graphs.end(), g));
+  delete g;
+  graphs_held--;
+  return SUCCESS;
+}
+
 CALL(cuStreamBeginCapture_v2, void *handle, int)
   STREAM(s, handle)
   if (!handle || s->capture) return CAPTURE_UNSUPPORTED;
@@ -387,21 +408,19 @@ extern "C" int cuStreamEndCapture(void *handle, Graph **g) {
   *g = nullptr;
   if (call.injected) return call.injected; // it has ended the capture all the same
   if (captured->broken) return CAPTURE_INVALIDATED;
-  *g = new Graph{captured->tasks};
-  graphs_held++;
+  *g = keep(new Graph{captured->tasks});
   return SUCCESS;
 END
 CALL(cuGraphInstantiateWithFlags, Graph **x, Graph *g, unsigned long long)
-  if (!g) return INVALID_VALUE;
-  *x = new Graph{g->tasks};
-  graphs_held++;
+  if (!known(g)) return INVALID_HANDLE;
+  *x = keep(new Graph{g->tasks});
   return SUCCESS;
 END
-CALL(cuGraphDestroy, Graph *g) if (!g) return INVALID_VALUE; delete g; graphs_held--; return SUCCESS; END
-CALL(cuGraphExecDestroy, Graph *x) if (!x) return INVALID_VALUE; delete x; graphs_held--; return SUCCESS; END
+CALL(cuGraphDestroy, Graph *g) return destroy(g); END
+CALL(cuGraphExecDestroy, Graph *x) return destroy(x); END
 CALL(cuGraphLaunch, Graph *x, void *handle)
   STREAM(s, handle)
-  if (!x) return INVALID_VALUE;
+  if (!known(x)) return INVALID_HANDLE;
   for (const Task &task : x->tasks) {
     if (const int failed = put(s, task)) return failed;
   }
