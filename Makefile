@@ -89,7 +89,7 @@ generated:
 
 ## race: the tests of all that runs on several goroutines, under the race detector
 race:
-	$(GO) test -race ./internal/device/... ./internal/kernels/... ./internal/fetch ./internal/fsys ./internal/infer ./internal/run ./internal/train
+	$(GO) test -race ./internal/device ./internal/device/cpu ./internal/kernels/cpu/... ./internal/fetch ./internal/fsys ./internal/infer ./internal/run ./internal/train
 
 ## cross: the default build for each system, without cgo
 cross:

@@ -85,7 +85,7 @@ func start(t *testing.T, compiler string, flags ...string) *standin {
 	}
 
 	// A kernel may loop for ever.
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	cmd := exec.CommandContext(ctx, program)
 	cmd.Env = append(os.Environ(), "ASAN_OPTIONS=detect_leaks=0")
 	s := &standin{errors: new(bytes.Buffer), ran: map[string]bool{}, wait: cmd.Wait}
