@@ -6,7 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FLAGS   := -trimpath -ldflags "-s -w -X main.release=$(VERSION)"
 TARGETS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: all build cuda pure root check-root tools test check lint generated noasm arm64 race cross fuzz soak soak-kills soak-signals soak-faults learn bits bench peers epoch clean
+.PHONY: all build cuda pure root check-root gpu-kit tools test check lint generated noasm arm64 race cross fuzz soak soak-kills soak-signals soak-faults learn bits bench peers epoch clean
 
 all: build
 
@@ -49,6 +49,16 @@ root: cuda
 ## check-root: the container's root folder trains, as its user and without a GPU (needs root's rights for chroot)
 check-root: root
 	chroot --userspec=65532:65532 build/root /imgcls train digits --epochs 1 --output /runs
+
+## gpu-kit: build/gpu-kit, what a machine with a GPU and without Go needs to try and measure it (run.sh)
+gpu-kit: cuda
+	rm -rf build/gpu-kit
+	mkdir -p build/gpu-kit/train
+	cp build/imgcls bench/gpu/run.sh bench/gpu/*.py build/gpu-kit/
+	$(CUDAENV) $(GO) test -tags cuda -trimpath -ldflags "-s -w" -c -o build/gpu-kit/cuda.test ./internal/device/cuda
+	$(CUDAENV) $(GO) test -tags cuda -trimpath -ldflags "-s -w" -c -o build/gpu-kit/train/train.test ./internal/train
+	cp -r internal/train/testdata build/gpu-kit/train/
+	du -sh build/gpu-kit
 
 # What make cannot do without is named before anything is fetched.
 tools:
