@@ -40,13 +40,13 @@ same() {
 	local p=$1 dir=$out/same-$1 data="digits --epochs 3"
 	[ -z "${IMGCLS_LIBCUDA:-}" ] || data="shapes --samples 60 --batch-size 16 --epochs 2" # the stand-in is slow
 	rm -rf "$dir"
-	train() { "$here/imgcls" train $data --device cuda --precision "$p" --quiet --save-every 2it --output "$dir/$1" "${@:2}"; }
-	train one > /dev/null && train two > /dev/null || exit 1
-	train three > /dev/null &
+	local train=("$here/imgcls" train $data --device cuda --precision "$p" --quiet --save-every 2it --output)
+	"${train[@]}" "$dir/one" > /dev/null && "${train[@]}" "$dir/two" > /dev/null || exit 1
+	"${train[@]}" "$dir/three" > /dev/null &
 	sleep "$(awk 'BEGIN { srand(); print 1 + 2 * rand() }')"
 	kill -9 $! 2> /dev/null
 	wait 2> /dev/null
-	train three --resume > /dev/null || exit 1
+	"${train[@]}" "$dir/three" --resume > /dev/null || exit 1
 	sha256sum "$dir"/{one,two,three}/latest/model.safetensors
 	[ "$(sha256sum "$dir"/{one,two,three}/latest/model.safetensors | cut -d' ' -f1 | sort -u | wc -l)" = 1 ] && echo "$p: one file of three runs"
 }
