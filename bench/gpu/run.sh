@@ -37,15 +37,19 @@ sanitize() {
 
 # same trains twice, and a third time with a kill and --resume, and wants one file.
 same() {
-	local p=$1 dir=$out/same-$1 data="digits --epochs 3"
+	local p=$1 dir=$out/same-$1 data="digits --epochs 30"
 	[ -z "${IMGCLS_LIBCUDA:-}" ] || data="shapes --samples 60 --batch-size 16 --epochs 2" # the stand-in is slow
 	rm -rf "$dir"
 	local train=("$here/imgcls" train $data --device cuda --precision "$p" --quiet --save-every 2it --output)
 	"${train[@]}" "$dir/one" > /dev/null && "${train[@]}" "$dir/two" > /dev/null || exit 1
 	"${train[@]}" "$dir/three" > /dev/null &
-	sleep "$(awk 'BEGIN { srand(); print 1 + 2 * rand() }')"
-	kill -9 $! 2> /dev/null
+	local run=$!
+	until compgen -G "$dir/three/latest/checkpoints/*.safetensors" > /dev/null; do
+		kill -0 $run 2> /dev/null || { echo "the run ended before it saved"; exit 1; }
+	done
+	kill -9 $run
 	wait 2> /dev/null
+	grep -q '"status": *"done"' "$dir/three/latest/run.json" && { echo "the run had ended before it was killed"; exit 1; }
 	"${train[@]}" "$dir/three" --resume > /dev/null || exit 1
 	sha256sum "$dir"/{one,two,three}/latest/model.safetensors
 	[ "$(sha256sum "$dir"/{one,two,three}/latest/model.safetensors | cut -d' ' -f1 | sort -u | wc -l)" = 1 ] && echo "$p: one file of three runs"
