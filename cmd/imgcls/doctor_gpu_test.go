@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"imgcls/internal/device/devicetest"
 )
 
 // The driver is the stand-in that IMGCLS_LIBCUDA names, which plays what STANDIN_*
@@ -15,7 +17,7 @@ import (
 func TestDoctorOfGPUs(t *testing.T) {
 	library := os.Getenv("IMGCLS_LIBCUDA")
 	if library == "" {
-		t.Skip("needs the stand-in: make test-cuda")
+		devicetest.Require(t, "standin")
 	}
 	for _, row := range []struct {
 		env   string

@@ -26,7 +26,7 @@ type driverFault struct {
 	code  int
 }
 
-// sticky codes lose the context.
+// stickyCodes lose the context.
 var stickyCodes = []int{214, 700, 702, 709, 716, 718, 719, 999}
 
 func (f driverFault) sticky() bool { return slices.Contains(stickyCodes, f.code) }

@@ -60,7 +60,7 @@ type session struct {
 	saving Saving
 	store  checkpoint.Store
 
-	report  *metrics.Report // of the weights in the model file, where this session evaluated them
+	report  *metrics.Report // of the weights in the model file, where this process evaluated them
 	pending *pending        // a model that could not be written yet
 	saved   time.Time       // when a checkpoint was last tried
 	at      *Place          // the place of the newest checkpoint
@@ -285,7 +285,7 @@ func (s *session) recoverBest() error {
 }
 
 // result returns the evaluation of the model file on the test split. One that
-// this session did not make itself it makes from the file.
+// this process did not make itself it makes from the file.
 func (s *session) result(ctx context.Context) (*metrics.Report, error) {
 	if s.report != nil || s.t.set.Test.Len() == 0 {
 		return s.report, nil

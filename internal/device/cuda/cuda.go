@@ -118,7 +118,7 @@ func (g *gpu) open() (err error) {
 		return fault.New(fault.Device, "cuda", "", "", "%w", err)
 	}
 	if g.kernels, err = cu.LoadData(string(image)); err != nil {
-		return failed(fmt.Sprintf("the kernels do not load on compute capability %d.%d", g.capability/10, g.capability%10),
+		return failed("the kernels do not load on compute capability "+point(g.capability),
 			driver.Wrap("cuModuleLoadData", err))
 	}
 	g.loaded = true
@@ -140,6 +140,9 @@ func start() error {
 	}
 	return nil
 }
+
+// point writes the capability 90 as "9.0".
+func point(capability int) string { return fmt.Sprintf("%d.%d", capability/10, capability%10) }
 
 // release writes 13000 as "13.0".
 func release(v int) string { return fmt.Sprintf("%d.%d", v/1000, v%1000/10) }
@@ -185,7 +188,7 @@ func (g *gpu) find() error {
 	}
 	if g.capability = 10*major + minor; g.capability < floorCapability {
 		return fault.New(fault.Device, "cuda", "", "use --device cpu",
-			"%s has compute capability %d.%d, this binary has code for %s", g.name, major, minor, built())
+			"%s has compute capability %s, this binary has code for %s", g.name, point(g.capability), built())
 	}
 	return nil
 }
@@ -206,7 +209,7 @@ func (g *gpu) release() error {
 
 // String is "cuda:0: NVIDIA H200, 9.0, 139 GiB".
 func (g *gpu) String() string {
-	return fmt.Sprintf("cuda:%d: %s, %d.%d, %d GiB", g.index, g.name, g.capability/10, g.capability%10, g.total>>30)
+	return fmt.Sprintf("cuda:%d: %s, %s, %d GiB", g.index, g.name, point(g.capability), g.total>>30)
 }
 
 // Free returns the bytes of the GPU's memory that nobody has.

@@ -83,7 +83,7 @@ func describe(index int, unusable error) GPU {
 	if g.capability == 0 {
 		return d
 	}
-	d.Capability = strconv.Itoa(g.capability/10) + "." + strconv.Itoa(g.capability%10)
+	d.Capability = point(g.capability)
 	d.Code = codeFor(kernel.Architectures(), g.capability)
 	if _, missing := kernel.Fatbin(); missing != nil && d.Err == nil {
 		d.Err = fault.New(fault.Device, "cuda", "", "", "%w", missing)

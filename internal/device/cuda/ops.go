@@ -81,11 +81,10 @@ func supports(n graph.Node, t []graph.Tensor) bool {
 	single := n.In // what must be f32, where it is floating-point
 	switch n.Op.(type) {
 	case graph.Gather:
-		single = nil // copies bytes
-	case graph.Act, graph.ActBack, graph.Add, graph.AvgPool, graph.AvgPoolBack, graph.Cast, graph.ChannelSum, graph.MaxPool, graph.MaxPoolBack:
-		single = nil
-	case graph.MatMul, graph.Conv, graph.ConvBackData, graph.ConvBackFilter:
-		single = nil // of one type, says their shape rule, with a bias of f32
+		return true // copies bytes of tensors of any size
+	case graph.Act, graph.ActBack, graph.Add, graph.AvgPool, graph.AvgPoolBack, graph.Cast, graph.ChannelSum, graph.MaxPool, graph.MaxPoolBack,
+		graph.MatMul, graph.Conv, graph.ConvBackData, graph.ConvBackFilter:
+		single = nil // shape rules have said which types go together
 	case graph.BatchNorm:
 		single = n.In[1:]
 	case graph.BatchNormBack:
@@ -97,17 +96,11 @@ func supports(n graph.Node, t []graph.Tensor) bool {
 		}
 	}
 	for _, v := range n.In {
-		if uint64(t[v].Len()) > math.MaxUint32 && !bytewise(n.Op) {
+		if uint64(t[v].Len()) > math.MaxUint32 {
 			return false
 		}
 	}
 	return true
-}
-
-// bytewise reports whether tensors of any size will do.
-func bytewise(op graph.Op) bool {
-	_, gather := op.(graph.Gather)
-	return gather
 }
 
 func (b *builder) act(op graph.Act, n graph.Node) []kernel.Launch {

@@ -21,14 +21,17 @@ endif
 FATBIN := $(CUDA)/bin/kernels.fatbin
 kernels: $(FATBIN)
 
-$(FATBIN): kernels.cu $(wildcard $(CUDA)/*.cuh) $(CUDA)/ptxas.awk $(CUDA)/resources.txt $(CUDA)/build.mk $(filter build/%,$(NVCC))
+# One compilation gives the kernels and what each takes.
+build/resources.txt: kernels.cu $(wildcard $(CUDA)/*.cuh) $(CUDA)/ptxas.awk $(CUDA)/build.mk $(filter build/%,$(NVCC))
 	@mkdir -p build
 	$(NVCC) $(NVCCFLAGS) -fatbin -o build/kernels.fatbin $< 2> build/kernels.ptxas || { cat build/kernels.ptxas; exit 1; }
 	@awk -f $(CUDA)/ptxas.awk build/kernels.ptxas > build/resources.part || { cat build/resources.part; exit 1; }
-	@LC_ALL=C sort build/resources.part > build/resources.txt
+	@LC_ALL=C sort build/resources.part > $@
+
+$(FATBIN): build/resources.txt $(CUDA)/resources.txt
 	$(if $(filter build/%,$(NVCC)),$(CHECKRESOURCES))
 	@echo $(ARCHS) > $(CUDA)/bin/architectures
-	@mv build/kernels.fatbin $@
+	@cp build/kernels.fatbin $@
 
 # What the pinned compiler makes of each kernel is held to the table.
 define CHECKRESOURCES
@@ -38,12 +41,8 @@ endef
 
 ## resources: write the table of registers, shared memory and spills anew
 .PHONY: resources
-resources: $(filter build/%,$(NVCC))
-	@mkdir -p build
-	$(NVCC) $(NVCCFLAGS) -fatbin -o build/kernels.fatbin kernels.cu 2> build/kernels.ptxas || { cat build/kernels.ptxas; exit 1; }
-	awk -f $(CUDA)/ptxas.awk build/kernels.ptxas > build/resources.part || { cat build/resources.part; exit 1; }
-	LC_ALL=C sort build/resources.part > build/resources.txt
-	cp build/resources.txt $(CUDA)/resources.txt
+resources: build/resources.txt
+	cp $< $(CUDA)/resources.txt
 
 build/nvcc/bin/nvcc: $(CUDA)/requirements-nvcc.txt
 	rm -rf build/nvcc

@@ -9,7 +9,7 @@ type Addr uint64
 type Launch struct {
 	Kernel string
 	Grid   [3]int
-	Block  int      // threads: a multiple of 32, or 1
+	Block  int      // threads: a multiple of 32
 	Args   []uint64 // pointers (Addr) and int64s in the kernel's order: each parameter is one 8-byte word
 }
 
