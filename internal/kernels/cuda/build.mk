@@ -8,8 +8,9 @@ NVCC ?= $(shell command -v nvcc 2>/dev/null)
 # The architectures to have machine code for; PTX serves those that come after.
 ARCHS ?= 80 86 89 90a 100 120
 
-# Products and sums round apart, as on the CPU, so that results can be compared.
-NVCCFLAGS := -std=c++17 -O3 -fmad=false -Xptxas -v --threads 0 -Xfatbin -compress-all \
+# Products and sums round apart, as on the CPU, so that results can be compared. One
+# architecture after another: of several at once ptxas mixes up what it says.
+NVCCFLAGS := -std=c++17 -O3 -fmad=false -Xptxas -v -Xfatbin -compress-all \
 	$(foreach a,$(ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) -gencode arch=compute_80,code=compute_80
 
 ifeq ($(strip $(NVCC)),)
@@ -21,16 +22,21 @@ endif
 FATBIN := $(CUDA)/bin/kernels.fatbin
 kernels: $(FATBIN)
 
-# One compilation gives the kernels and what each takes.
-build/resources.txt: kernels.cu $(wildcard $(CUDA)/*.cuh) $(CUDA)/ptxas.awk $(CUDA)/build.mk $(filter build/%,$(NVCC))
+# A file that changes with ARCHS alone.
+build/architectures: always
 	@mkdir -p build
-	$(NVCC) $(NVCCFLAGS) -fatbin -o build/kernels.fatbin $< 2> build/kernels.ptxas || { cat build/kernels.ptxas; exit 1; }
+	@echo $(ARCHS) | cmp -s - $@ || echo $(ARCHS) > $@
+.PHONY: always
+
+# One compilation gives the kernels and what each takes.
+build/resources.txt: build/architectures kernels.cu $(wildcard $(CUDA)/*.cuh) $(CUDA)/ptxas.awk $(CUDA)/build.mk $(filter build/%,$(NVCC))
+	$(NVCC) $(NVCCFLAGS) -fatbin -o build/kernels.fatbin kernels.cu 2> build/kernels.ptxas || { cat build/kernels.ptxas; exit 1; }
 	@awk -f $(CUDA)/ptxas.awk build/kernels.ptxas > build/resources.part || { cat build/resources.part; exit 1; }
 	@LC_ALL=C sort build/resources.part > $@
 
 $(FATBIN): build/resources.txt $(CUDA)/resources.txt
 	$(if $(filter build/%,$(NVCC)),$(CHECKRESOURCES))
-	@echo $(ARCHS) > $(CUDA)/bin/architectures
+	@cp build/architectures $(CUDA)/bin/architectures
 	@cp build/kernels.fatbin $@
 
 # What the pinned compiler makes of each kernel is held to the table.
