@@ -1,6 +1,7 @@
 #include "fail.h"
 
 #include "memory.h"
+#include "module.h"
 #include "stream.h"
 
 #include <fcntl.h>
@@ -11,8 +12,6 @@
 #include <sstream>
 
 namespace standin {
-
-int modules_held, graphs_held; // calls.cpp counts them
 
 static std::recursive_mutex all;
 static int lost;     // the code that lost the context
@@ -99,7 +98,8 @@ struct Log {
   void held() {
     char text[160];
     write(text, snprintf(text, sizeof text, "held memory=%-4d pinned=%-4d streams=%-4d events=%-4d graphs=%-4d modules=%-4d\n",
-                         memory_held(false), memory_held(true), (int)streams.size(), (int)events.size(), graphs_held, modules_held));
+                         memory_held(false), memory_held(true), (int)streams.size(), (int)events.size(),
+                         (int)(graphs.size() + execs.size()), (int)modules.size()));
   }
 };
 
