@@ -3,10 +3,9 @@
 // program's loader answers CUDA_ERROR_NOT_FOUND for it.
 
 #include "call.h"
+#include "memory.h"
 #include "module.h"
 #include "stream.h"
-
-#include "memory.h"
 
 #include <pthread.h>
 
@@ -157,6 +156,7 @@ static int launch(const Kernel &k, Index grid, Index block, std::vector<std::vec
   std::vector<void *> at;
   for (auto &v : values) at.push_back(v.data());
   run(k, grid, block, at.data());
+  check_edges(k.name);
   return SUCCESS;
 }
 
