@@ -38,6 +38,8 @@ var cases = []struct {
 	{"BatchNorm", checkBatchNorm},
 	{"Track", checkTrack},
 	{"SoftmaxXent", checkSoftmaxXent},
+	{"MatMul", checkMatMul},
+	{"Conv", checkConv},
 }
 
 // small has fewer threads than most tensors have elements, and more than the

@@ -7,7 +7,7 @@
 STANDIN := internal/device/cuda/standin
 STANDINBUILD ?= build/standin
 STANDINKERNELS ?= $(CURDIR)/kernels.cu
-STANDINFLAGS := -std=c++17 -O2 -g1 -march=native -ffp-contract=off -fPIC -fstack-clash-protection -Wall -Wno-unknown-pragmas -Wno-unused-function \
+STANDINFLAGS := -std=c++17 $(if $(SANITIZE),-O1,-O2) -g1 -march=native -ffp-contract=off -fPIC -fstack-clash-protection -Wall -Wno-unknown-pragmas -Wno-unused-function \
 	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all) -I$(STANDIN)/src
 STANDINSOURCES := $(filter-out $(STANDIN)/src/kernels.cpp,$(wildcard $(STANDIN)/src/*.cpp))
 STANDINOBJECTS := $(patsubst $(STANDIN)/src/%.cpp,$(STANDINBUILD)/%.o,$(STANDINSOURCES))

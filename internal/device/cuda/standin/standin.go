@@ -42,6 +42,7 @@ func New(t testing.TB, kernels, sanitizers string) *Build {
 	if err != nil {
 		t.Fatal(err)
 	}
+	read(t, append(sources(t), kernels)...)
 	cmd := exec.Command(maker, "-s", "-j2", "-C", root(t), "standin",
 		"CXX="+b.compiler, "STANDINBUILD="+b.Dir, "STANDINKERNELS="+kernels, "SANITIZE="+sanitizers)
 	cmd.Env = append(os.Environ(), "MAKEFLAGS=", "MAKELEVEL=") // of the make that runs this test
@@ -55,12 +56,50 @@ func New(t testing.TB, kernels, sanitizers string) *Build {
 func (b *Build) Program(t testing.TB, sources ...string) string {
 	t.Helper()
 	program := filepath.Join(b.Dir, strings.TrimSuffix(filepath.Base(sources[0]), ".cpp"))
-	args := append([]string{"-std=c++17", "-O1", "-g", "-Wall", "-ffp-contract=off", "-o", program}, b.flags...)
+	read(t, sources...)
+	args := append([]string{"-std=c++17", "-O1", "-g", "-Wall", "-I", filepath.Join(root(t), "internal/device/cuda/standin/src"), "-o", program}, b.flags...)
 	args = append(append(args, sources...), "-L"+b.Dir, "-l:libcuda.so.1", "-Wl,-rpath,"+b.Dir, "-pthread")
 	if out, err := exec.Command(b.compiler, args...).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return program
+}
+
+// Kernels returns the names of the kernels.
+func (b *Build) Kernels(t testing.TB) []string {
+	t.Helper()
+	table, err := os.ReadFile(filepath.Join(b.Dir, "kernels.inc"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for line := range strings.Lines(string(table)) {
+		name, _, _ := strings.Cut(strings.TrimPrefix(line, "KERNEL("), ",")
+		names = append(names, name)
+	}
+	return names
+}
+
+// sources are the files that a build is made of, but for its kernels' own.
+func sources(t testing.TB) []string {
+	var all []string
+	for _, pattern := range []string{"internal/device/cuda/standin/build.mk", "internal/device/cuda/standin/src/*", "internal/kernels/cuda/*.cuh"} {
+		found, err := filepath.Glob(filepath.Join(root(t), pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, found...)
+	}
+	return all
+}
+
+// read opens what a compiler will read, so that Go's cache of tests knows of it.
+func read(t testing.TB, files ...string) {
+	for _, file := range files {
+		if _, err := os.ReadFile(file); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // root is the folder of the Makefile, which lies above that of a test.

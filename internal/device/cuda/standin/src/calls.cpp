@@ -144,6 +144,13 @@ CALL(CONTEXT, cuFuncGetAttribute, int *v, int attribute, const Function *f)
   *v = attribute == 0 ? (int)k->bound : 0;
   return SUCCESS;
 END
+CALL(CONTEXT, cuFuncGetParamInfo, const Function *f, size_t i, size_t *offset, size_t *size)
+  KERNEL(k, f)
+  if (i >= k->sizes.size()) return INVALID_VALUE;
+  *offset = 8 * i; // each is one word
+  if (size) *size = k->sizes[i];
+  return SUCCESS;
+END
 CALL(CONTEXT, cuFuncSetAttribute, const Function *f, int, int) KERNEL(k, f) return SUCCESS; END
 CALL(CONTEXT, cuFuncSetCacheConfig, const Function *f, int) KERNEL(k, f) return SUCCESS; END
 

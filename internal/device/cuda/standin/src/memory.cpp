@@ -6,6 +6,14 @@
 #include <cstdlib>
 #include <map>
 
+// Under the address sanitizer bounds are exact to the byte, in kernels as in copies.
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(begin, size)
+#define ASAN_UNPOISON_MEMORY_REGION(begin, size)
+#endif
+
 namespace standin {
 
 struct Allocation {
@@ -47,6 +55,8 @@ uintptr_t reserve(size_t n, bool pinned) {
   mprotect(map + mapped - page(), page(), PROT_NONE);
   memset(map, fresh, mapped - page());
   const uintptr_t at = (uintptr_t)map + mapped - page() - size;
+  ASAN_POISON_MEMORY_REGION(map, mapped);
+  ASAN_UNPOISON_MEMORY_REGION((void *)at, n);
   allocations[at] = {map, mapped, n, pinned, false};
   if (!pinned) held += n;
   return at;
@@ -75,7 +85,7 @@ bool is_pinned(const void *at, size_t n) { return inside((uintptr_t)at, n, true)
 bool is_device(uintptr_t at, size_t n) { return inside(at, n, false); }
 
 // What lies around an allocation on its pages holds NaNs, as long as nobody writes there.
-void check_edges(const char *kernel) {
+__attribute__((no_sanitize("address"))) void check_edges(const char *kernel) {
   for (auto &[begin, a] : allocations) {
     if (a.released) continue;
     const char *end = (const char *)begin + a.size, *last = a.map + a.mapped - page();

@@ -1,6 +1,6 @@
 // Calls that fail: wrong handles, no context, injected faults.
 
-#include "driver.h"
+#include "scenario.h"
 
 #include <thread>
 

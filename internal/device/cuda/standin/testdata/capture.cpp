@@ -1,6 +1,6 @@
 // Streams, events and graphs: what is captured, and what a capture does not allow.
 
-#include "driver.h"
+#include "scenario.h"
 
 #include <thread>
 

@@ -1,6 +1,6 @@
 // What a kernel does wrong, and what memory shows of it.
 
-#include "driver.h"
+#include "scenario.h"
 
 #define KERNEL_FAULT(name, ...)        \
   static Scenario name(#name, [] {     \

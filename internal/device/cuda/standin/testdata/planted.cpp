@@ -1,7 +1,7 @@
 // planted SCENARIO runs one of the scenarios in faults.cpp, calls.cpp and warp.cpp,
 // which print what comes of it.
 
-#include "driver.h"
+#include "scenario.h"
 
 CUmodule kernels;
 

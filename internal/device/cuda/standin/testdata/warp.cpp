@@ -1,6 +1,6 @@
 // What a warp does together, beside plain loops.
 
-#include "driver.h"
+#include "scenario.h"
 
 #include <math.h>
 
