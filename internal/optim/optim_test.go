@@ -49,6 +49,8 @@ func TestUpdate(t *testing.T) {
 	}
 }
 
+func near(a, b float64) bool { return math.Abs(a-b) <= 1e-12*math.Abs(b) }
+
 func TestBind(t *testing.T) {
 	params := []graph.Tensor{tensor("conv.weight", 2, 2), tensor("bn.weight", 2), tensor("bn.bias", 2)}
 	for _, c := range []struct {
@@ -77,7 +79,7 @@ func TestBind(t *testing.T) {
 			continue
 		}
 		rows, columns := b.Size()
-		if last := b.Table()[(rows-1)*columns:]; rows != c.rows || !slices.Equal(last, c.want) {
+		if last := b.Table()[(rows-1)*columns:]; rows != c.rows || !slices.EqualFunc(last, c.want, near) {
 			t.Errorf("%s: %d rows, the last %v; want %d, %v", c.name, rows, last, c.rows, c.want)
 		}
 	}
