@@ -14,6 +14,7 @@ import (
 	"imgcls/internal/fault"
 	"imgcls/internal/metrics"
 	"imgcls/internal/models"
+	"imgcls/internal/optim"
 	"imgcls/internal/run"
 	"imgcls/internal/train"
 )
@@ -187,9 +188,14 @@ func settleTrain(s *settings) error {
 func (s *settings) settleRecipe(r models.Recipe) models.Recipe {
 	r.Epochs, r.Batch = s.epochs.settle(r.Epochs), s.batchSize.settle(r.Batch)
 	r.Mean, r.Std = s.mean.settle(r.Mean), s.std.settle(r.Std)
-	o := &r.Optimizer
-	o.LR, o.Momentum = s.lr.settle(o.LR), s.momentum.settle(o.Momentum)
-	o.WeightDecay, o.Nesterov = s.weightDecay.settle(o.WeightDecay), s.nesterov.settle(o.Nesterov)
+	switch o := r.Optimizer.(type) {
+	case optim.SGD:
+		o.LR, o.Momentum = s.lr.settle(o.LR), s.momentum.settle(o.Momentum)
+		o.WeightDecay, o.Nesterov = s.weightDecay.settle(o.WeightDecay), s.nesterov.settle(o.Nesterov)
+		r.Optimizer = o
+	case optim.AdamW:
+		r.Optimizer = optim.AdamW{LR: s.lr.settle(o.LR), WeightDecay: s.weightDecay.settle(o.WeightDecay)}
+	}
 	return r
 }
 
@@ -210,7 +216,7 @@ func (s *settings) training(model models.Model, set *data.Set) (train.Config, er
 	}
 	cfg := train.Config{
 		Network: models.Network{Model: model, Classes: set.Classes, Preprocess: preprocess},
-		Epochs:  recipe.Epochs, Batch: recipe.Batch, Optimizer: recipe.Optimizer,
+		Epochs:  recipe.Epochs, Batch: recipe.Batch, Optimizer: recipe.Optimizer, Schedule: recipe.Schedule, Groups: recipe.Groups,
 		Seed: uint64(s.seed), EvalBatch: evalBatch, Budget: s.budget(), SaveEvery: s.saveEvery,
 	}
 	return cfg, cfg.Network.Check()
@@ -265,10 +271,9 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 	if cfg.Budget.MaxSteps > 0 {
 		steps = min(steps, cfg.Budget.MaxSteps)
 	}
-	o := cfg.Optimizer
 	s.say("model   %s  %d parameters", record.Model, t.Parameters())
-	s.say("plan    %d epochs × %d steps  batch %d  sgd lr %g momentum %g weight decay %g  %s  seed %d",
-		cfg.Epochs, t.Steps(), cfg.Batch, o.LR, o.Momentum, o.WeightDecay, record.Precision, cfg.Seed)
+	s.say("plan    %d epochs × %d steps  batch %d  %s  %s  seed %d",
+		cfg.Epochs, t.Steps(), cfg.Batch, cfg.Optimizer, record.Precision, cfg.Seed)
 	s.say("out     %s  stop safely with Ctrl+C", fault.Quote(folder.Dir()))
 	s.event(run.Start{
 		Run: folder.Dir(), Command: record.Command, Version: record.Version, Seed: record.Seed, Device: record.Device,

@@ -24,7 +24,9 @@ type Model struct {
 type Recipe struct {
 	Epochs    int
 	Batch     int
-	Optimizer optim.SGD
+	Optimizer optim.Optimizer
+	Schedule  optim.Schedule
+	Groups    []optim.Group
 	Size      int       // height and width of pictures where the data do not say
 	Mean, Std []float64 // for each channel of pictures scaled to 0 … 1
 	Half      bool      // compute in half precision where the device can
@@ -32,7 +34,7 @@ type Recipe struct {
 
 // with returns the recipe with another length, batch and learning rate.
 func (r Recipe) with(epochs, batch int, lr float64) Recipe {
-	r.Epochs, r.Batch, r.Optimizer.LR = epochs, batch, lr
+	r.Epochs, r.Batch, r.Optimizer = epochs, batch, r.Optimizer.At(lr)
 	return r
 }
 

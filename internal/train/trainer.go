@@ -27,7 +27,9 @@ type Config struct {
 	Network   models.Network
 	Epochs    int
 	Batch     int
-	Optimizer optim.SGD
+	Optimizer optim.Optimizer
+	Schedule  optim.Schedule
+	Groups    []optim.Group // of parameters; without any, norms and biases do not decay
 	Seed      uint64
 	EvalBatch int // pictures per forward run; it changes speed and memory only
 	Budget    Budget
@@ -47,6 +49,7 @@ type Trainer struct {
 	scope *layers.Scope
 	prog  device.Program
 	cells cells
+	optim *optim.Bound
 	full  entry // steps of Config.Batch samples
 	short entry // the one step of what is left of an epoch; its batch may be 0
 	eval  infer.Runner
@@ -114,6 +117,9 @@ func Plan(dev device.Device, set *data.Set, cfg Config) (*plan.Module, error) {
 
 // compile builds all entries and plans them.
 func (t *Trainer) compile(dev device.Device) (*plan.Module, infer.Entry, error) {
+	if err := t.bind(); err != nil {
+		return nil, infer.Entry{}, err
+	}
 	t.build()
 	eval := infer.Add(t.graph, t.cfg.Network, t.cfg.EvalBatch)
 	module, err := plan.CompileIn(t.cfg.Precision, t.graph, dev.Supports)
@@ -126,7 +132,7 @@ func (t *Trainer) compile(dev device.Device) (*plan.Module, infer.Entry, error) 
 // build adds the training entries.
 func (t *Trainer) build() {
 	g, n := t.graph, t.set.Train.Len()
-	rows, columns := t.schedule()
+	rows, columns := t.optim.Size()
 	t.cells = cells{
 		step:    g.State("step", graph.I64, 1),
 		cursor:  g.State("cursor", graph.I64, 1),
@@ -177,7 +183,7 @@ func (t *Trainer) step(batch int) entry {
 	e.watched, e.names = append(e.watched, statistics...), append(e.names, names...)
 	g.Return(e.watched...)
 	gate := g.Add("gate", graph.Gate{}, e.watched...)[0]
-	applied := t.cfg.Optimizer.Update(g, gate, c.scalars, c.scale, grads)
+	applied := t.optim.Update(g, optim.Step{Gate: gate, Scalars: c.scalars, Scale: c.scale}, grads)
 	scope.Track(applied)
 	counted := applied
 	if c.scale != 0 {
@@ -189,22 +195,16 @@ func (t *Trainer) step(batch int) entry {
 	return e
 }
 
-func (t *Trainer) schedule() (rows, columns int) {
-	_, rows = t.cfg.Optimizer.Schedule()
-	return rows, t.cfg.Optimizer.Columns()
-}
-
 // load writes data, schedule and first parameters.
 func (t *Trainer) load() error {
-	table, _ := t.cfg.Optimizer.Schedule()
 	for _, w := range []struct {
 		v    graph.Value
 		data []byte
 	}{
 		{t.cells.samples[0], t.set.Train.Images},
 		{t.cells.samples[1], device.Bytes(t.set.Train.Labels)},
-		{t.cells.table, device.Bytes(table)},
-		{t.cells.scalars, device.Bytes(table[:t.cfg.Optimizer.Columns()])},
+		{t.cells.table, device.Bytes(t.table())},
+		{t.cells.scalars, device.Bytes(t.row(0))},
 	} {
 		if err := t.prog.Write(w.v, w.data); err != nil {
 			return err

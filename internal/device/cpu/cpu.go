@@ -77,6 +77,8 @@ func (p *processor) Supports(n graph.Node, t []graph.Tensor) bool {
 		return len(n.In) == 2
 	case graph.SGD:
 		return !op.Scaled
+	case graph.AdamW:
+		return !op.Scaled
 	}
 	return kernelFor(n.Op) != nil
 }

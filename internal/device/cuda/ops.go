@@ -235,15 +235,19 @@ func (b *builder) optimizer(n graph.Node, first, kept int) kernel.Optimizer {
 }
 
 func (b *builder) sgd(op graph.SGD, n graph.Node) []kernel.Launch {
-	var scale kernel.Addr
-	if op.Scaled {
-		scale = b.at(n.In[2])
-	}
-	return b.optimizer(n, op.Parameters(), 1).SGD(op, scale, b.memory.take, b.memory.table)
+	return b.optimizer(n, op.Parameters(), 1).SGD(op, b.scale(op.Scaled, n), b.memory.take, b.memory.table)
 }
 
 func (b *builder) adamW(op graph.AdamW, n graph.Node) []kernel.Launch {
-	return b.optimizer(n, 2, 2).AdamW(op, b.memory.take, b.memory.table)
+	return b.optimizer(n, op.Parameters(), 2).AdamW(op, b.scale(op.Scaled, n), b.memory.take, b.memory.table)
+}
+
+// scale returns where an optimizer's loss scale is, or 0 where its loss is not scaled.
+func (b *builder) scale(scaled bool, n graph.Node) kernel.Addr {
+	if !scaled {
+		return 0
+	}
+	return b.at(n.In[2])
 }
 
 func (b *builder) rescale(op graph.Rescale, n graph.Node) []kernel.Launch {

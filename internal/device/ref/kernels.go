@@ -99,7 +99,7 @@ func kernelFor(n graph.Node, t []graph.Tensor) func(p *Program) {
 		}
 	case graph.AdamW:
 		return func(p *Program) {
-			p.update(n, 2, 2, func(i int, s []float64) kernel.Rule {
+			p.update(n, op.Parameters(), 2, func(i int, s []float64) kernel.Rule {
 				op := op.Of(i)
 				return kernel.AdamW(s[op.Keep], s[op.Rate], s[op.Root], op.Beta1, op.Beta2, op.Eps)
 			})
