@@ -74,6 +74,8 @@ func kernelFor(n graph.Node, t []graph.Tensor) func(p *Program) {
 		}
 	case graph.Gather:
 		return func(p *Program) { p.gather(n, t) }
+	case graph.Augment:
+		return func(p *Program) { p.augment(op, n, t[in(0)].Shape) }
 	case graph.Normalize:
 		return func(p *Program) { kernel.Normalize(p.real(out(0)), p.u8(in(0)), op.Mean, op.Std) }
 	case graph.Gate:
@@ -209,6 +211,17 @@ func (p *Program) bias(n graph.Node) []float64 {
 		return nil
 	}
 	return p.real(n.In[2])
+}
+
+// augment runs an Augment on pictures of shape [N,H,W,C].
+func (p *Program) augment(op graph.Augment, n graph.Node, shape []int) {
+	y, x, order := p.u8(n.Out[0]), p.u8(n.In[0]), p.i32(n.In[1])
+	cursor, epoch := p.i64(n.In[2])[0], p.i64(n.In[3])[0]
+	h, w, size := shape[1], shape[2], shape[1]*shape[2]*shape[3]
+	for i := range shape[0] {
+		draw := op.Policy.Draw(op.Seed, epoch, int64(order[int(cursor)+i]), h, w)
+		kernel.Augment(y[i*size:(i+1)*size], x[i*size:(i+1)*size], h, w, op.Policy, op.Blank, draw)
+	}
 }
 
 // gather runs a Gather for each resident tensor that somebody reads.
