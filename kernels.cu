@@ -14,10 +14,12 @@
 // Table of contents:
 //
 //   number.cuh    numbers of 16 bits; loops over elements
+//   random.cuh    random numbers as a function of where they are used
 //   reduce.cuh    sums over the threads of a warp and of a block
 //   act.cuh       act_relu_T  act_relu_back_T  act_relu6_T  act_relu6_back_T
 //                 act_gelu_T  act_gelu_back_T  act_silu_T  act_silu_back_T
 //   add.cuh       add_T  channel_sum_T
+//   augment.cuh   augment_u8
 //   batchnorm.cuh batchnorm_part_T  batchnorm_stats_f32  batchnorm_scale_f32  batchnorm_T
 //                 batchnorm_back_part_T  batchnorm_back_sums_f32  batchnorm_back_T
 //                 batchnorm_track_f32
@@ -58,6 +60,7 @@ typedef int32_t i32; // coordinates inside one picture; may be negative in paddi
 typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
+typedef uint64_t u64;
 
 // A grid-stride loop runs from thread_index() by thread_count(), so that it is
 // right for any number of blocks.
@@ -65,10 +68,12 @@ static __device__ i64 thread_index() { return (i64)blockIdx.x * blockDim.x + thr
 static __device__ i64 thread_count() { return (i64)gridDim.x * blockDim.x; }
 
 #include "internal/kernels/cuda/number.cuh"
+#include "internal/kernels/cuda/random.cuh"
 #include "internal/kernels/cuda/reduce.cuh"
 
 #include "internal/kernels/cuda/act.cuh"
 #include "internal/kernels/cuda/add.cuh"
+#include "internal/kernels/cuda/augment.cuh"
 #include "internal/kernels/cuda/batchnorm.cuh"
 #include "internal/kernels/cuda/cast.cuh"
 #include "internal/kernels/cuda/gather.cuh"

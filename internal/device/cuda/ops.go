@@ -22,6 +22,8 @@ func lowering(op graph.Op) func(b *builder, n graph.Node) []kernel.Launch {
 		return with(op, (*builder).adamW)
 	case graph.Add:
 		return with(op, (*builder).add)
+	case graph.Augment:
+		return with(op, (*builder).augment)
 	case graph.AvgPool:
 		return with(op, (*builder).avgPool)
 	case graph.AvgPoolBack:
@@ -171,6 +173,13 @@ func (b *builder) gather(op graph.Gather, n graph.Node) []kernel.Launch {
 			k.Tensors = append(k.Tensors, kernel.Gathered{Y: b.at(y), X: b.at(n.In[2+i]), Size: b.tensor(y).Bytes() / op.Batch})
 		}
 	}
+	return k.Launches(b.memory.table)
+}
+
+func (b *builder) augment(op graph.Augment, n graph.Node) []kernel.Launch {
+	x := b.tensor(n.In[0]).Shape
+	k := kernel.Augment{Op: op, N: x[0], H: x[1], W: x[2], C: x[3], Y: b.at(n.Out[0]), X: b.at(n.In[0])}
+	k.Order, k.Cursor, k.Epoch = b.at(n.In[1]), b.at(n.In[2]), b.at(n.In[3])
 	return k.Launches(b.memory.table)
 }
 

@@ -22,6 +22,7 @@ var cases = []struct {
 	{"Add", checkAdd},
 	{"ChannelSum", checkChannelSum},
 	{"Gather", checkGather},
+	{"Augment", checkAugment},
 	{"Normalize", checkNormalize},
 	{"MaxPool", checkMaxPool},
 	{"Gate", checkGate},
