@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"imgcls/internal/augment"
 	"imgcls/internal/device"
 	"imgcls/internal/run"
 	"imgcls/internal/train"
@@ -50,6 +51,7 @@ type settings struct {
 	momentum    auto[float64]
 	nesterov    auto[bool]
 	weightDecay auto[float64]
+	augment     auto[augment.Policy]
 
 	valSplit auto[float64]
 
@@ -175,6 +177,9 @@ func newSettings(c *console) *settings {
 		{"nesterov", "", learns, decides, bind(&s.nesterov, orAuto(truth())), "Nesterov's momentum"},
 		{"weight-decay", "", learns, decides, bind(&s.weightDecay, orAuto(numberIn(0, most))), "weight decay (also --wd)"},
 
+		{"augment", "", learns, decides, bind(&s.augment, orAuto(policy())),
+			"change training pictures at random: " + augment.Syntax + " (also --aug)"},
+
 		{"val-split", "", learns, fixed, bind(&s.valSplit, orAuto(numberBelow(1))),
 			"fraction of the training pictures held out to choose by (auto: 0, or 0.1 for flags that need it)"},
 		{"patience", "", learns, always, bind(&s.patience, intIn(0, 100_000)),
@@ -206,7 +211,7 @@ func newSettings(c *console) *settings {
 }
 
 // aliases are further names of flags.
-var aliases = map[string]string{"wd": "weight-decay"}
+var aliases = map[string]string{"wd": "weight-decay", "aug": "augment"}
 
 // has reports whether the command has the flag.
 func (r row) has(command string) bool {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"imgcls/internal/augment"
 	"imgcls/internal/checkpoint"
 	"imgcls/internal/data"
 	"imgcls/internal/device"
@@ -188,6 +189,7 @@ func settleTrain(s *settings) error {
 func (s *settings) settleRecipe(r models.Recipe) models.Recipe {
 	r.Epochs, r.Batch = s.epochs.settle(r.Epochs), s.batchSize.settle(r.Batch)
 	r.Mean, r.Std = s.mean.settle(r.Mean), s.std.settle(r.Std)
+	r.Augment = s.augment.settle(r.Augment)
 	switch o := r.Optimizer.(type) {
 	case optim.SGD:
 		o.LR, o.Momentum = s.lr.settle(o.LR), s.momentum.settle(o.Momentum)
@@ -214,9 +216,12 @@ func (s *settings) training(model models.Model, set *data.Set) (train.Config, er
 	if err != nil {
 		return train.Config{}, err
 	}
+	if err := recipe.Augment.Fit(set.Height, set.Width); err != nil {
+		return train.Config{}, fault.New(fault.Usage, "--augment", "", "", "%w", err)
+	}
 	cfg := train.Config{
 		Network: models.Network{Model: model, Classes: set.Classes, Preprocess: preprocess},
-		Epochs:  recipe.Epochs, Batch: recipe.Batch, Optimizer: recipe.Optimizer, Schedule: recipe.Schedule, Groups: recipe.Groups,
+		Epochs:  recipe.Epochs, Batch: recipe.Batch, Optimizer: recipe.Optimizer, Schedule: recipe.Schedule, Groups: recipe.Groups, Augment: recipe.Augment,
 		Seed: uint64(s.seed), EvalBatch: evalBatch, Budget: s.budget(), SaveEvery: s.saveEvery,
 	}
 	return cfg, cfg.Network.Check()
@@ -274,6 +279,9 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 	s.say("model   %s  %d parameters", record.Model, t.Parameters())
 	s.say("plan    %d epochs × %d steps  batch %d  %s  %s  seed %d",
 		cfg.Epochs, t.Steps(), cfg.Batch, cfg.Optimizer, record.Precision, cfg.Seed)
+	if cfg.Augment != (augment.Policy{}) {
+		s.say("augment %s", cfg.Augment)
+	}
 	s.say("out     %s  stop safely with Ctrl+C", fault.Quote(folder.Dir()))
 	s.event(run.Start{
 		Run: folder.Dir(), Command: record.Command, Version: record.Version, Seed: record.Seed, Device: record.Device,
