@@ -15,7 +15,6 @@ import (
 	"imgcls/internal/fault"
 	"imgcls/internal/metrics"
 	"imgcls/internal/models"
-	"imgcls/internal/optim"
 	"imgcls/internal/run"
 	"imgcls/internal/train"
 )
@@ -190,14 +189,8 @@ func (s *settings) settleRecipe(r models.Recipe) models.Recipe {
 	r.Epochs, r.Batch = s.epochs.settle(r.Epochs), s.batchSize.settle(r.Batch)
 	r.Mean, r.Std = s.mean.settle(r.Mean), s.std.settle(r.Std)
 	r.Augment = s.augment.settle(r.Augment)
-	switch o := r.Optimizer.(type) {
-	case optim.SGD:
-		o.LR, o.Momentum = s.lr.settle(o.LR), s.momentum.settle(o.Momentum)
-		o.WeightDecay, o.Nesterov = s.weightDecay.settle(o.WeightDecay), s.nesterov.settle(o.Nesterov)
-		r.Optimizer = o
-	case optim.AdamW:
-		r.Optimizer = optim.AdamW{LR: s.lr.settle(o.LR), WeightDecay: s.weightDecay.settle(o.WeightDecay)}
-	}
+	r.Optimizer, r.Groups = s.settleOptimizer(r.Optimizer), s.groups.settle(r.Groups)
+	r.Schedule = s.settleSchedule(r.Schedule, r.Epochs)
 	return r
 }
 
@@ -210,6 +203,9 @@ func (s *settings) training(model models.Model, set *data.Set) (train.Config, er
 	recipe := model.RecipeFor(set.Name)
 	recipe.Batch = min(recipe.Batch, set.Train.Len())
 	recipe = s.settleRecipe(recipe)
+	if err := s.checkRates(recipe); err != nil {
+		return train.Config{}, err
+	}
 	preprocess, err := models.Preprocess{
 		Height: set.Height, Width: set.Width, Channels: set.Channels, Resize: models.Squash,
 	}.Normalized(recipe.Mean, recipe.Std)
@@ -277,8 +273,15 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 		steps = min(steps, cfg.Budget.MaxSteps)
 	}
 	s.say("model   %s  %d parameters", record.Model, t.Parameters())
+	rates := cfg.Optimizer.String()
+	if schedule := cfg.Schedule.String(); schedule != "" {
+		rates += " " + schedule
+	}
 	s.say("plan    %d epochs × %d steps  batch %d  %s  %s  seed %d",
-		cfg.Epochs, t.Steps(), cfg.Batch, cfg.Optimizer, record.Precision, cfg.Seed)
+		cfg.Epochs, t.Steps(), cfg.Batch, rates, record.Precision, cfg.Seed)
+	if from := t.Place().Step; from > 0 && cfg.Schedule.ByStep() {
+		s.say("rate    %.4g at step %d, by the schedule over %d epochs", t.Rate(), from+1, cfg.Epochs)
+	}
 	if cfg.Augment != (augment.Policy{}) {
 		s.say("augment %s", cfg.Augment)
 	}

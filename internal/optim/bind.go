@@ -1,7 +1,6 @@
 package optim
 
 import (
-	"fmt"
 	"path"
 
 	"imgcls/internal/fault"
@@ -48,7 +47,7 @@ func Bind(o Optimizer, s Schedule, groups []Group, params []graph.Tensor, epochs
 		for i, group := range groups {
 			ok, err := path.Match(group.Match, p.Name)
 			if err != nil {
-				return nil, fmt.Errorf("parameter group %s: %w", fault.Quote(group.Match), err)
+				return nil, fault.New(fault.Usage, "--param-group", "", "", "%s: %w", fault.Quote(group.Match), err)
 			}
 			if ok {
 				k, matched[i] = kind{group.LR, group.Decay}, true
@@ -59,7 +58,8 @@ func Bind(o Optimizer, s Schedule, groups []Group, params []graph.Tensor, epochs
 	}
 	for i, ok := range matched {
 		if !ok {
-			return nil, fmt.Errorf("parameter group %s matches no parameter that is in no group before it", fault.Quote(groups[i].Match))
+			return nil, fault.New(fault.Usage, "--param-group", "", "imgcls info names the parameters of a model file",
+				"%s matches no parameter that is in no group before it", fault.Quote(groups[i].Match))
 		}
 	}
 	b.rows = max(o.settled(), s.rise(perEpoch)+1)

@@ -1,6 +1,11 @@
 package optim
 
-import "math"
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"strings"
+)
 
 // A Schedule varies the learning rate by step, all of it by PyTorch's formulas. The
 // zero Schedule keeps it constant.
@@ -22,6 +27,29 @@ type Schedule struct {
 //	          another (OneCycleLR); it rises for Warmup epochs or, where that is 0,
 //	          for 0.3 of the run
 var Schedules = []string{"constant", "step", "cosine", "linear", "onecycle"}
+
+// Name returns the kind, one of Schedules.
+func (s Schedule) Name() string { return cmp.Or(s.Kind, Schedules[0]) }
+
+// String says all of it, for people; nothing where the rate is the same all the time.
+func (s Schedule) String() string {
+	var text string
+	switch s.Name() {
+	case "step":
+		text = fmt.Sprintf("times %g every %d epochs", s.Gamma, s.Size)
+	case "cosine", "linear":
+		text = s.Kind
+		if s.Min > 0 {
+			text += fmt.Sprintf(" to %g", s.Min)
+		}
+	case "onecycle":
+		text = s.Kind
+	}
+	if s.Warmup > 0 {
+		text = strings.TrimSpace(text + fmt.Sprintf(" warm-up %g epochs", s.Warmup))
+	}
+	return text
+}
 
 // ByStep reports whether the rate varies beyond the warm-up, until the run ends.
 func (s Schedule) ByStep() bool { return s.Kind != "" && s.Kind != "constant" }

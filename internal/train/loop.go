@@ -210,7 +210,7 @@ func (t *Trainer) steps(e entry, n int) ([]float32, error) {
 			return losses, err
 		}
 		return losses, fault.New(fault.Diverged, "training", "", "lower --lr",
-			"%s is not finite at step %d (learning rate %g%s)", culprit, t.place.Step+1, t.optim.LR(t.place.Step), scaled)
+			"%s is not finite at step %d (learning rate %g%s)", culprit, t.place.Step+1, t.Rate(), scaled)
 	}
 	return losses, nil
 }

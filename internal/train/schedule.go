@@ -36,5 +36,8 @@ func (t *Trainer) row(step int) []float32 {
 	return t.table()[min(step, rows-1)*columns:][:columns]
 }
 
+// Rate returns the learning rate of the next step.
+func (t *Trainer) Rate() float64 { return t.optim.LR(t.place.Step) }
+
 // lr returns the learning rate of the last step taken or, before the first, of that.
 func (t *Trainer) lr() float64 { return t.optim.LR(t.place.Step - 1) }

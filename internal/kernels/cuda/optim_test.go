@@ -135,7 +135,9 @@ func checkSGD(t *testing.T, s *standin) {
 
 func checkAdamW(t *testing.T, s *standin) {
 	op := graph.AdamW{Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Keep: 2, Rate: 0, Root: 3, Offset: offsets}
-	run := func(o cuda.Optimizer, scale cuda.Addr, g *gpu) []cuda.Launch { return o.AdamW(op, scale, g.room, g.table) }
+	run := func(o cuda.Optimizer, scale cuda.Addr, g *gpu) []cuda.Launch {
+		return o.AdamW(op, scale, g.room, g.table)
+	}
 	for _, k := range []struct {
 		gate  int32
 		scale float32
