@@ -213,7 +213,7 @@ func (s *settings) training(model models.Model, set *data.Set) (train.Config, er
 		return train.Config{}, err
 	}
 	if err := recipe.Augment.Fit(set.Height, set.Width); err != nil {
-		return train.Config{}, fault.New(fault.Usage, "--augment", "", "", "%w", err)
+		return train.Config{}, fault.New(fault.Usage, "--augment", "", "use a smaller one, or a larger --img-size", "%w", err)
 	}
 	cfg := train.Config{
 		Network: models.Network{Model: model, Classes: set.Classes, Preprocess: preprocess},
