@@ -32,7 +32,7 @@
 //   pool.cuh      pool_max_T  pool_max_back_T  pool_avg_T  pool_avg_back_T
 //   step.cuh      gate_part_f32  gate_all_i32  record_f32  tick_f32  rescale_f32
 //   tile.cuh      tiles in shared memory, and a warp's product of them
-//   xent.cuh      xent_f32  xent_softmax_f32  xent_mean_f32
+//   xent.cuh      xent_f32  xent_softmax_f32  xent_soft_f32  xent_mean_f32
 //
 // A name that ends in T stands for three kernels, of f32, bf16 and f16;
 // B is the shape of a block: 128x64, 64x32, any_128x64 or any_64x32.

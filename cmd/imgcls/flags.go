@@ -54,6 +54,7 @@ type settings struct {
 	nesterov    auto[bool]
 	weightDecay auto[float64]
 	augment     auto[augment.Policy]
+	smooth      auto[float64]
 	groups      auto[[]optim.Group]
 	sched       auto[string]
 	warmup      auto[float64]
@@ -195,6 +196,7 @@ func newSettings(c *console) *settings {
 
 		{"augment", "", learns, decides, bind(&s.augment, orAuto(policy())),
 			"change training pictures at random: " + augment.Syntax + " (also --aug)"},
+		{"label-smoothing", "", learns, decides, bind(&s.smooth, orAuto(numberBelow(1))), "share of each label that goes to all classes alike"},
 
 		{"val-split", "", learns, fixed, bind(&s.valSplit, orAuto(numberBelow(1))),
 			"fraction of the training pictures held out to choose by (auto: 0, or 0.1 for flags that need it)"},

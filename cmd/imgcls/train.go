@@ -188,7 +188,7 @@ func settleTrain(s *settings) error {
 func (s *settings) settleRecipe(r models.Recipe) models.Recipe {
 	r.Epochs, r.Batch = s.epochs.settle(r.Epochs), s.batchSize.settle(r.Batch)
 	r.Mean, r.Std = s.mean.settle(r.Mean), s.std.settle(r.Std)
-	r.Augment = s.augment.settle(r.Augment)
+	r.Augment, r.Smooth = s.augment.settle(r.Augment), s.smooth.settle(r.Smooth)
 	r.Optimizer, r.Groups = s.settleOptimizer(r.Optimizer), s.groups.settle(r.Groups)
 	r.Schedule = s.settleSchedule(r.Schedule, r.Epochs)
 	return r
@@ -217,7 +217,7 @@ func (s *settings) training(model models.Model, set *data.Set) (train.Config, er
 	}
 	cfg := train.Config{
 		Network: models.Network{Model: model, Classes: set.Classes, Preprocess: preprocess},
-		Epochs:  recipe.Epochs, Batch: recipe.Batch, Optimizer: recipe.Optimizer, Schedule: recipe.Schedule, Groups: recipe.Groups, Augment: recipe.Augment,
+		Epochs:  recipe.Epochs, Batch: recipe.Batch, Optimizer: recipe.Optimizer, Schedule: recipe.Schedule, Groups: recipe.Groups, Augment: recipe.Augment, Smooth: recipe.Smooth,
 		Seed: uint64(s.seed), EvalBatch: evalBatch, Budget: s.budget(), SaveEvery: s.saveEvery,
 	}
 	return cfg, cfg.Network.Check()

@@ -33,6 +33,7 @@ type Config struct {
 	Schedule  optim.Schedule
 	Groups    []optim.Group // of parameters; without any, norms and biases do not decay
 	Augment   augment.Policy
+	Smooth    float64 // share of a label that goes to all classes
 	Seed      uint64
 	EvalBatch int // pictures per forward run; it changes speed and memory only
 	Budget    Budget
@@ -176,7 +177,7 @@ func (t *Trainer) step(batch int) entry {
 	if c.scale != 0 {
 		compared = append(compared, c.scale)
 	}
-	loss := g.Add("loss", graph.SoftmaxXent{}, compared...)
+	loss := g.Add("loss", graph.SoftmaxXent{Smooth: t.cfg.Smooth}, compared...)
 	grads := g.Backward([]graph.Value{logits}, []graph.Value{loss[1]})
 
 	e := entry{name: name, batch: batch, watched: []graph.Value{loss[0]}, names: []string{"the loss"}}

@@ -205,12 +205,20 @@ func (b *builder) channelSum(_ graph.ChannelSum, n graph.Node) {
 
 // softmaxXent is one chunk: the scores of a batch are few, and their sum has an
 // order.
-func (b *builder) softmaxXent(_ graph.SoftmaxXent, n graph.Node) {
+func (b *builder) softmaxXent(op graph.SoftmaxXent, n graph.Node) {
 	loss, dx := b.f32(n.Out[0]), b.f32(n.Out[1])
 	x, t := b.f32(n.In[0]), b.i32(n.In[1])
 	exps := make([]float64, len(x)/len(t))
+	run := func() float32 { return kernel.SoftmaxXent(dx, x, t, exps) }
+	if op.Soft() {
+		targets := kernel.Targets{T: t, Smooth: op.Smooth}
+		if op.Mixed {
+			targets.U, targets.W = b.i32(n.In[2]), b.f32(n.In[3])
+		}
+		run = func() float32 { return kernel.SoftXent(dx, x, targets, exps) }
+	}
 	b.whole(func() {
-		mean := kernel.SoftmaxXent(dx, x, t, exps)
+		mean := run()
 		if loss != nil {
 			loss[0] = mean
 		}

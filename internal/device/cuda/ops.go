@@ -212,11 +212,15 @@ func (b *builder) avgPoolBack(op graph.AvgPoolBack, n graph.Node) []kernel.Launc
 	return b.pool(n.Out[0], n.In[0], op.R, op.S, op.Stride, op.Pad).AvgBack(b.at(n.Out[0]), b.at(n.In[0]))
 }
 
-func (b *builder) softmaxXent(_ graph.SoftmaxXent, n graph.Node) []kernel.Launch {
+func (b *builder) softmaxXent(op graph.SoftmaxXent, n graph.Node) []kernel.Launch {
 	x := b.tensor(n.In[0]).Shape
 	k := kernel.SoftmaxXent{N: x[0], C: x[1], Loss: b.at(n.Out[0]), DX: b.at(n.Out[1]), X: b.at(n.In[0]), T: b.at(n.In[1])}
-	if len(n.In) == 3 {
-		k.Scale = b.at(n.In[2])
+	k.Smooth = op.Smooth
+	if op.Mixed {
+		k.U, k.W = b.at(n.In[2]), b.at(n.In[3])
+	}
+	if i := op.Inputs(); len(n.In) > i {
+		k.Scale = b.at(n.In[i])
 	}
 	return k.Launches(b.memory.take)
 }

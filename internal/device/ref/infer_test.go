@@ -175,9 +175,12 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 		op = graph.ChannelSum{}
 		floats(c.below(5))
 	case 10:
-		op = graph.SoftmaxXent{}
+		op = graph.SoftmaxXent{Smooth: float64(c.small(0, 1)) / 2, Mixed: flag}
 		floats(2)
 		in = append(in, c.tensor(graph.I32, 1))
+		if flag {
+			in = append(in, in[1], graph.Tensor{Type: graph.F32, Shape: in[1].Shape})
+		}
 	case 11:
 		op = graph.Gather{Batch: h}
 		in = append(in, c.tensor(graph.I32, 1))

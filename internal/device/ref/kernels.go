@@ -67,9 +67,9 @@ func kernelFor(n graph.Node, t []graph.Tensor) func(p *Program) {
 		})
 	case graph.SoftmaxXent:
 		return func(p *Program) {
-			kernel.SoftmaxXent(p.real(out(0)), p.real(out(1)), p.real(in(0)), p.i32(in(1)))
-			if len(n.In) == 3 {
-				kernel.Scale(p.real(out(1)), p.real(in(2))[0])
+			p.xent(op, n)
+			if i := op.Inputs(); len(n.In) > i {
+				kernel.Scale(p.real(out(1)), p.real(in(i))[0])
 			}
 		}
 	case graph.Gather:
@@ -211,6 +211,22 @@ func (p *Program) bias(n graph.Node) []float64 {
 		return nil
 	}
 	return p.real(n.In[2])
+}
+
+// xent runs a SoftmaxXent, without its scale.
+func (p *Program) xent(op graph.SoftmaxXent, n graph.Node) {
+	loss, dx, x, t := p.real(n.Out[0]), p.real(n.Out[1]), p.real(n.In[0]), p.i32(n.In[1])
+	if !op.Soft() {
+		kernel.SoftmaxXent(loss, dx, x, t)
+		return
+	}
+	q := make([]float64, len(x))
+	if op.Mixed {
+		kernel.Targets(q, t, p.i32(n.In[2]), p.real(n.In[3]), op.Smooth)
+	} else {
+		kernel.Targets(q, t, nil, nil, op.Smooth)
+	}
+	kernel.SoftXent(loss, dx, x, q, len(x)/len(t))
 }
 
 // augment runs an Augment on pictures of shape [N,H,W,C].

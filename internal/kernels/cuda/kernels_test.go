@@ -39,6 +39,7 @@ var cases = []struct {
 	{"BatchNorm", checkBatchNorm},
 	{"Track", checkTrack},
 	{"SoftmaxXent", checkSoftmaxXent},
+	{"SoftXent", checkSoftXent},
 }
 
 // small has fewer threads than most tensors have elements, and more than the
