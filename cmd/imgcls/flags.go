@@ -7,7 +7,9 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"imgcls/internal/augment"
 	"imgcls/internal/device"
+	"imgcls/internal/optim"
 	"imgcls/internal/run"
 	"imgcls/internal/train"
 )
@@ -46,10 +48,19 @@ type settings struct {
 
 	epochs      auto[int]
 	batchSize   auto[int]
+	opt         auto[string]
 	lr          auto[float64]
 	momentum    auto[float64]
 	nesterov    auto[bool]
 	weightDecay auto[float64]
+	augment     auto[augment.Policy]
+	smooth      auto[float64]
+	groups      auto[[]optim.Group]
+	sched       auto[string]
+	warmup      auto[float64]
+	lrMin       auto[float64]
+	lrStep      auto[int]
+	lrGamma     auto[float64]
 
 	valSplit auto[float64]
 
@@ -170,10 +181,22 @@ func newSettings(c *console) *settings {
 
 		{"epochs", "e", learns, always, bind(&s.epochs, orAuto(intIn(1, 100_000))), "passes over the training set"},
 		{"batch-size", "b", "train eval predict plan bench", fixed, bindList(&s.batchSize, &s.batchSizes, orAuto(intIn(1, 1<<20))), "pictures a step"},
+		{"opt", "", learns, fixed, bind(&s.opt, orAuto(oneOf(optim.Names...))), "optimizer: sgd or adamw"},
 		{"lr", "", learns, decides, bind(&s.lr, orAuto(numberAbove(most))), "learning rate"},
 		{"momentum", "", learns, decides, bind(&s.momentum, orAuto(numberBelow(1))), "momentum of SGD"},
 		{"nesterov", "", learns, decides, bind(&s.nesterov, orAuto(truth())), "Nesterov's momentum"},
-		{"weight-decay", "", learns, decides, bind(&s.weightDecay, orAuto(numberIn(0, most))), "weight decay (also --wd)"},
+		{"weight-decay", "", learns, decides, bind(&s.weightDecay, orAuto(numberIn(0, most))), "weight decay (also --wd); norms and biases have none"},
+		{"param-group", "", learns, decides, bind(&s.groups, orAuto(paramGroups())),
+			"factors of learning rate and weight decay for parameters by `name`, as fc*=10:0,conv1.*=0.1"},
+		{"sched", "", learns, decides, bind(&s.sched, orAuto(oneOf(optim.Schedules...))), "learning rate over the run: constant, step, cosine, linear or onecycle"},
+		{"warmup-epochs", "", learns, decides, bind(&s.warmup, orAuto(numberIn(0, 100_000))), "epochs in which the learning rate rises"},
+		{"lr-min", "", learns, decides, bind(&s.lrMin, orAuto(numberIn(0, most))), "learning rate at the end of cosine and linear"},
+		{"lr-step-size", "", learns, decides, bind(&s.lrStep, orAuto(intIn(1, 100_000))), "epochs between two cuts of step"},
+		{"lr-gamma", "", learns, decides, bind(&s.lrGamma, orAuto(numberIn(0, 1))), "factor of each cut of step"},
+
+		{"augment", "", learns, decides, bind(&s.augment, orAuto(policy())),
+			"change training pictures at random: " + augment.Syntax + " (also --aug)"},
+		{"label-smoothing", "", learns, decides, bind(&s.smooth, orAuto(numberBelow(1))), "share of each label that goes to all classes alike"},
 
 		{"val-split", "", learns, fixed, bind(&s.valSplit, orAuto(numberBelow(1))),
 			"fraction of the training pictures held out to choose by (auto: 0, or 0.1 for flags that need it)"},
@@ -206,7 +229,7 @@ func newSettings(c *console) *settings {
 }
 
 // aliases are further names of flags.
-var aliases = map[string]string{"wd": "weight-decay"}
+var aliases = map[string]string{"wd": "weight-decay", "aug": "augment"}
 
 // has reports whether the command has the flag.
 func (r row) has(command string) bool {

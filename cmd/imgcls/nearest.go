@@ -19,7 +19,7 @@ func nearest(word string, names []string) string {
 	for _, name := range slices.Sorted(slices.Values(names)) {
 		d := distance(word, name)
 		if strings.HasPrefix(name, word) {
-			d = min(d, 1)
+			d = 0
 		}
 		if d < least {
 			best, least = name, d

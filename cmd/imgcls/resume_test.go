@@ -145,12 +145,14 @@ func TestResumeFromEveryStep(t *testing.T) {
 		name, flags string
 		ways        []way
 	}{
-		{"last", "--batch-size 3", []way{{2, 2}}},
-		{"best", "--batch-size 6 --val-split 0.2 --momentum 0.5 --nesterov --weight-decay 0.001", []way{{1, 1}, {2, 1}, {2, 2}, {8, 2}}},
+		{"last", "--batch-size 3 --lr 0.05", []way{{2, 2}}},
+		{"varying rates", "--batch-size 6 --opt adamw --lr 0.002 --sched cosine --warmup-epochs 0.5 --param-group fc3.*=2:0.5", []way{{2, 2}}},
+		{"augmented", "--batch-size 6 --lr 0.05 --augment flip=alternate,crop=4,jitter=0.2,cutout=6 --label-smoothing 0.1", []way{{2, 2}}},
+		{"best", "--batch-size 6 --lr 0.05 --val-split 0.2 --momentum 0.5 --nesterov --weight-decay 0.001", []way{{1, 1}, {2, 1}, {2, 2}, {8, 2}}},
 	} {
 		t.Run(kind.name, func(t *testing.T) {
 			p := inProcess{t, t.TempDir()}
-			p.train(0, strings.Fields("shapes --samples 40 --img-size 16 --epochs 9 --max-steps 40 --lr 0.05 --save-every 1it --keep 100 --name whole "+kind.flags)...)
+			p.train(0, strings.Fields("shapes --samples 40 --img-size 16 --epochs 9 --max-steps 40 --save-every 1it --keep 100 --name whole "+kind.flags)...)
 			want := p.outcomeOf("whole")
 			if got := p.steps("whole"); len(got) != 40 {
 				t.Fatalf("checkpoints of the steps %v, want 40", got)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"imgcls/internal/augment"
 	"imgcls/internal/checkpoint"
 	"imgcls/internal/data"
 	"imgcls/internal/device"
@@ -187,9 +188,9 @@ func settleTrain(s *settings) error {
 func (s *settings) settleRecipe(r models.Recipe) models.Recipe {
 	r.Epochs, r.Batch = s.epochs.settle(r.Epochs), s.batchSize.settle(r.Batch)
 	r.Mean, r.Std = s.mean.settle(r.Mean), s.std.settle(r.Std)
-	o := &r.Optimizer
-	o.LR, o.Momentum = s.lr.settle(o.LR), s.momentum.settle(o.Momentum)
-	o.WeightDecay, o.Nesterov = s.weightDecay.settle(o.WeightDecay), s.nesterov.settle(o.Nesterov)
+	r.Augment, r.Smooth = s.augment.settle(r.Augment), s.smooth.settle(r.Smooth)
+	r.Optimizer, r.Groups = s.settleOptimizer(r.Optimizer), s.groups.settle(r.Groups)
+	r.Schedule = s.settleSchedule(r.Schedule, r.Epochs)
 	return r
 }
 
@@ -202,15 +203,21 @@ func (s *settings) training(model models.Model, set *data.Set) (train.Config, er
 	recipe := model.RecipeFor(set.Name)
 	recipe.Batch = min(recipe.Batch, set.Train.Len())
 	recipe = s.settleRecipe(recipe)
+	if err := s.checkRates(recipe); err != nil {
+		return train.Config{}, err
+	}
 	preprocess, err := models.Preprocess{
 		Height: set.Height, Width: set.Width, Channels: set.Channels, Resize: models.Squash,
 	}.Normalized(recipe.Mean, recipe.Std)
 	if err != nil {
 		return train.Config{}, err
 	}
+	if err := recipe.Augment.Fit(set.Height, set.Width); err != nil {
+		return train.Config{}, fault.New(fault.Usage, "--augment", "", "use a smaller one, or a larger --img-size", "%w", err)
+	}
 	cfg := train.Config{
 		Network: models.Network{Model: model, Classes: set.Classes, Preprocess: preprocess},
-		Epochs:  recipe.Epochs, Batch: recipe.Batch, Optimizer: recipe.Optimizer,
+		Epochs:  recipe.Epochs, Batch: recipe.Batch, Optimizer: recipe.Optimizer, Schedule: recipe.Schedule, Groups: recipe.Groups, Augment: recipe.Augment, Smooth: recipe.Smooth,
 		Seed: uint64(s.seed), EvalBatch: evalBatch, Budget: s.budget(), SaveEvery: s.saveEvery,
 	}
 	return cfg, cfg.Network.Check()
@@ -265,10 +272,19 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 	if cfg.Budget.MaxSteps > 0 {
 		steps = min(steps, cfg.Budget.MaxSteps)
 	}
-	o := cfg.Optimizer
 	s.say("model   %s  %d parameters", record.Model, t.Parameters())
-	s.say("plan    %d epochs × %d steps  batch %d  sgd lr %g momentum %g weight decay %g  %s  seed %d",
-		cfg.Epochs, t.Steps(), cfg.Batch, o.LR, o.Momentum, o.WeightDecay, record.Precision, cfg.Seed)
+	rates := cfg.Optimizer.String()
+	if schedule := cfg.Schedule.String(); schedule != "" {
+		rates += " " + schedule
+	}
+	s.say("plan    %d epochs × %d steps  batch %d  %s  %s  seed %d",
+		cfg.Epochs, t.Steps(), cfg.Batch, rates, record.Precision, cfg.Seed)
+	if from := t.Place().Step; from > 0 && cfg.Schedule.ByStep() {
+		s.say("rate    %.4g at step %d, by the schedule over %d epochs", t.Rate(), from+1, cfg.Epochs)
+	}
+	if cfg.Augment != (augment.Policy{}) {
+		s.say("augment %s", cfg.Augment)
+	}
 	s.say("out     %s  stop safely with Ctrl+C", fault.Quote(folder.Dir()))
 	s.event(run.Start{
 		Run: folder.Dir(), Command: record.Command, Version: record.Version, Seed: record.Seed, Device: record.Device,

@@ -64,6 +64,7 @@ func TestInfer(t *testing.T) {
 		{"product of halves, kept whole", graph.MatMul{}, with(f16(2, 3), f16(3, 5)), with(f32(2, 5))},
 		{"scaled cross-entropy", graph.SoftmaxXent{}, with(f32(4, 10), i32(4), f32(1)), with(f32(1), f32(4, 10))},
 		{"scaled sgd", graph.SGD{Momentum: 1, Decay: 2, Scaled: true}, with(i32(1), f32(3), f32(1), f32(5), f32(5), f32(5)), with(i32(1))},
+		{"scaled adamw", graph.AdamW{Eps: 1, Rate: 1, Root: 2, Scaled: true}, with(i32(1), f32(3), f32(1), f32(5), f32(5), f32(5), f32(5)), with(i32(1))},
 		{"rescale", graph.Rescale{Growth: 2000, Patience: 10}, with(i32(1), f32(1), i64(3)), with(i32(1))},
 		{"record", graph.Record{}, with(i32(1), i64(1), f32(1), f32(64)), nil},
 		{"tick", graph.Tick{Batch: 4}, with(i32(1), i64(1), i64(1), f32(3), f32(9, 3)), nil},

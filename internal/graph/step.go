@@ -86,23 +86,12 @@ type SGD struct {
 }
 
 // Parameters returns the place of the first parameter among the inputs.
-func (s SGD) Parameters() int {
-	if s.Scaled {
-		return 3
-	}
-	return 2
-}
+func (s SGD) Parameters() int { return beforeParameters(s.Scaled) }
 
 // Infer returns applied, i32 [1].
 func (s SGD) Infer(in []Tensor) ([]Tensor, error) {
 	first := s.Parameters()
-	if len(in) < first || (len(in)-first)%3 != 0 {
-		return nil, fmt.Errorf("has %d inputs, wants %d and three for each parameter", len(in), first)
-	}
-	if s.Scaled && !in[2].single(F32) {
-		return nil, fmt.Errorf("scale is %s, want f32 1", in[2])
-	}
-	if err := learns(in, (len(in)-first)/3, s.Offset, s.LR, s.Momentum, s.Decay); err != nil {
+	if err := learns(in, first, 3, s.Offset, s.LR, s.Momentum, s.Decay); err != nil {
 		return nil, err
 	}
 	for i := first; i < len(in); i += 3 {

@@ -3,9 +3,55 @@
 // whatever varies by step is computed once, on the host, in float64.
 package optim
 
-import "imgcls/internal/graph"
+import (
+	"fmt"
 
-// SGD is stochastic gradient descent with momentum, by PyTorch's formula.
+	"imgcls/internal/graph"
+)
+
+// An Optimizer is a rule by which parameters follow their gradients: SGD or AdamW.
+type Optimizer interface {
+	Name() string            // as --opt has it
+	String() string          // for people, with its settings
+	Rate() float64           // the learning rate that a schedule varies
+	At(lr float64) Optimizer // the same with another learning rate
+
+	decay() float64
+	columns() int // of the schedule table, for each group
+	// fill sets the columns of one group for a step, counted from 0.
+	fill(row []float64, step int, lr, decay float64)
+	// settled is the number of steps after which a row follows from rate and decay.
+	settled() int
+	// add adds the node. Offset holds the first column of each parameter, or is nil.
+	add(g *graph.Graph, step Step, params []graph.Value, grads map[graph.Value]graph.Value, offset []int) graph.Value
+}
+
+// A Step is what the update in a training entry depends on beside gradients. Where there
+// is a Scale, these are of the loss times it.
+type Step struct{ Gate, Scalars, Scale graph.Value }
+
+// inputs returns what an optimizer's node begins with.
+func (s Step) inputs() []graph.Value {
+	if s.Scale != 0 {
+		return []graph.Value{s.Gate, s.Scalars, s.Scale}
+	}
+	return []graph.Value{s.Gate, s.Scalars}
+}
+
+// Names lists the optimizers, and Default returns one as it is where neither
+// recipe nor flags say more.
+var Names = []string{"sgd", "adamw"}
+
+// Default returns the optimizer of that name, one of Names.
+func Default(name string) Optimizer {
+	if name == "adamw" {
+		return AdamW{LR: 0.001, WeightDecay: 0.01}
+	}
+	return SGD{LR: 0.01, Momentum: 0.9}
+}
+
+// SGD is stochastic gradient descent with momentum, by PyTorch's formula. Momentum
+// lives in the states "momentum.<parameter>".
 type SGD struct {
 	LR          float64 `json:"lr"`
 	Momentum    float64 `json:"momentum"`
@@ -15,41 +61,51 @@ type SGD struct {
 
 // The columns of SGD's schedule table.
 const (
-	colLR = iota
-	colMomentum
-	colDecay
-	columns
+	sgdLR = iota
+	sgdMomentum
+	sgdDecay
+	sgdColumns
 )
 
-// Schedule returns the table, [rows, columns]. The row after the last is the
-// last again, so a constant schedule has one.
-func (o SGD) Schedule() (table []float32, rows int) {
-	return []float32{colLR: float32(o.LR), colMomentum: float32(o.Momentum), colDecay: float32(o.WeightDecay)}, 1
+// Name returns sgd.
+func (SGD) Name() string { return "sgd" }
+
+func (o SGD) String() string {
+	text := fmt.Sprintf("sgd lr %g momentum %g weight decay %g", o.LR, o.Momentum, o.WeightDecay)
+	if o.Nesterov {
+		text += " nesterov"
+	}
+	return text
 }
 
-// Columns returns the number of columns of the schedule table.
-func (o SGD) Columns() int { return columns }
+// Rate returns the learning rate.
+func (o SGD) Rate() float64 { return o.LR }
 
-// Update adds the node that changes every parameter that has a gradient, while
-// the gate is open and all of them stay finite. It returns whether it did so,
-// the gate of what ends the step. Momentum lives in the states
-// "momentum.<parameter>". Where there is a scale, the gradients are those of the loss
-// times it.
-func (o SGD) Update(g *graph.Graph, gate, scalars, scale graph.Value, grads map[graph.Value]graph.Value) (applied graph.Value) {
-	in := []graph.Value{gate, scalars}
-	if scale != 0 {
-		in = append(in, scale)
-	}
+// At returns o with another learning rate.
+func (o SGD) At(lr float64) Optimizer {
+	o.LR = lr
+	return o
+}
+
+func (o SGD) decay() float64 { return o.WeightDecay }
+func (SGD) columns() int     { return sgdColumns }
+func (SGD) settled() int     { return 1 }
+
+func (o SGD) fill(row []float64, _ int, lr, decay float64) {
+	row[sgdLR], row[sgdMomentum], row[sgdDecay] = lr, o.Momentum, decay
+}
+
+func (o SGD) add(g *graph.Graph, step Step, params []graph.Value, grads map[graph.Value]graph.Value, offset []int) graph.Value {
+	in := step.inputs()
 	var set []graph.Value
-	for _, p := range g.Params() {
-		if grads[p] == 0 {
-			continue
-		}
+	for _, p := range params {
 		t := g.Tensor(p)
 		v := g.State("momentum."+t.Name, t.Type, t.Shape...)
 		in = append(in, p, grads[p], v)
 		set = append(set, p, v)
 	}
-	op := graph.SGD{LR: colLR, Momentum: colMomentum, Decay: colDecay, Nesterov: o.Nesterov, Scaled: scale != 0}
+	op := graph.SGD{
+		LR: sgdLR, Momentum: sgdMomentum, Decay: sgdDecay, Nesterov: o.Nesterov, Offset: offset, Scaled: step.Scale != 0,
+	}
 	return g.AddSet("sgd", op, set, in...)[0]
 }

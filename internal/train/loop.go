@@ -100,7 +100,7 @@ func (t *Trainer) epoch(ctx context.Context, hooks Hooks) error {
 		}
 		if p.Done%every == 0 || p.Done == steps {
 			point := Point{
-				Epoch: p.Epoch, Step: p.Step, Loss: p.Window.value(), Skipped: p.Skipped, LR: t.cfg.Optimizer.LR,
+				Epoch: p.Epoch, Step: p.Step, Loss: p.Window.value(), Skipped: p.Skipped, LR: t.lr(),
 				ImagesPerSecond: float64(p.Window.Samples-windowSamples) / time.Since(windowStart).Seconds(),
 			}
 			p.Window, windowStart, windowSamples = mean{}, time.Now(), 0
@@ -143,7 +143,7 @@ func (t *Trainer) next(n, every int) (entry, int) {
 func (t *Trainer) judge(ctx context.Context, hooks Hooks) (err error) {
 	p := &t.place
 	e := Epoch{
-		Epoch: p.Epoch, Step: p.Step, TrainLoss: p.Loss.value(), Skipped: p.Skipped, LR: t.cfg.Optimizer.LR,
+		Epoch: p.Epoch, Step: p.Step, TrainLoss: p.Loss.value(), Skipped: p.Skipped, LR: t.lr(),
 		Seconds: p.Taught, Images: p.Loss.Samples,
 	}
 	if t.set.Val.Len() > 0 {
@@ -210,7 +210,7 @@ func (t *Trainer) steps(e entry, n int) ([]float32, error) {
 			return losses, err
 		}
 		return losses, fault.New(fault.Diverged, "training", "", "lower --lr",
-			"%s is not finite at step %d (learning rate %g%s)", culprit, t.place.Step+1, t.cfg.Optimizer.LR, scaled)
+			"%s is not finite at step %d (learning rate %g%s)", culprit, t.place.Step+1, t.Rate(), scaled)
 	}
 	return losses, nil
 }

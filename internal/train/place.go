@@ -127,11 +127,8 @@ func (t *Trainer) Resume(s *checkpoint.State) error {
 	if err := s.Restore(t.graph, t.prog.Write); err != nil {
 		return err
 	}
-	table, rows := t.cfg.Optimizer.Schedule()
-	k := t.cfg.Optimizer.Columns()
-	row := min(p.Step, rows-1) * k
 	t.place, t.history = p, s.History
-	return t.prog.Write(t.cells.scalars, device.Bytes(table[row:row+k]))
+	return t.prog.Write(t.cells.scalars, device.Bytes(t.row(p.Step)))
 }
 
 // Place returns where the run stands.

@@ -7,9 +7,11 @@ package train
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
+	"imgcls/internal/augment"
 	"imgcls/internal/data"
 	"imgcls/internal/device"
 	"imgcls/internal/graph"
@@ -27,7 +29,11 @@ type Config struct {
 	Network   models.Network
 	Epochs    int
 	Batch     int
-	Optimizer optim.SGD
+	Optimizer optim.Optimizer
+	Schedule  optim.Schedule
+	Groups    []optim.Group // of parameters; without any, norms and biases do not decay
+	Augment   augment.Policy
+	Smooth    float64 // share of a label that goes to all classes
 	Seed      uint64
 	EvalBatch int // pictures per forward run; it changes speed and memory only
 	Budget    Budget
@@ -47,6 +53,7 @@ type Trainer struct {
 	scope *layers.Scope
 	prog  device.Program
 	cells cells
+	optim *optim.Bound
 	full  entry // steps of Config.Batch samples
 	short entry // the one step of what is left of an epoch; its batch may be 0
 	eval  infer.Runner
@@ -64,6 +71,7 @@ type Trainer struct {
 type cells struct {
 	step, cursor, scalars, losses graph.Value // state
 	table, order                  graph.Value // inputs
+	epoch                         graph.Value // input; 0 where nothing depends on it
 	samples                       []graph.Value
 	scale, tally                  graph.Value // state of a scaled loss; 0 where it is not
 }
@@ -114,6 +122,9 @@ func Plan(dev device.Device, set *data.Set, cfg Config) (*plan.Module, error) {
 
 // compile builds all entries and plans them.
 func (t *Trainer) compile(dev device.Device) (*plan.Module, infer.Entry, error) {
+	if err := t.bind(); err != nil {
+		return nil, infer.Entry{}, err
+	}
 	t.build()
 	eval := infer.Add(t.graph, t.cfg.Network, t.cfg.EvalBatch)
 	module, err := plan.CompileIn(t.cfg.Precision, t.graph, dev.Supports)
@@ -126,7 +137,7 @@ func (t *Trainer) compile(dev device.Device) (*plan.Module, infer.Entry, error) 
 // build adds the training entries.
 func (t *Trainer) build() {
 	g, n := t.graph, t.set.Train.Len()
-	rows, columns := t.schedule()
+	rows, columns := t.optim.Size()
 	t.cells = cells{
 		step:    g.State("step", graph.I64, 1),
 		cursor:  g.State("cursor", graph.I64, 1),
@@ -138,6 +149,9 @@ func (t *Trainer) build() {
 			g.Input("train.pictures", graph.U8, n, t.set.Height, t.set.Width, t.set.Channels),
 			g.Input("train.labels", graph.I32, n),
 		},
+	}
+	if t.cfg.Augment != (augment.Policy{}) {
+		t.cells.epoch = g.Input("epoch", graph.I64, 1)
 	}
 	if t.cfg.Precision == graph.F16 {
 		t.cells.scale, t.cells.tally = g.State("loss.scale", graph.F32, 1), g.State("loss.tally", graph.I64, 3)
@@ -157,13 +171,13 @@ func (t *Trainer) step(batch int) entry {
 	name := fmt.Sprintf("train@%d", batch)
 	g.Begin(name)
 	samples := g.Add("gather", graph.Gather{Batch: batch}, append([]graph.Value{c.order, c.cursor}, c.samples...)...)
-	logits, scope := t.cfg.Network.Train(g, samples[0])
+	logits, scope := t.cfg.Network.Train(g, t.augment(samples[0]))
 	t.scope = scope
 	compared := []graph.Value{logits, samples[1]}
 	if c.scale != 0 {
 		compared = append(compared, c.scale)
 	}
-	loss := g.Add("loss", graph.SoftmaxXent{}, compared...)
+	loss := g.Add("loss", graph.SoftmaxXent{Smooth: t.cfg.Smooth}, compared...)
 	grads := g.Backward([]graph.Value{logits}, []graph.Value{loss[1]})
 
 	e := entry{name: name, batch: batch, watched: []graph.Value{loss[0]}, names: []string{"the loss"}}
@@ -177,7 +191,7 @@ func (t *Trainer) step(batch int) entry {
 	e.watched, e.names = append(e.watched, statistics...), append(e.names, names...)
 	g.Return(e.watched...)
 	gate := g.Add("gate", graph.Gate{}, e.watched...)[0]
-	applied := t.cfg.Optimizer.Update(g, gate, c.scalars, c.scale, grads)
+	applied := t.optim.Update(g, optim.Step{Gate: gate, Scalars: c.scalars, Scale: c.scale}, grads)
 	scope.Track(applied)
 	counted := applied
 	if c.scale != 0 {
@@ -189,22 +203,30 @@ func (t *Trainer) step(batch int) entry {
 	return e
 }
 
-func (t *Trainer) schedule() (rows, columns int) {
-	_, rows = t.cfg.Optimizer.Schedule()
-	return rows, t.cfg.Optimizer.Columns()
+// augment adds what is done to the pictures of a batch at random. A blank pixel is the
+// mean that pictures are normalised with, and so becomes about 0.
+func (t *Trainer) augment(pictures graph.Value) graph.Value {
+	c, g := t.cells, t.graph
+	if c.epoch == 0 {
+		return pictures
+	}
+	op := graph.Augment{Policy: t.cfg.Augment, Seed: t.cfg.Seed}
+	for _, mean := range t.cfg.Network.Preprocess.Mean {
+		op.Blank = append(op.Blank, uint8(min(max(math.Round(255*mean), 0), 255)))
+	}
+	return g.Add("augment", op, pictures, c.order, c.cursor, c.epoch)[0]
 }
 
 // load writes data, schedule and first parameters.
 func (t *Trainer) load() error {
-	table, _ := t.cfg.Optimizer.Schedule()
 	for _, w := range []struct {
 		v    graph.Value
 		data []byte
 	}{
 		{t.cells.samples[0], t.set.Train.Images},
 		{t.cells.samples[1], device.Bytes(t.set.Train.Labels)},
-		{t.cells.table, device.Bytes(table)},
-		{t.cells.scalars, device.Bytes(table[:t.cfg.Optimizer.Columns()])},
+		{t.cells.table, device.Bytes(t.table())},
+		{t.cells.scalars, device.Bytes(t.row(0))},
 	} {
 		if err := t.prog.Write(w.v, w.data); err != nil {
 			return err
@@ -232,10 +254,15 @@ func (t *Trainer) shuffle() error {
 	return t.begin(t.order, t.place.Done*t.cfg.Batch)
 }
 
-// begin sets the order of the samples and the place in it.
+// begin sets the order of the samples, the place in it, and the epoch that it is of.
 func (t *Trainer) begin(order []int32, cursor int) error {
 	if err := t.prog.Write(t.cells.order, device.Bytes(order)); err != nil {
 		return err
+	}
+	if t.cells.epoch != 0 {
+		if err := t.prog.Write(t.cells.epoch, device.Bytes([]int64{int64(t.place.Epoch)})); err != nil {
+			return err
+		}
 	}
 	return t.prog.Write(t.cells.cursor, device.Bytes([]int64{int64(cursor)}))
 }

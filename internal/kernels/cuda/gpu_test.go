@@ -13,13 +13,13 @@ import (
 // A gpu runs launches on the stand-in. Its addresses are far from any number that a
 // kernel takes, and each buffer is an allocation of its own there.
 type gpu struct {
-	t       *testing.T
+	t       testing.TB
 	s       *standin
 	next    cuda.Addr
 	buffers map[uint64]any
 }
 
-func newGPU(t *testing.T, s *standin) *gpu {
+func newGPU(t testing.TB, s *standin) *gpu {
 	return &gpu{t: t, s: s, next: 1 << 60, buffers: map[uint64]any{}}
 }
 

@@ -22,6 +22,7 @@ var cases = []struct {
 	{"Add", checkAdd},
 	{"ChannelSum", checkChannelSum},
 	{"Gather", checkGather},
+	{"Augment", checkAugment},
 	{"Normalize", checkNormalize},
 	{"MaxPool", checkMaxPool},
 	{"Gate", checkGate},
@@ -40,6 +41,7 @@ var cases = []struct {
 	{"SoftmaxXent", checkSoftmaxXent},
 	{"MatMul", checkMatMul},
 	{"Conv", checkConv},
+	{"SoftXent", checkSoftXent},
 }
 
 // small has fewer threads than most tensors have elements, and more than the

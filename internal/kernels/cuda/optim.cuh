@@ -101,9 +101,9 @@ struct adamw_piece {
   i64 n;           // elements, all f32
   i64 keep, rate, root; // columns of the scalars
 
-  __device__ moments next(const char *arena, const float *scalars, i64 beta1, i64 beta2, i64 eps, i64 i) const {
+  __device__ moments next(const char *arena, const float *scalars, float unscale, i64 beta1, i64 beta2, i64 eps, i64 i) const {
     const double b1 = double_of(beta1), b2 = double_of(beta2);
-    const float p = ((const float *)(arena + this->p))[i], d = ((const float *)(arena + dp))[i];
+    const float p = ((const float *)(arena + this->p))[i], d = ((const float *)(arena + dp))[i] * unscale;
     const float m = (float)b1 * ((const float *)(arena + this->m))[i] + (float)(1 - b1) * d;
     const float v = (float)b2 * ((const float *)(arena + this->v))[i] + (float)(1 - b2) * (d * d);
     return {scalars[keep] * p - scalars[rate] * m / (scalars[root] * sqrtf(v) + (float)double_of(eps)), m, v};
@@ -118,6 +118,7 @@ struct adamw_piece {
 //   table    i64 [T,8]   as adamw_f32
 //   gate     i32 [1]
 //   scalars  f32 [K]
+//   scale    f32 [1]     of the gradients; may be null
 //   beta1 beta2 eps      the bits of f64s
 //
 // Work     one block per piece (T blocks); 256 threads
@@ -126,12 +127,13 @@ struct adamw_piece {
 // Bound    memory; not yet run on a GPU
 // Exact    yes, for what adamw_f32 gives: a block's sum counts threads
 extern "C" __global__ void __launch_bounds__(256)
-    adamw_part_f32(i32 *part, const char *arena, const adamw_piece *table, const i32 *gate, const float *scalars, i64 beta1, i64 beta2, i64 eps) {
+    adamw_part_f32(i32 *part, const char *arena, const adamw_piece *table, const i32 *gate, const float *scalars, const float *scale, i64 beta1, i64 beta2, i64 eps) {
   const adamw_piece piece = table[blockIdx.x];
   const i64 n = *gate ? piece.n : 0;
+  const float unscale = unscaled(scale);
   float bad = *gate == 0;
   for (i64 i = threadIdx.x; i < n; i += blockDim.x) {
-    const moments next = piece.next(arena, scalars, beta1, beta2, eps, i);
+    const moments next = piece.next(arena, scalars, unscale, beta1, beta2, eps, i);
     if (!isfinite(next.p) || !isfinite(next.m) || !isfinite(next.v)) bad = 1; // an infinite v hides in p
   }
   bad = block_sum(bad);
@@ -140,8 +142,9 @@ extern "C" __global__ void __launch_bounds__(256)
 
 // adamw_f32: Adam with decoupled weight decay:
 //
-//   m = beta1·m + (1−beta1)·dp
-//   v = beta2·v + (1−beta2)·dp²
+//   d = dp/scale
+//   m = beta1·m + (1−beta1)·d
+//   v = beta2·v + (1−beta2)·d²
 //   p = keep·p − rate·m / (root·√v + eps)
 //
 //   applied  i32 [1]     1 if all of part are 1: then it sets p, m and v
@@ -151,6 +154,7 @@ extern "C" __global__ void __launch_bounds__(256)
 //                        keep, rate and root
 //   part     i32 [T]     from adamw_part_f32
 //   scalars  f32 [K]
+//   scale    f32 [1]     of the gradients; may be null
 //   beta1 beta2 eps      the bits of f64s
 //
 // Work     one block per piece (T blocks); 256 threads; each looks at all of part
@@ -159,13 +163,14 @@ extern "C" __global__ void __launch_bounds__(256)
 // Bound    memory; not yet run on a GPU
 // Exact    no: kernels/ref/step.go's operations in its order, each rounded to f32
 extern "C" __global__ void __launch_bounds__(256)
-    adamw_f32(i32 *applied, char *arena, const adamw_piece *table, const i32 *part, const float *scalars, i64 T, i64 beta1, i64 beta2, i64 eps) {
+    adamw_f32(i32 *applied, char *arena, const adamw_piece *table, const i32 *part, const float *scalars, const float *scale, i64 T, i64 beta1, i64 beta2, i64 eps) {
   const bool open = all_open(part, T);
   if (blockIdx.x == 0 && threadIdx.x == 0) *applied = open;
   if (!open) return;
   const adamw_piece piece = table[blockIdx.x];
+  const float unscale = unscaled(scale);
   for (i64 i = threadIdx.x; i < piece.n; i += blockDim.x) {
-    const moments next = piece.next(arena, scalars, beta1, beta2, eps, i);
+    const moments next = piece.next(arena, scalars, unscale, beta1, beta2, eps, i);
     ((float *)(arena + piece.p))[i] = next.p;
     ((float *)(arena + piece.m))[i] = next.m;
     ((float *)(arena + piece.v))[i] = next.v;

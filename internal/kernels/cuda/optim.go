@@ -21,7 +21,7 @@ type Optimizer struct {
 	Parameters                    []Parameter
 }
 
-// SGD is stochastic gradient descent; Scale is that of the gradients, or 0.
+// SGD is stochastic gradient descent; scale is that of the gradients, or 0.
 func (o Optimizer) SGD(op graph.SGD, scale Addr, room Room, table Table) []Launch {
 	columns := func(i int) []int {
 		op := op.Of(i)
@@ -31,13 +31,13 @@ func (o Optimizer) SGD(op graph.SGD, scale Addr, room Room, table Table) []Launc
 	return o.launches("sgd", columns, room, table, pointers(scale), nesterov)
 }
 
-// AdamW is Adam with decoupled weight decay.
-func (o Optimizer) AdamW(op graph.AdamW, room Room, table Table) []Launch {
+// AdamW is Adam with decoupled weight decay; scale is as SGD's.
+func (o Optimizer) AdamW(op graph.AdamW, scale Addr, room Room, table Table) []Launch {
 	columns := func(i int) []int {
 		op := op.Of(i)
 		return []int{op.Keep, op.Rate, op.Root}
 	}
-	return o.launches("adamw", columns, room, table, nil, math.Float64bits(op.Beta1), math.Float64bits(op.Beta2), math.Float64bits(op.Eps))
+	return o.launches("adamw", columns, room, table, pointers(scale), math.Float64bits(op.Beta1), math.Float64bits(op.Beta2), math.Float64bits(op.Eps))
 }
 
 // launches looks at all pieces and then sets them; behind goes after the scalars, and

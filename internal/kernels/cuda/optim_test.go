@@ -135,10 +135,16 @@ func checkSGD(t *testing.T, s *standin) {
 
 func checkAdamW(t *testing.T, s *standin) {
 	op := graph.AdamW{Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Keep: 2, Rate: 0, Root: 3, Offset: offsets}
-	run := func(o cuda.Optimizer, _ cuda.Addr, g *gpu) []cuda.Launch { return o.AdamW(op, g.room, g.table) }
-	for _, gate := range []int32{0, 1} {
+	run := func(o cuda.Optimizer, scale cuda.Addr, g *gpu) []cuda.Launch {
+		return o.AdamW(op, scale, g.room, g.table)
+	}
+	for _, k := range []struct {
+		gate  int32
+		scale float32
+	}{{0, 1}, {1, 1}, {1, 0x1p16}} {
+		what := fmt.Sprintf("%+v", k)
 		u := newUpdate(2)
-		u.gate = gate
+		u.gate = k.gate
 		u.scalars = []float32{0.01, nan, 0.999, 3, 0.02, nan, 0.99, 1.5}
 		want := wide(u.arena)
 		bound := make([]float64, len(want))
@@ -150,7 +156,7 @@ func checkAdamW(t *testing.T, s *standin) {
 			// m takes 4 roundings of terms no greater than sizeM, and v 5 of positive
 			// ones: half as many of √v. p has those of m and of √v, and 4 more.
 			for j := range places[0].n {
-				p, dp, m, v := want[places[0].at+j], want[places[1].at+j], want[places[2].at+j], want[places[3].at+j]
+				p, dp, m, v := want[places[0].at+j], want[places[1].at+j]/float64(k.scale), want[places[2].at+j], want[places[3].at+j]
 				sizeM := op.Beta1*math.Abs(m) + (1-op.Beta1)*math.Abs(dp)
 				nextV := op.Beta2*v + (1-op.Beta2)*dp*dp
 				bound[places[2].at+j] = 4 * ulp * sizeM
@@ -158,15 +164,15 @@ func checkAdamW(t *testing.T, s *standin) {
 				bound[places[0].at+j] = 2*ulp*math.Abs(p) + 12*ulp*rate*sizeM/(root*math.Sqrt(nextV)+op.Eps)
 			}
 		}
-		if gate == 1 {
-			ref.Update(u.parameters(want), rules, 1)
+		if k.gate == 1 {
+			ref.Update(u.parameters(want), rules, float64(k.scale))
 		} else {
 			clear(bound)
 		}
-		if applied := u.run(t, s, 1, run); applied != gate {
-			t.Errorf("gate %d: applied is %d", gate, applied)
+		if applied := u.run(t, s, k.scale, run); applied != k.gate {
+			t.Errorf("%s: applied is %d", what, applied)
 		}
-		near(t, fmt.Sprint("gate ", gate), u.arena, want, func(i int) float64 { return bound[i] })
+		near(t, what, u.arena, want, func(i int) float64 { return bound[i] })
 	}
 	checkAllOrNothing(t, s, 2, []float32{0.01, nan, 0.999, 3, 0.02, nan, 0.99, 1.5}, run)
 }

@@ -3,8 +3,10 @@ package cuda_test
 import (
 	"fmt"
 	"math"
+	"path/filepath"
 	"testing"
 
+	driver "imgcls/internal/device/cuda/standin"
 	"imgcls/internal/graph"
 	"imgcls/internal/kernels/cuda"
 	"imgcls/internal/kernels/ref"
@@ -162,5 +164,25 @@ func checkPooled(t *testing.T, g *gpu, k cuda.Conv, conv, size []float64, forwar
 		if won := conv[at(int(arg[i]))]; math.Abs(float64(got[i])-greatest) > err || greatest-won > 2*err {
 			t.Fatalf("pooled: element %d of %d is %v from %v, want %v within %.3g", i, n, got[i], won, greatest, err)
 		}
+	}
+}
+
+// BenchmarkStandin measures how fast the stand-in convolves, copies through pipes
+// included: what tests cost, and nothing about a GPU.
+func BenchmarkStandin(b *testing.B) {
+	build := driver.New(b, filepath.Join(root, "kernels.cu"), "")
+	s := start(b, build.Program(b, "testdata/launch.cpp"), "")
+	for _, typ := range []graph.DType{graph.F32, graph.BF16} {
+		b.Run(fmt.Sprint(typ), func(b *testing.B) {
+			k := cuda.Conv{N: 8, H: 32, W: 32, I: 64, O: 64, R: 3, S: 3, P: 32, Q: 32, Stride: 1, Pad: 1, Type: typ}
+			x, w := noise(random(1), k.N*k.H*k.W*k.I), noise(random(2), k.O*k.R*k.S*k.I)
+			g := newGPU(b, s)
+			launches := k.Forward(g.out(empty(typ, k.N*k.P*k.Q*k.O)), 0, g.in(encode(typ, x)), g.in(encode(typ, w)), 0, cuda.Post{})
+			for b.Loop() {
+				g.run(launches)
+			}
+			flop := 2 * float64(k.N*k.P*k.Q*k.O) * float64(k.R*k.S*k.I)
+			b.ReportMetric(1e-9*flop*float64(b.N)/b.Elapsed().Seconds(), "GFLOP/s")
+		})
 	}
 }

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"imgcls/internal/fault"
+	"imgcls/internal/models"
+	"imgcls/internal/optim"
+)
+
+// settleOptimizer returns the recipe's optimizer, or the one of --opt, with what the
+// user gave in its place.
+func (s *settings) settleOptimizer(o optim.Optimizer) optim.Optimizer {
+	if name := s.opt.settle(o.Name()); name != o.Name() {
+		o = optim.Default(name)
+	}
+	switch o := o.(type) {
+	case optim.SGD:
+		o.LR, o.Momentum = s.lr.settle(o.LR), s.momentum.settle(o.Momentum)
+		o.WeightDecay, o.Nesterov = s.weightDecay.settle(o.WeightDecay), s.nesterov.settle(o.Nesterov)
+		return o
+	case optim.AdamW:
+		o.LR, o.WeightDecay = s.lr.settle(o.LR), s.weightDecay.settle(o.WeightDecay)
+		return o
+	}
+	return o
+}
+
+// longestRise is the share of a run that a recipe's warm-up takes at most.
+const longestRise = 0.3
+
+// settleSchedule returns the recipe's schedule, or the one of --sched, with what the
+// user gave in its place.
+func (s *settings) settleSchedule(r optim.Schedule, epochs int) optim.Schedule {
+	if kind := s.sched.settle(r.Name()); kind != r.Name() {
+		r = optim.Schedule{Kind: kind, Warmup: r.Warmup}
+	}
+	r.Warmup = s.warmup.settle(min(r.Warmup, longestRise*float64(epochs)))
+	switch r.Kind {
+	case "cosine", "linear":
+		r.Min = s.lrMin.settle(r.Min)
+	case "step":
+		if r.Size == 0 {
+			r.Size, r.Gamma = max(1, epochs/3), 0.1
+		}
+		r.Size, r.Gamma = s.lrStep.settle(r.Size), s.lrGamma.settle(r.Gamma)
+	}
+	return r
+}
+
+// checkRates refuses settings that the recipe as it is settled has no use for.
+func (s *settings) checkRates(r models.Recipe) error {
+	refuse := func(flag, do, why string, args ...any) error {
+		return fault.New(fault.Usage, flag, "", do, why, args...)
+	}
+	schedule := r.Schedule.Name()
+	_, sgd := r.Optimizer.(optim.SGD)
+	for _, unused := range []struct {
+		flag  string
+		given bool
+		wants string
+	}{
+		{"--momentum", s.momentum.known && !sgd, "--opt sgd"},
+		{"--nesterov", s.nesterov.known && s.nesterov.value && !sgd, "--opt sgd"},
+		{"--lr-min", s.lrMin.known && schedule != "cosine" && schedule != "linear", "--sched cosine or linear"},
+		{"--lr-step-size", s.lrStep.known && schedule != "step", "--sched step"},
+		{"--lr-gamma", s.lrGamma.known && schedule != "step", "--sched step"},
+	} {
+		if unused.given {
+			return refuse(unused.flag, "leave it out, or give "+unused.wants, "has no meaning with --opt %s and --sched %s", r.Optimizer.Name(), schedule)
+		}
+	}
+	if w := r.Schedule.Warmup; w > 0 && w >= float64(r.Epochs) {
+		return refuse("--warmup-epochs", "use fewer, or more --epochs", "%g epochs of warm-up do not fit the %d of the run", w, r.Epochs)
+	}
+	if low, lr := r.Schedule.Min, r.Optimizer.Rate(); low > lr {
+		return refuse("--lr-min", "use a lower one, or a higher --lr", "%g is above the learning rate %g", low, lr)
+	}
+	return nil
+}
+
+// paramGroups reads PATTERN=RATE or PATTERN=RATE:DECAY, with commas between them.
+func paramGroups() reader[[]optim.Group] {
+	const most = 1e6
+	factor := func(s string) (float64, bool) {
+		x, err := strconv.ParseFloat(s, 64)
+		return x, err == nil && 0 <= x && x <= most
+	}
+	return reader[[]optim.Group]{
+		kind: "groups",
+		want: "none, or a list such as fc*=10:0,conv1.*=0.1 of names, factors of the learning rate and, behind a colon, of the weight decay",
+		read: func(s string) (groups []optim.Group, ok bool) {
+			if s == "none" {
+				return nil, true
+			}
+			for _, part := range strings.Split(s, ",") {
+				name, factors, ok := strings.Cut(part, "=")
+				rate, decay, both := strings.Cut(factors, ":")
+				group := optim.Group{Match: strings.TrimSpace(name), Decay: 1}
+				if group.LR, ok = factor(rate); !ok || group.Match == "" {
+					return nil, false
+				}
+				if both {
+					if group.Decay, ok = factor(decay); !ok {
+						return nil, false
+					}
+				}
+				groups = append(groups, group)
+			}
+			return groups, true
+		},
+		show: func(groups []optim.Group) string {
+			if groups == nil {
+				return "none"
+			}
+			shown := make([]string, len(groups))
+			for i, g := range groups {
+				shown[i] = fmt.Sprintf("%s=%v:%v", g.Match, g.LR, g.Decay)
+			}
+			return strings.Join(shown, ",")
+		},
+	}
+}

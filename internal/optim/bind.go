@@ -1,0 +1,128 @@
+package optim
+
+import (
+	"path"
+
+	"imgcls/internal/fault"
+	"imgcls/internal/graph"
+)
+
+// A Group gives the parameters whose names match a rate and a decay of their own.
+type Group struct {
+	Match string  // a pattern of path.Match, in which * stands for any text
+	LR    float64 // times the learning rate
+	Decay float64 // times the weight decay
+}
+
+// A Bound is an optimizer with its schedule and groups, for certain parameters and a
+// certain length of a run.
+type Bound struct {
+	Optimizer
+	schedule        Schedule
+	perEpoch, total int
+	rows            int
+	offset          map[string]int // of each parameter's columns
+	kinds           []kind         // the groups that differ
+}
+
+// A kind is what the parameters of a group have in common: factors of rate and decay.
+type kind struct{ lr, decay float64 }
+
+// most is the greatest number of rows of a table, about 100 MB of them.
+const most = 1 << 22
+
+// Bind gives each of params, tensors with a name and a shape, the first of groups
+// that matches it. Where none does, its rate is the optimizer's, and so is its decay
+// unless it is a vector: norms and biases do not decay. A group that nothing is left
+// for is an error, as is a run whose rates no table holds. The run has epochs of
+// perEpoch steps.
+func Bind(o Optimizer, s Schedule, groups []Group, params []graph.Tensor, epochs, perEpoch int) (*Bound, error) {
+	b := &Bound{Optimizer: o, schedule: s, perEpoch: perEpoch, total: epochs * perEpoch, offset: map[string]int{}}
+	matched := make([]bool, len(groups))
+	for _, p := range params {
+		k := kind{1, 1}
+		if len(p.Shape) < 2 {
+			k.decay = 0
+		}
+		for i, group := range groups {
+			ok, err := path.Match(group.Match, p.Name)
+			if err != nil {
+				return nil, fault.New(fault.Usage, "--param-group", "", "", "%s: %w", fault.Quote(group.Match), err)
+			}
+			if ok {
+				k, matched[i] = kind{group.LR, group.Decay}, true
+				break
+			}
+		}
+		b.offset[p.Name] = b.place(k) * o.columns()
+	}
+	for i, ok := range matched {
+		if !ok {
+			return nil, fault.New(fault.Usage, "--param-group", "", "imgcls info names the parameters of a model file",
+				"%s matches no parameter that is in no group before it", fault.Quote(groups[i].Match))
+		}
+	}
+	b.rows = max(o.settled(), s.rise(perEpoch)+1)
+	if s.ByStep() {
+		b.rows = b.total
+	}
+	if b.rows = min(b.rows, b.total); b.rows > most {
+		return nil, fault.New(fault.Usage, "--sched", "", "use fewer epochs, a larger --batch-size or --sched constant",
+			"a rate for each of %s steps is too much; at most %s", fault.Grouped(int64(b.rows)), fault.Grouped(most))
+	}
+	return b, nil
+}
+
+// place returns the number of a kind among those that differ.
+func (b *Bound) place(k kind) int {
+	if b.decay() == 0 {
+		k.decay = 0
+	}
+	for i, have := range b.kinds {
+		if have == k {
+			return i
+		}
+	}
+	b.kinds = append(b.kinds, k)
+	return len(b.kinds) - 1
+}
+
+// Size returns the size of the schedule table. The row after the last is the last
+// again.
+func (b *Bound) Size() (rows, columns int) { return b.rows, max(1, len(b.kinds)) * b.columns() }
+
+// Table returns the table, [rows, columns].
+func (b *Bound) Table() []float64 {
+	rows, columns := b.Size()
+	table := make([]float64, rows*columns)
+	for step := range rows {
+		lr, row := b.LR(step), table[step*columns:][:columns]
+		for i, k := range b.kinds {
+			b.fill(row[i*b.columns():], step, k.lr*lr, k.decay*b.decay())
+		}
+	}
+	return table
+}
+
+// LR returns the learning rate of a step, counted from 0.
+func (b *Bound) LR(step int) float64 {
+	return b.schedule.rate(b.Rate(), min(max(0, step), max(0, b.total-1)), b.perEpoch, b.total)
+}
+
+// Update adds the node that changes every parameter that has a gradient, while
+// the gate is open and all of them stay finite. It returns whether it did so,
+// the gate of what ends the step.
+func (b *Bound) Update(g *graph.Graph, step Step, grads map[graph.Value]graph.Value) (applied graph.Value) {
+	var params []graph.Value
+	var offset []int
+	for _, p := range g.Params() {
+		if grads[p] == 0 {
+			continue
+		}
+		params = append(params, p)
+		if len(b.kinds) > 1 {
+			offset = append(offset, b.offset[g.Tensor(p).Name])
+		}
+	}
+	return b.add(g, step, params, grads, offset)
+}

@@ -1,0 +1,43 @@
+package train
+
+import (
+	"imgcls/internal/graph"
+	"imgcls/internal/optim"
+)
+
+// bind resolves optimizer, schedule and groups for the network's parameters and the
+// length of the run.
+func (t *Trainer) bind() (err error) {
+	g := t.cfg.Network.Single()
+	if err := g.Err(); err != nil {
+		return err
+	}
+	var params []graph.Tensor
+	for _, p := range g.Params() {
+		params = append(params, g.Tensor(p))
+	}
+	t.optim, err = optim.Bind(t.cfg.Optimizer, t.cfg.Schedule, t.cfg.Groups, params, t.cfg.Epochs, t.Steps())
+	return err
+}
+
+// table returns the schedule table as the device holds it.
+func (t *Trainer) table() []float32 {
+	exact := t.optim.Table()
+	table := make([]float32, len(exact))
+	for i, x := range exact {
+		table[i] = float32(x)
+	}
+	return table
+}
+
+// row returns the scalars of a step, counted from 0.
+func (t *Trainer) row(step int) []float32 {
+	rows, columns := t.optim.Size()
+	return t.table()[min(step, rows-1)*columns:][:columns]
+}
+
+// Rate returns the learning rate of the next step.
+func (t *Trainer) Rate() float64 { return t.optim.LR(t.place.Step) }
+
+// lr returns the learning rate of the last step taken or, before the first, of that.
+func (t *Trainer) lr() float64 { return t.optim.LR(t.place.Step - 1) }
