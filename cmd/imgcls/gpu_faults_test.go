@@ -42,9 +42,7 @@ var frees = []string{"cuGraphDestroy", "cuGraphExecDestroy", "cuEventDestroy_v2"
 // the context lost no further call is made, otherwise everything is given back;
 // and what was saved before can be gone on with on the CPU.
 func TestFaultsOfTheDriver(t *testing.T) {
-	if os.Getenv("IMGCLS_LIBCUDA") == "" {
-		devicetest.Require(t, "standin")
-	}
+	standin(t)
 	dir := t.TempDir()
 	whole := faulted(t, dir, "whole", "")
 	if whole.code != 0 || !strings.Contains(whole.held, "memory=0 ") {
@@ -107,32 +105,42 @@ func checkFault(t *testing.T, dir, name string, f driverFault) {
 			}
 		}
 	}
-	if saved, _ := filepath.Glob(filepath.Join(dir, name, "*", "checkpoints", "*.safetensors")); len(saved) > 0 && r.code != 0 {
-		cmd := exec.Command("imgcls", "train", "--quiet", "--resume="+filepath.Join(dir, name, "latest"), "--device", "cpu")
+	if saved, _ := filepath.Glob(filepath.Join(dir, name, "runs", "*", "checkpoints", "*.safetensors")); len(saved) > 0 && r.code != 0 {
+		cmd := exec.Command("imgcls", "train", "--quiet", "--resume="+filepath.Join(dir, name, "runs", "x"), "--device", "cpu")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			wrong("going on on the CPU: %v\n%s", err, out)
 		}
 	}
 }
 
-// A faultedRun is what became of a run.
-type faultedRun struct {
-	code   int
-	stderr string
-	calls  []string // of the driver
-	held   string   // the last line of its log
+// standin skips or fails a test that has no driver to run on that can be made to fail.
+func standin(t *testing.T) {
+	if os.Getenv("IMGCLS_LIBCUDA") == "" {
+		devicetest.Require(t, "standin")
+	}
 }
 
-// faulted trains six steps in two epochs, saving each.
-func faulted(t *testing.T, dir, name, fail string) (r faultedRun) {
+// A standinRun is what became of a process on the stand-in driver.
+type standinRun struct {
+	code   int           // -1 where it had to be killed
+	took   time.Duration // wall clock
+	stdout string
+	stderr string
+	calls  []string // of the driver, in order
+	held   string   // the last line of its log: what was not given back
+}
+
+// onStandin runs imgcls in the folder dir, with further variables.
+func onStandin(t *testing.T, dir, args string, env ...string) (r standinRun) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	log := filepath.Join(dir, name+".log")
-	cmd := exec.CommandContext(ctx, "imgcls", "train", "shapes", "--samples", "36", "--batch-size", "16", "--epochs", "2",
-		"--device", "cuda", "--quiet", "--save-every", "1it", "--output", filepath.Join(dir, name))
-	cmd.Env = append(os.Environ(), "STANDIN_LOG="+log, "STANDIN_FAIL="+fail)
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
+	log := filepath.Join(dir, "driver.log")
+	cmd := exec.CommandContext(ctx, "imgcls", strings.Fields(args)...)
+	cmd.Dir, cmd.Env = dir, append(append(os.Environ(), "STANDIN_LOG="+log), env...)
+	var stdout, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	begun := time.Now()
 	if err := cmd.Run(); err != nil {
 		r.code = -1
 		var exit *exec.ExitError
@@ -140,7 +148,7 @@ func faulted(t *testing.T, dir, name, fail string) (r faultedRun) {
 			r.code = exit.ExitCode()
 		}
 	}
-	r.stderr = stderr.String()
+	r.took, r.stdout, r.stderr = time.Since(begun), stdout.String(), stderr.String()
 	text, _ := os.ReadFile(log)
 	for line := range strings.Lines(string(text)) {
 		if _, call, ok := strings.Cut(strings.TrimSpace(line), " "); strings.HasPrefix(line, "held ") {
@@ -150,4 +158,13 @@ func faulted(t *testing.T, dir, name, fail string) (r faultedRun) {
 		}
 	}
 	return r
+}
+
+// faulted trains six steps in two epochs, saving each.
+func faulted(t *testing.T, dir, name, fail string) (r standinRun) {
+	dir = filepath.Join(dir, name)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return onStandin(t, dir, "train "+shortRun, "STANDIN_FAIL="+fail)
 }

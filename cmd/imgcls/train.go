@@ -49,7 +49,7 @@ func runTrain(ctx context.Context, s *settings, _ []string) error {
 	if err != nil {
 		return err
 	}
-	defer dev.Close()
+	defer s.close(dev)
 	precision, err := s.precisionOn(dev, model.Recipe)
 	if err != nil {
 		return err
@@ -83,7 +83,7 @@ func runTrain(ctx context.Context, s *settings, _ []string) error {
 	if err != nil {
 		return err
 	}
-	defer trainer.Close()
+	defer s.close(trainer)
 	if s.dryRun {
 		return s.tryOut(ctx, trainer, cfg)
 	}
@@ -129,7 +129,7 @@ func (s *settings) trainer(dev device.Device, set *data.Set, cfg train.Config, f
 		err = s.startFrom(s.weights.value, t, set)
 	}
 	if err != nil {
-		t.Close()
+		s.close(t)
 		return nil, err
 	}
 	return t, nil

@@ -101,7 +101,7 @@ type gpu struct {
 func (g *gpu) open() (err error) {
 	defer func() {
 		if err != nil && !sticky(err) {
-			_ = g.release()
+			err = both(err, g.release())
 		}
 	}()
 	if err := start(); err != nil {
@@ -134,7 +134,11 @@ func start() error {
 	} else if err != nil {
 		return failed("the driver does not start", err)
 	}
-	if v := cu.Version(); v < floorDriver {
+	v, err := driver.Version()
+	if err != nil {
+		return failed("the driver has no version", err)
+	}
+	if v < floorDriver {
 		return fault.New(fault.Device, "cuda", "", "update the driver to R580 or later",
 			"the driver is for CUDA %s, imgcls needs %s", release(v), release(floorDriver))
 	}

@@ -56,6 +56,20 @@ func failed(what string, err error) error {
 	return fault.New(kind, "cuda", "", do, "%s: %w", what, err)
 }
 
+// both is an error and that of giving back, after it, what had been made. A lost
+// context comes first: what comes first decides how the process ends.
+func both(err, after error) error {
+	switch {
+	case err == nil:
+		return after
+	case after == nil:
+		return err
+	case sticky(after):
+		return fmt.Errorf("%w; this came after: %w", after, err)
+	}
+	return fmt.Errorf("%w; after that: %w", err, after)
+}
+
 // visible says what hides devices.
 func visible() string {
 	if list, set := os.LookupEnv("CUDA_VISIBLE_DEVICES"); set {
