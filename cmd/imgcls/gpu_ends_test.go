@@ -3,7 +3,11 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -40,6 +44,38 @@ func TestSecondFaultOfTheDriver(t *testing.T) {
 		}
 		if i := slices.IndexFunc(row.says, func(s string) bool { return !strings.Contains(r.stderr, s) }); i >= 0 {
 			t.Errorf("%s: nothing is said of %s:\n%s", row.fail, row.says[i], r.stderr)
+		}
+	}
+}
+
+// What does not fit into the GPU's memory is refused, by the plan or by the driver
+// itself, with what it needs, what there is, and the largest batch that fits: which
+// does, and one more does not. Nothing is written.
+func TestRoomOnTheGPU(t *testing.T) {
+	standin(t)
+	const run = "train shapes --samples 400 --img-size 16 --epochs 1 --max-steps 1 --device cuda --quiet --batch-size "
+	refusal := regexp.MustCompile(`memory: a batch of 300 needs [3-9],\d{3},\d{3} bytes, 2,300,000 of 2,300,000 are free(: memory: cuMemAlloc_v2: .*)?; use --batch-size (\d+) or less`)
+	for _, unknown := range []string{"", "STANDIN_FAIL=cuMemGetInfo_v2#1:1,cuMemGetInfo_v2#2:1"} {
+		dir := t.TempDir()
+		r := onStandin(t, dir, run+"300", "STANDIN_MEMORY=2300000", unknown)
+		m := refusal.FindStringSubmatch(r.stderr)
+		if r.code != int(fault.Room) || m == nil || (m[1] != "") != (unknown != "") || leaks(r) != "" {
+			t.Fatalf("%s: exit code %d, not given back: %s\n%s", unknown, r.code, leaks(r), r.stderr)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "runs")); err == nil {
+			t.Errorf("%s: there is a run folder", unknown)
+		}
+		most, _ := strconv.Atoi(m[2])
+		for batch, code := range map[int]int{most: 0, most + 1: int(fault.Room)} {
+			if r := onStandin(t, dir, run+strconv.Itoa(batch), "STANDIN_MEMORY=2300000"); r.code != code {
+				t.Errorf("batch %d of at most %d: exit code %d\n%s", batch, most, r.code, r.stderr)
+			}
+		}
+		for command, at := range map[string]string{"eval runs/latest": "250", "predict --batch-size 300 runs/latest x.png": "300"} {
+			r := onStandin(t, dir, command+" --device cuda --quiet", "STANDIN_MEMORY=500000")
+			if r.code != int(fault.Room) || leaks(r) != "" || !strings.Contains(r.stderr, "memory: a batch of "+at+" needs ") || !strings.Contains(r.stderr, "the largest that fits") {
+				t.Errorf("%s: exit code %d, not given back: %s\n%s", command, r.code, leaks(r), r.stderr)
+			}
 		}
 	}
 }

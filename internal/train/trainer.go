@@ -87,7 +87,8 @@ type entry struct {
 }
 
 // New builds and compiles the training of cfg.Network on set.Train, and writes
-// the data and the network's first parameters to the device.
+// the data and the network's first parameters to the device. What does not fit into
+// its memory is an error of kind Room, see device.Compile.
 func New(dev device.Device, set *data.Set, cfg Config) (*Trainer, error) {
 	t := &Trainer{cfg: cfg, set: set, graph: graph.New(), order: make([]int32, set.Train.Len())}
 	t.place.Epoch = 1
@@ -95,7 +96,7 @@ func New(dev device.Device, set *data.Set, cfg Config) (*Trainer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.prog, err = dev.Compile(module); err != nil {
+	if t.prog, err = device.Compile(dev, module, cfg.Batch, cfg.of(dev, set)); err != nil {
 		return nil, err
 	}
 	t.full.index, t.short.index = module.Find(t.full.name), module.Find(t.short.name)

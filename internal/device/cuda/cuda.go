@@ -216,14 +216,24 @@ func (g *gpu) String() string {
 	return fmt.Sprintf("cuda:%d: %s, %s, %d GiB", g.index, g.name, point(g.capability), g.total>>30)
 }
 
-// Free returns the bytes of the GPU's memory that nobody has.
-func (g *gpu) Free() (bytes int, known bool) {
+// Free returns the bytes of the GPU's memory that nobody has, and all of them.
+func (g *gpu) Free() (bytes, total int, known bool) {
 	err := g.owner.ask(request{do: func(request) error {
-		free, _, err := cu.MemInfo()
-		bytes = int(free)
+		free, all, err := cu.MemInfo()
+		bytes, total = int(free), int(all)
 		return failed("ask for free memory", driver.Wrap("cuMemGetInfo_v2", err))
 	}})
-	return bytes, err == nil
+	return bytes, total, err == nil
+}
+
+// Needs returns the bytes that m takes on the GPU: arena, tables and room.
+func (g *gpu) Needs(m *plan.Module) int {
+	p := newProgram(g, m)
+	if err := p.build(); err != nil {
+		return m.Arena // Compile says why
+	}
+	p.memory.measured()
+	return p.memory.bytes()
 }
 
 // Supports says yes to what has a kernel.

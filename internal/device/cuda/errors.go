@@ -78,14 +78,6 @@ func visible() string {
 	return "nvidia-smi lists the GPUs; in a container, start it with --gpus all"
 }
 
-// noRoom is the error of an allocation that failed.
-func noRoom(need, free, total int64, err error) error {
-	return fault.New(fault.Room, "memory of the GPU", "",
-		"use a smaller --batch-size or --img-size, or end other processes that use the GPU (nvidia-smi lists them)",
-		"network and data need %s bytes, %s of %s are free: %w",
-		fault.Grouped(need), fault.Grouped(free), fault.Grouped(total), err)
-}
-
 // hangs is the error of a step that does not end.
 func hangs(e *entry, step uint64, patience time.Duration) error {
 	of := ""
