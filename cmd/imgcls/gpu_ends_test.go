@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"imgcls/internal/fault"
 )
@@ -76,6 +77,34 @@ func TestRoomOnTheGPU(t *testing.T) {
 			if r.code != int(fault.Room) || leaks(r) != "" || !strings.Contains(r.stderr, "memory: a batch of "+at+" needs ") || !strings.Contains(r.stderr, "the largest that fits") {
 				t.Errorf("%s: exit code %d, not given back: %s\n%s", command, r.code, leaks(r), r.stderr)
 			}
+		}
+	}
+}
+
+// G9: a kernel that never ends ends the process, soon after the patience is spent, with
+// the step and its entry, and with its kernel under --sync; what was saved before stays,
+// and no call is made after the one that waits.
+func TestHangOfTheGPU(t *testing.T) {
+	standin(t)
+	dir := t.TempDir()
+	if r := onStandin(t, dir, "train "+shortRun); r.code != 0 {
+		t.Fatal(r.stderr)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "x.png"), rgbPNG(make([]byte, 32*32*3)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct{ args, kernel, says string }{
+		{"eval --device cuda runs/x", "matmul_nt_64x32_f32", `\(eval@250 was started last\)`},
+		{"predict --device cuda --quiet runs/x x.png", "conv_fwd_any_64x32_f32", `\(eval@1 was started last\)`},
+		{"train --overwrite " + shortRun, "sgd_f32", `step 1 of this process \(train@4 was started last\) has not ended within 1s: the GPU hangs`},
+		{"train --overwrite --sync " + shortRun, "sgd_f32", `train@4: sgd: SGD \(.*\), kernel sgd_f32 was started last`},
+	} {
+		r := onStandin(t, dir, row.args, "STANDIN_HANG="+row.kernel, "IMGCLS_GPU_PATIENCE=1s")
+		if r.code != int(fault.Device) || r.took < time.Second || r.took > 5*time.Second || !regexp.MustCompile(row.says).MatchString(r.stderr) {
+			t.Errorf("%s: exit code %d after %v\n%s", row.args, r.code, r.took, r.stderr)
+		}
+		if last := r.calls[len(r.calls)-1]; !strings.HasSuffix(last, "Synchronize") {
+			t.Errorf("%s: the last call is %s", row.args, last)
 		}
 	}
 }

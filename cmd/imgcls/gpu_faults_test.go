@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -158,9 +159,9 @@ func onStandin(t *testing.T, dir, args string, env ...string) (r standinRun) {
 	r.took, r.stdout, r.stderr = time.Since(begun), stdout.String(), stderr.String()
 	text, _ := os.ReadFile(log)
 	for line := range strings.Lines(string(text)) {
-		if _, call, ok := strings.Cut(strings.TrimSpace(line), " "); strings.HasPrefix(line, "held ") {
+		if number, call, _ := strings.Cut(strings.TrimSpace(line), " "); number == "held" {
 			r.held = strings.TrimSpace(line)
-		} else if ok {
+		} else if number == strconv.Itoa(len(r.calls)+1) { // else the rest of a line that a call which hangs has not written anew
 			r.calls = append(r.calls, call)
 		}
 	}

@@ -213,7 +213,7 @@ func (s *settings) training(model models.Model, set *data.Set) (train.Config, er
 	cfg := train.Config{
 		Network: models.Network{Model: model, Classes: set.Classes, Preprocess: preprocess},
 		Epochs:  recipe.Epochs, Batch: recipe.Batch, Optimizer: recipe.Optimizer, Schedule: recipe.Schedule, Groups: recipe.Groups,
-		Seed: uint64(s.seed), EvalBatch: evalBatch, Budget: s.budget(), SaveEvery: s.saveEvery,
+		Seed: uint64(s.seed), EvalBatch: evalBatch, Budget: s.budget(), SaveEvery: s.saveEvery, CheckEvery: s.checkEvery,
 	}
 	return cfg, cfg.Network.Check()
 }
@@ -297,6 +297,9 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 	}, func(step int, loss float64) { bar.Update(step, fmt.Sprintf("loss %.3f", loss)) })
 	bar.Finish()
 	unsaved := fault.KindOf(err) == fault.Room
+	if fault.KindOf(err) == fault.Device {
+		err = withCheckpoint(folder, err)
+	}
 	if folder.Record().ModelSHA256 != "" && !unsaved {
 		s.say("saved   %s at step %d of %d%s", fault.Quote(folder.Model()), folder.Record().Step, steps, bestOf(t.Place()))
 	}
@@ -318,6 +321,16 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 		s.result(last)
 	}
 	return err
+}
+
+// withCheckpoint says beside an error of the device, after which nothing could be
+// saved, from where the run goes on.
+func withCheckpoint(folder *run.Folder, err error) error {
+	steps, unread := folder.Checkpoints(1).Steps()
+	if unread != nil || len(steps) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w; imgcls train --resume=%s goes on from step %d", err, quoteArg(folder.Dir()), steps[0])
 }
 
 // bestOf says by what the model file was chosen, if it was.

@@ -27,9 +27,10 @@ type Saving struct {
 // the model file.
 //
 // A save that fails in mid-run is a warning, and is tried again when the next one
-// is due; the last one of a run is an error. When ctx ends, or training diverges,
-// the place and the parameters of the last whole step are saved, and the cause is
-// returned.
+// is due; the last one of a run is an error. When ctx ends, training diverges or the
+// device finds no room for a step, the place and the parameters of the last whole
+// step are saved, and the cause is returned. With any other error of the device
+// nothing is read from it any more: what it holds cannot be trusted.
 func (t *Trainer) Into(ctx context.Context, folder *run.Folder, saving Saving, tell func(run.Event) error, slice func(step int, loss float64)) (*metrics.Report, error) {
 	s := &session{t: t, folder: folder, saving: saving, store: folder.Checkpoints(saving.Keep), saved: time.Now(), failing: map[string]bool{}}
 	if err := s.recoverBest(); err != nil {
@@ -41,7 +42,8 @@ func (t *Trainer) Into(ctx context.Context, folder *run.Folder, saving Saving, t
 		Pause: s.pause,
 		Epoch: func(e Epoch) error { return s.epoch(e, tell) },
 	})
-	if err != nil && context.Cause(ctx) == nil && fault.KindOf(err) != fault.Diverged {
+	kind := fault.KindOf(err)
+	if err != nil && (kind == fault.Device || context.Cause(ctx) == nil && kind != fault.Diverged && kind != fault.Room) {
 		return nil, err
 	}
 	if unsaved := s.finish(); unsaved != nil {
@@ -116,12 +118,15 @@ func (s *session) epoch(e Epoch, tell func(run.Event) error) error {
 }
 
 // try saves the model or a checkpoint in mid-run. Only a run folder that is lost
-// for good is an error.
+// for good and a device that fails are errors.
 func (s *session) try(what string, save func() error) error {
 	if err := s.folder.Keep(); err != nil {
 		return err
 	}
 	err := save()
+	if fault.KindOf(err) == fault.Device && err != nil {
+		return err
+	}
 	switch failed := s.failing[what]; {
 	case err == nil && failed:
 		s.folder.Warn("saving the " + what + " works again")

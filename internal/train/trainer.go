@@ -24,17 +24,18 @@ import (
 
 // A Config is all that decides the outcome of a training run, but for the data.
 type Config struct {
-	Network   models.Network
-	Epochs    int
-	Batch     int
-	Optimizer optim.Optimizer
-	Schedule  optim.Schedule
-	Groups    []optim.Group // of parameters; without any, norms and biases do not decay
-	Seed      uint64
-	EvalBatch int // pictures per forward run; it changes speed and memory only
-	Budget    Budget
-	SaveEvery Interval    // steps are cut so that saves fall on its multiples
-	Precision graph.DType // F32, or BF16 or F16 for what the plan then keeps so
+	Network    models.Network
+	Epochs     int
+	Batch      int
+	Optimizer  optim.Optimizer
+	Schedule   optim.Schedule
+	Groups     []optim.Group // of parameters; without any, norms and biases do not decay
+	Seed       uint64
+	EvalBatch  int // pictures per forward run; it changes speed and memory only
+	Budget     Budget
+	CheckEvery int         // take each so many-th step twice and compare; 0 for none
+	SaveEvery  Interval    // steps are cut so that saves fall on its multiples
+	Precision  graph.DType // F32, or BF16 or F16 for what the plan then keeps so
 }
 
 // ringLength is the number of losses that the device keeps for the host, and so
