@@ -108,7 +108,3 @@ func TestHangOfTheGPU(t *testing.T) {
 		}
 	}
 }
-
-// shortRun is as short as a run can be that has full and short steps, evaluates and
-// saves: three steps of pictures that a kernel is soon done with.
-const shortRun = "shapes --samples 10 --img-size 16 --batch-size 4 --epochs 1 --save-every 1it --device cuda --quiet --name x"

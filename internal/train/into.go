@@ -10,6 +10,7 @@ import (
 	"imgcls/internal/checkpoint"
 	"imgcls/internal/checkpoint/safetensors"
 	"imgcls/internal/fault"
+	"imgcls/internal/graph"
 	"imgcls/internal/metrics"
 	"imgcls/internal/run"
 )
@@ -67,6 +68,7 @@ type session struct {
 	saved   time.Time       // when a checkpoint was last tried
 	at      *Place          // the place of the newest checkpoint
 	failing map[string]bool // what could not be saved last, and the user knows
+	unread  bool            // the device did not give what was to be saved
 }
 
 // A pending model is ready to be written.
@@ -124,7 +126,7 @@ func (s *session) try(what string, save func() error) error {
 		return err
 	}
 	err := save()
-	if fault.KindOf(err) == fault.Device && err != nil {
+	if err != nil && s.unread {
 		return err
 	}
 	switch failed := s.failing[what]; {
@@ -135,6 +137,13 @@ func (s *session) try(what string, save func() error) error {
 	}
 	s.failing[what] = err != nil
 	return nil
+}
+
+// read reads from the device what is to be saved.
+func (s *session) read(v graph.Value, dst []byte) error {
+	err := s.t.prog.Read(v, dst)
+	s.unread = err != nil
+	return err
 }
 
 // prepare makes the model of the parameters as they are, with the figures of
@@ -148,9 +157,12 @@ func (s *session) prepare(weights string, test *metrics.Report) error {
 	file, err := checkpoint.Prepare(checkpoint.Info{
 		Model: n.Model.Name, Classes: n.Classes, Preprocess: n.Preprocess, Figures: figures,
 		Data: checkpoint.Source{Name: record.Data.Name, Fingerprint: record.Data.Fingerprint},
-	}, s.t.graph, s.t.prog.Read)
+	}, s.t.graph, s.read)
+	if err != nil {
+		return err
+	}
 	s.pending = &pending{file, Saved{Step: s.t.place.Step, Weights: weights, TestLoss: figures.Loss, TestTop1: figures.Top1}}
-	return err
+	return nil
 }
 
 // write writes the pending model, and what run.json says of it.
@@ -187,7 +199,7 @@ func (s *session) keep() error {
 		Step: p.Step, Place: place, History: s.t.history, Settings: s.folder.Config(), Build: s.saving.Build,
 		Data: checkpoint.Source{Name: record.Data.Name, Fingerprint: record.Data.Fingerprint},
 	}
-	if err := state.Capture(s.t.graph, s.t.prog.Read); err != nil {
+	if err := state.Capture(s.t.graph, s.read); err != nil {
 		return err
 	}
 	best := 0
@@ -275,7 +287,7 @@ func (s *session) recoverBest() error {
 		return nil
 	}
 	var now checkpoint.State
-	if err := now.Capture(s.t.graph, s.t.prog.Read); err != nil {
+	if err := now.Capture(s.t.graph, s.read); err != nil {
 		return err
 	}
 	if err := best.Restore(s.t.graph, s.t.prog.Write); err != nil {

@@ -37,7 +37,7 @@ func failed(what string, err error) error {
 	if err == nil || errors.As(err, &known) {
 		return err
 	}
-	do, kind := "", fault.Device
+	do, kind := "imgcls doctor looks at driver and GPU; --sync names the kernel, if it is one", fault.Device
 	switch code := driver.CodeOf(err); {
 	case code == outOfMemory:
 		kind = fault.Room
