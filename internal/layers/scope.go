@@ -102,6 +102,6 @@ func (s *Scope) cell(name string, role graph.Role, init Init, shape []int) graph
 func (s *Scope) Initialize(v graph.Value, seed uint64, dst []float32) {
 	at := s.inits[v]
 	for i := range dst {
-		dst[i] = at.init.draw(seed, at.stream, uint64(i))
+		dst[i] = at.init.value(rng.Uniform(seed, at.stream, uint64(i)))
 	}
 }

@@ -126,7 +126,7 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// Every model takes pictures of every size from its least on, square or not.
+// Every model takes pictures of 16×16 and more, square or not.
 func TestOddSizes(t *testing.T) {
 	for _, m := range All {
 		for _, size := range [][2]int{{16, 16}, {17, 33}, {64, 65}, {95, 40}} {
