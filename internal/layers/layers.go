@@ -10,16 +10,16 @@ type Conv struct {
 	Pad         int
 	Groups      int // each filter sees the channels of one group; 0 means 1
 	NoBias      bool
+	Init        ConvInit
 }
 
 // Apply maps [N,H,W,I] to [N,P,Q,Out].
 func (c Conv) Apply(s *Scope, x graph.Value) graph.Value {
 	in := channels(s, x)
 	of := max(1, in/max(1, c.Groups)) // whether they can be cut so is for the operation to say
-	fan := FanIn(c.Kernel * c.Kernel * of)
-	inputs := []graph.Value{x, s.Param("weight", fan, c.Out, c.Kernel, c.Kernel, of)}
+	inputs := []graph.Value{x, s.Param("weight", c.Init.of(c.Out, c.Kernel, of), c.Out, c.Kernel, c.Kernel, of)}
 	if !c.NoBias {
-		inputs = append(inputs, s.Param("bias", fan, c.Out))
+		inputs = append(inputs, s.Param("bias", FanIn(c.Kernel*c.Kernel*of), c.Out))
 	}
 	return s.Add(graph.Conv{Stride: max(c.Stride, 1), Pad: c.Pad, Groups: c.Groups}, inputs...)
 }
