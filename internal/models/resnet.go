@@ -37,6 +37,16 @@ var (
 	large = small.sized(224, []float64{0.485, 0.456, 0.406}, []float64{0.229, 0.224, 0.225})
 )
 
+// builtIn are the recipes for the sets that come with imgcls. Shapes and digits are few,
+// and a mirrored digit is none.
+var builtIn = map[string]Recipe{"cifar10": small, "shapes": small.with(10, 64, 0.05), "digits": digits}
+
+var digits = func() Recipe {
+	r := small.with(10, 64, 0.1)
+	r.Augment = augment.Policy{Crop: 2}
+	return r
+}()
+
 // sized returns the recipe for pictures of another size and normalisation.
 func (r Recipe) sized(size int, mean, std []float64) Recipe {
 	r.Size, r.Mean, r.Std = size, mean, std
@@ -57,11 +67,18 @@ func residual(name, about string, kind func(out, stride int) layers.Layer, chann
 		}
 	}
 	net = append(net, layers.Named{Layer: layers.GlobalAvgPool{}}, layers.Named{Name: "fc", Layer: layers.Linear{Out: layers.Classes}})
-	return Model{Name: name, About: about, Net: net, Recipe: recipe, On: map[string]Recipe{"cifar10": small}}
+	return Model{Name: name, About: about, Net: net, Recipe: recipe, On: builtIn}
 }
 
 // smallest is the height of the smallest picture that is worth halving twice at once.
 const smallest = 64
+
+// isSmall reports whether networks made for large pictures take x, [N,H,W,C], in with
+// smaller strides.
+func isSmall(s *layers.Scope, x graph.Value) bool {
+	shape := s.Shape(x)
+	return len(shape) != 4 || min(shape[1], shape[2]) <= smallest
+}
 
 // stem is the layers before the first stage. On large pictures it makes a quarter of
 // both sides, unless these are small or it never does.
@@ -72,8 +89,7 @@ type stem struct {
 
 func (m stem) Apply(s *layers.Scope, x graph.Value) graph.Value {
 	first := conv(m.channels, 3, 1)
-	shape := s.Shape(x)
-	halve := m.reduces && len(shape) == 4 && min(shape[1], shape[2]) > smallest
+	halve := m.reduces && !isSmall(s, x)
 	if halve {
 		first = conv(m.channels, 7, 2)
 	}
