@@ -8,12 +8,12 @@ import (
 )
 
 // MobileNetV2 is the network of Sandler et al. (arXiv 1801.04381) with torchvision's
-// names of parameters and its first values. On small pictures the first two of its
-// strides are left out, as is usual for CIFAR.
+// names of parameters and its first values, but for the dropout before the classifier.
+// Small pictures are halved less often, as is usual for CIFAR.
 var MobileNetV2 = Model{
 	Name:   "mobilenet_v2",
 	About:  "torchvision's, of few operations; fewer strides for small pictures",
-	Net:    mobileNet{},
+	Net:    mobileNet(),
 	Recipe: large,
 	On:     builtIn,
 }
@@ -24,37 +24,43 @@ var mobileStages = []struct{ expand, out, n, stride int }{
 	{1, 16, 1, 1}, {6, 24, 2, 2}, {6, 32, 3, 2}, {6, 64, 4, 2}, {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1},
 }
 
-type mobileNet struct{}
-
-// Apply builds the features for the size of x, and the classifier behind them.
-func (mobileNet) Apply(s *layers.Scope, x graph.Value) graph.Value {
-	strides := 2 // yet to be left out
-	if !isSmall(s, x) {
-		strides = 0
-	}
-	stride := func(n int) int {
-		if n > 1 && strides > 0 {
-			strides--
-			return 1
-		}
-		return n
-	}
+func mobileNet() layers.Seq {
 	const first, last = 32, 1280 // channels
-	features := layers.Seq{{Name: "0", Layer: normed(conv(first, 3, stride(2)))}}
+	var net layers.Seq
+	add := func(l layers.Layer) { net = append(net, layers.Named{Name: fmt.Sprint("features.", len(net)), Layer: l}) }
+	add(bySize{smallest, normed(conv(first, 3, 1)), normed(conv(first, 3, 2))})
 	in := first
-	for _, stage := range mobileStages {
-		step := stride(stage.stride)
-		for range stage.n {
-			features = append(features, layers.Named{Name: fmt.Sprint(len(features)), Layer: inverted(in, stage.expand, stage.out, step)})
-			in, step = stage.out, 1
+	for i, stage := range mobileStages {
+		for k := range stage.n {
+			switch {
+			case k > 0:
+				add(inverted(in, stage.expand, stage.out, 1))
+			case i == 1: // the second halving
+				add(bySize{smallest / 2, inverted(in, stage.expand, stage.out, 1), inverted(in, stage.expand, stage.out, 2)})
+			default:
+				add(inverted(in, stage.expand, stage.out, stage.stride))
+			}
+			in = stage.out
 		}
 	}
-	features = append(features, layers.Named{Name: fmt.Sprint(len(features)), Layer: normed(conv(last, 1, 1))})
-	return layers.Seq{
-		{Name: "features", Layer: features},
-		{Layer: layers.GlobalAvgPool{}},
-		{Name: "classifier.1", Layer: layers.Linear{Out: layers.Classes, Std: 0.01}},
-	}.Apply(s, x)
+	add(normed(conv(last, 1, 1)))
+	return append(net,
+		layers.Named{Layer: layers.GlobalAvgPool{}},
+		layers.Named{Name: "classifier.1", Layer: layers.Linear{Out: layers.Classes, Std: 0.01}})
+}
+
+// bySize is one layer where the shorter side of its input is Over or less, and another
+// where it is more.
+type bySize struct {
+	Over         int
+	Small, Large layers.Layer
+}
+
+func (b bySize) Apply(s *layers.Scope, x graph.Value) graph.Value {
+	if shape := s.Shape(x); len(shape) == 4 && min(shape[1], shape[2]) > b.Over {
+		return b.Large.Apply(s, x)
+	}
+	return b.Small.Apply(s, x)
 }
 
 // normed is a convolution with what follows it in this network.

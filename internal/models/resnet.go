@@ -73,13 +73,6 @@ func residual(name, about string, kind func(out, stride int) layers.Layer, chann
 // smallest is the height of the smallest picture that is worth halving twice at once.
 const smallest = 64
 
-// isSmall reports whether networks made for large pictures take x, [N,H,W,C], in with
-// smaller strides.
-func isSmall(s *layers.Scope, x graph.Value) bool {
-	shape := s.Shape(x)
-	return len(shape) != 4 || min(shape[1], shape[2]) <= smallest
-}
-
 // stem is the layers before the first stage. On large pictures it makes a quarter of
 // both sides, unless these are small or it never does.
 type stem struct {
@@ -89,7 +82,8 @@ type stem struct {
 
 func (m stem) Apply(s *layers.Scope, x graph.Value) graph.Value {
 	first := conv(m.channels, 3, 1)
-	halve := m.reduces && !isSmall(s, x)
+	shape := s.Shape(x)
+	halve := m.reduces && len(shape) == 4 && min(shape[1], shape[2]) > smallest
 	if halve {
 		first = conv(m.channels, 7, 2)
 	}
