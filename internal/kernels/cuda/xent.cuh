@@ -87,8 +87,9 @@ extern "C" __global__ void __launch_bounds__(128)
 // Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  x once in and twice more from cache, dx and rows once out
 // Bound    latency: a batch's scores are few; not yet run on a GPU
-// Exact    no: as xent_softmax_f32; lanes add up every 32nd difference from the greatest
-//          score too
+// Exact    no: expf is right to 2 units in the last place; sums, and what they are taken
+//          from, are in f64, where a share of all classes would lose bits. Lanes add up
+//          every 32nd score, then the warp adds up its lanes
 extern "C" __global__ void __launch_bounds__(128)
     xent_soft_f32(float *rows, float *dx, const float *x, const i32 *t, const i32 *u, const float *w, const float *scale, i64 smooth, i64 N, i64 C) {
   const i64 n = thread_index() / 32;
@@ -100,23 +101,23 @@ extern "C" __global__ void __launch_bounds__(128)
   greatest = warp_max(greatest);
 
   const i32 first = t[n], second = w ? u[n] : first;
-  const float keep = (float)(1 - double_of(smooth)), share = (float)(double_of(smooth) / C);
-  const float of_first = w ? keep * w[n] : keep, of_second = w ? keep * (1 - w[n]) : 0;
-  float sum = 0, below = 0;
+  const double share = double_of(smooth) / C, keep = 1 - double_of(smooth);
+  const double of_first = w ? keep * w[n] : keep, of_second = keep - of_first;
+  double sum = 0, below = 0;
   for (i64 c = lane; c < C; c += 32) {
     sum += expf(row[c] - greatest);
-    const float q = share + (c == first ? of_first : 0) + (c == second ? of_second : 0);
-    if (q != 0) below += q * (greatest - row[c]);
+    const double q = share + (c == first ? of_first : 0) + (c == second ? of_second : 0);
+    if (q != 0) below += q * ((double)greatest - row[c]);
   }
   sum = warp_sum(sum);
   below = warp_sum(below);
 
   const float factor = scale ? *scale : 1;
   for (i64 c = lane; dx && c < C; c += 32) {
-    const float q = share + (c == first ? of_first : 0) + (c == second ? of_second : 0);
-    dx[n * C + c] = (expf(row[c] - greatest) / sum - q) / N * factor;
+    const double q = share + (c == first ? of_first : 0) + (c == second ? of_second : 0);
+    dx[n * C + c] = (float)((expf(row[c] - greatest) / sum - q) / N) * factor;
   }
-  if (lane == 0) rows[n] = logf(sum) + below;
+  if (lane == 0) rows[n] = (float)(log(sum) + below);
 }
 
 // xent_mean_f32: loss = mean of rows.

@@ -51,7 +51,7 @@ struct Meeting {
 
 struct Warp {
   Meeting meeting{32};
-  float lane[32];
+  double lane[32];
 };
 
 struct Fiber {
@@ -80,15 +80,17 @@ static void wait_at(Meeting &m) {
 
 void __syncthreads() { wait_at(everyone); }
 
-float __shfl_xor_sync(unsigned, float v, int distance) {
+template <class T> T __shfl_xor_sync(unsigned, T v, int distance) {
   Warp &warp = warps[threadIdx.x / 32];
   const unsigned lane = threadIdx.x % 32;
   warp.lane[lane] = v;
   wait_at(warp.meeting);
-  const float other = warp.lane[lane ^ distance];
+  const T other = (T)warp.lane[lane ^ distance];
   wait_at(warp.meeting); // all have read
   return other;
 }
+template float __shfl_xor_sync(unsigned, float, int);
+template double __shfl_xor_sync(unsigned, double, int);
 
 static void run_thread() {
   (*thread_body)();

@@ -14,4 +14,4 @@ inline Index threadIdx, blockIdx, blockDim, gridDim;
 #define __launch_bounds__(most)
 
 void __syncthreads();
-float __shfl_xor_sync(unsigned mask, float v, int distance);
+template <class T> T __shfl_xor_sync(unsigned mask, T v, int distance); // of float and double
