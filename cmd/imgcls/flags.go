@@ -55,6 +55,7 @@ type settings struct {
 	weightDecay auto[float64]
 	augment     auto[augment.Policy]
 	smooth      auto[float64]
+	tta         auto[string]
 	groups      auto[[]optim.Group]
 	sched       auto[string]
 	warmup      auto[float64]
@@ -198,9 +199,12 @@ func newSettings(c *console) *settings {
 		{"lr-step-size", "", learns, decides, bind(&s.lrStep, orAuto(intIn(1, 100_000))), "epochs between two cuts of step"},
 		{"lr-gamma", "", learns, decides, bind(&s.lrGamma, orAuto(numberIn(0, 1))), "factor of each cut of step"},
 
-		{"augment", "", learns, decides, bind(&s.augment, orAuto(policy())),
+		{"augment", "", "train plan", decides, bind(&s.augment, orAuto(policy())),
 			"change training pictures at random: " + augment.Syntax + " (also --aug)"},
 		{"label-smoothing", "", learns, decides, bind(&s.smooth, orAuto(numberBelow(1))), "share of each label that goes to all classes alike"},
+
+		{"tta", "", "train eval predict", decides, bind(&s.tta, orAuto(oneOf(augment.TTA...))),
+			"average logits over views of a picture: flip for its mirror image, 6 for those moved by a pixel too (auto: as the model says)"},
 
 		{"val-split", "", learns, fixed, bind(&s.valSplit, orAuto(numberBelow(1))),
 			"fraction of the training pictures held out to choose by (auto: 0, or 0.1 for flags that need it)"},

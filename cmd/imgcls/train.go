@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -189,6 +190,7 @@ func (s *settings) settleRecipe(r models.Recipe) models.Recipe {
 	r.Epochs, r.Batch = s.epochs.settle(r.Epochs), s.batchSize.settle(r.Batch)
 	r.Mean, r.Std = s.mean.settle(r.Mean), s.std.settle(r.Std)
 	r.Augment, r.Smooth = s.augment.settle(r.Augment), s.smooth.settle(r.Smooth)
+	r.TTA = s.tta.settle(cmp.Or(r.TTA, augment.TTA[0]))
 	r.Optimizer, r.Groups = s.settleOptimizer(r.Optimizer), s.groups.settle(r.Groups)
 	r.Schedule = s.settleSchedule(r.Schedule, r.Epochs)
 	return r
@@ -207,7 +209,7 @@ func (s *settings) training(model models.Model, set *data.Set) (train.Config, er
 		return train.Config{}, err
 	}
 	preprocess, err := models.Preprocess{
-		Height: set.Height, Width: set.Width, Channels: set.Channels, Resize: models.Squash,
+		Height: set.Height, Width: set.Width, Channels: set.Channels, Resize: models.Squash, TTA: strings.TrimPrefix(recipe.TTA, augment.TTA[0]),
 	}.Normalized(recipe.Mean, recipe.Std)
 	if err != nil {
 		return train.Config{}, err

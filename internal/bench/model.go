@@ -26,6 +26,13 @@ const seed = 42
 // trainer has one ready, and its memory counts, so it is that of `imgcls train`.
 const evalBatch = 250
 
+// plain returns the network without views: what is measured is one run of a picture.
+func plain(m models.Model) models.Network {
+	net := m.Plain(classes)
+	net.Preprocess.TTA = ""
+	return net
+}
+
 // pictures returns n pictures of noise, u8 [n,H,W,C].
 func pictures(p models.Preprocess, n int) []byte {
 	stream := rng.Stream("bench pictures")
@@ -62,7 +69,7 @@ func newTraining(dev device.Device, w Work) (load, error) {
 	if err != nil {
 		return nil, err
 	}
-	net := model.Plain(classes)
+	net := plain(model)
 	n := w.Samples
 	if n == 0 {
 		n = max(FewSamples, w.Batch)
@@ -159,7 +166,7 @@ func newInference(dev device.Device, w Work) (load, error) {
 	if err != nil {
 		return nil, err
 	}
-	net := model.Plain(classes)
+	net := plain(model)
 	g := graph.New()
 	entry := infer.Add(g, net, w.Batch)
 	precision, err := w.precision(dev)

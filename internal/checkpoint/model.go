@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 
+	"imgcls/internal/augment"
 	"imgcls/internal/checkpoint/safetensors"
 	"imgcls/internal/device"
 	"imgcls/internal/fault"
@@ -177,6 +178,8 @@ func (i *Info) check(path string) error {
 		return bad(path, anotherCopy, "wants pictures of %d×%d×%d", p.Height, p.Width, p.Channels)
 	case p.Resize != models.Squash:
 		return bad(path, "take a newer imgcls", "wants pictures resized by %s", fault.Quote(p.Resize))
+	case augment.Views(p.TTA) == nil:
+		return bad(path, "take a newer imgcls", "wants the logits of views %s averaged", fault.Quote(p.TTA))
 	case len(p.Mean) != p.Channels || len(p.Std) != p.Channels:
 		return bad(path, anotherCopy, "normalises %d channels with %d means and %d deviations", p.Channels, len(p.Mean), len(p.Std))
 	}

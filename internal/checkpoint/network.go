@@ -15,6 +15,7 @@ type Overrides struct {
 	Classes   []string
 	Size      int // height and width
 	Mean, Std []float64
+	TTA       string
 }
 
 // Network returns the network that the file's weights belong to and fit.
@@ -39,6 +40,9 @@ func (m *Model) Network(o Overrides) (models.Network, error) {
 	p := &n.Preprocess
 	if o.Size > 0 {
 		p.Height, p.Width = o.Size, o.Size
+	}
+	if o.TTA != "" {
+		p.TTA = o.TTA
 	}
 	if *p, err = p.Normalized(o.Mean, o.Std); err != nil {
 		return models.Network{}, err

@@ -21,6 +21,7 @@ type Preprocess struct {
 	Resize   string    `json:"resize"` // "squash": both sides scaled to the size, bilinear
 	Mean     []float64 `json:"mean"`
 	Std      []float64 `json:"std"`
+	TTA      string    `json:"tta,omitempty"` // which views' logits are averaged, one of augment.TTA; "" is none
 }
 
 // Squash is the one way of resizing so far.
@@ -115,7 +116,7 @@ func (n Network) Single() *graph.Graph {
 func (m Model) Plain(classes int) Network {
 	r := m.Recipe
 	n := Network{Model: m, Preprocess: Preprocess{
-		Height: r.Size, Width: r.Size, Channels: len(r.Mean), Resize: Squash, Mean: r.Mean, Std: r.Std,
+		Height: r.Size, Width: r.Size, Channels: len(r.Mean), Resize: Squash, Mean: r.Mean, Std: r.Std, TTA: r.TTA,
 	}}
 	for i := range classes {
 		n.Classes = append(n.Classes, strconv.Itoa(i))

@@ -173,13 +173,14 @@ func (t *Trainer) step(batch int) entry {
 	name := fmt.Sprintf("train@%d", batch)
 	g.Begin(name)
 	samples := g.Add("gather", graph.Gather{Batch: batch}, append([]graph.Value{c.order, c.cursor}, c.samples...)...)
-	logits, scope := t.cfg.Network.Train(g, t.augment(samples[0]))
+	pictures, targets := t.augment(samples[0], samples[1])
+	logits, scope := t.cfg.Network.Train(g, pictures)
 	t.scope = scope
-	compared := []graph.Value{logits, samples[1]}
+	compared := append([]graph.Value{logits}, targets...)
 	if c.scale != 0 {
 		compared = append(compared, c.scale)
 	}
-	loss := g.Add("loss", graph.SoftmaxXent{Smooth: t.cfg.Smooth}, compared...)
+	loss := g.Add("loss", graph.SoftmaxXent{Smooth: t.cfg.Smooth, Mixed: t.cfg.Augment.Mixes()}, compared...)
 	grads := g.Backward([]graph.Value{logits}, []graph.Value{loss[1]})
 
 	e := entry{name: name, batch: batch, watched: []graph.Value{loss[0]}, names: []string{"the loss"}}
@@ -205,18 +206,23 @@ func (t *Trainer) step(batch int) entry {
 	return e
 }
 
-// augment adds what is done to the pictures of a batch at random. A blank pixel is the
-// mean that pictures are normalised with, and so becomes about 0.
-func (t *Trainer) augment(pictures graph.Value) graph.Value {
-	c, g := t.cells, t.graph
-	if c.epoch == 0 {
-		return pictures
+// augment adds what is done to a batch at random, and returns its pictures and what they
+// are to be: classes or, mixed, two classes with the weights of the first. A blank pixel
+// is the mean that pictures are normalised with, and so becomes about 0.
+func (t *Trainer) augment(pictures, classes graph.Value) (x graph.Value, targets []graph.Value) {
+	c, g, policy := t.cells, t.graph, t.cfg.Augment
+	if alone := policy.Alone(); alone != (augment.Policy{}) {
+		op := graph.Augment{Policy: alone, Seed: t.cfg.Seed}
+		for _, mean := range t.cfg.Network.Preprocess.Mean {
+			op.Blank = append(op.Blank, uint8(min(max(math.Round(255*mean), 0), 255)))
+		}
+		pictures = g.Add("augment", op, pictures, c.order, c.cursor, c.epoch)[0]
 	}
-	op := graph.Augment{Policy: t.cfg.Augment, Seed: t.cfg.Seed}
-	for _, mean := range t.cfg.Network.Preprocess.Mean {
-		op.Blank = append(op.Blank, uint8(min(max(math.Round(255*mean), 0), 255)))
+	if !policy.Mixes() {
+		return pictures, []graph.Value{classes}
 	}
-	return g.Add("augment", op, pictures, c.order, c.cursor, c.epoch)[0]
+	mixed := g.Add("mix", graph.Mix{Policy: policy, Seed: t.cfg.Seed}, pictures, classes, c.order, c.cursor, c.epoch)
+	return mixed[0], []graph.Value{classes, mixed[1], mixed[2]}
 }
 
 // load writes data, schedule and first parameters.
