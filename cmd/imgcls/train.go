@@ -126,7 +126,7 @@ func (s *settings) trainer(dev device.Device, set *data.Set, cfg train.Config, f
 	case from != nil && from.state != nil || from != nil && !s.weights.known:
 		err = s.restore(from, t, dev)
 	case s.weights.known:
-		err = s.startFrom(s.weights.value, t, set)
+		err = s.startFrom(s.weights.value, t, cfg.Network, set)
 	}
 	if err != nil {
 		t.Close()
@@ -219,14 +219,14 @@ func (s *settings) training(model models.Model, set *data.Set) (train.Config, er
 }
 
 // startFrom loads the weights of --weights over the first parameters.
-func (s *settings) startFrom(path string, t *train.Trainer, set *data.Set) error {
+func (s *settings) startFrom(path string, t *train.Trainer, network models.Network, set *data.Set) error {
 	path, _ = run.Locate(path)
 	s.normaliseWeights() // for config.yaml
 	file, err := checkpoint.Open(path)
 	if err != nil {
 		return err
 	}
-	if err := file.CheckClasses(set.Classes, set.Name); err != nil {
+	if err := file.CheckClasses(network, set.Name); err != nil {
 		return err
 	}
 	s.say("weights %s", fault.Quote(path))

@@ -110,6 +110,26 @@ func (n Network) Single() *graph.Graph {
 	return g
 }
 
+// Head returns the names of the parameters and buffers whose shapes follow from the
+// number of classes.
+func (n Network) Head() map[string]bool {
+	shapes := func(classes int) map[string][]int {
+		n.Classes = make([]string, classes)
+		g, byName := n.Single(), map[string][]int{}
+		for _, v := range g.Weights() {
+			byName[g.Tensor(v).Name] = g.Tensor(v).Shape
+		}
+		return byName
+	}
+	head, three := map[string]bool{}, shapes(3)
+	for name, two := range shapes(2) {
+		if !slices.Equal(two, three[name]) {
+			head[name] = true
+		}
+	}
+	return head
+}
+
 // Plain returns the network for that many classes, 0 … classes−1, and the
 // preprocessing of the model's recipe.
 func (m Model) Plain(classes int) Network {

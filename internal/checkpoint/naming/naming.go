@@ -31,9 +31,9 @@ type rule struct {
 // is renames to always the same.
 func is(to string) func([]int) string { return func([]int) string { return to } }
 
-// torchvision is the library of files that no other claims. timm names most networks
-// as torchvision does, and so does imgcls.
-var torchvision = Library{Name: "torchvision"}
+// plain is the library of files that no other claims: PyTorch's own modules, as
+// torchvision, timm for most of its networks, and imgcls name them.
+var plain = Library{Name: "PyTorch"}
 
 // libraries are those that name tensors otherwise.
 var libraries = []*Library{&timm, &transformers, &transformersMobile}
@@ -47,7 +47,7 @@ func Recognise(names []string) *Library {
 			}
 		}
 	}
-	return &torchvision
+	return &plain
 }
 
 // Translate returns torchvision's name of the tensor.

@@ -52,10 +52,10 @@ func (s state) names() []string {
 func TestTranslate(t *testing.T) {
 	all := states(t)
 	for _, c := range []struct{ theirs, library, ours string }{
-		{"torchvision/resnet18", "torchvision", "torchvision/resnet18"},
-		{"torchvision/mobilenet_v2", "torchvision", "torchvision/mobilenet_v2"},
-		{"timm/resnet18", "torchvision", "torchvision/resnet18"},
-		{"timm/resnet50", "torchvision", "torchvision/resnet50"},
+		{"torchvision/resnet18", "PyTorch", "torchvision/resnet18"},
+		{"torchvision/mobilenet_v2", "PyTorch", "torchvision/mobilenet_v2"},
+		{"timm/resnet18", "PyTorch", "torchvision/resnet18"},
+		{"timm/resnet50", "PyTorch", "torchvision/resnet50"},
 		{"timm/mobilenetv2_100", "timm", "torchvision/mobilenet_v2"},
 		{"transformers/resnet18", "transformers", "torchvision/resnet18"},
 		{"transformers/resnet34", "transformers", "torchvision/resnet34"},
@@ -113,7 +113,7 @@ func TestNamesThatAreNone(t *testing.T) {
 			}
 		}
 	}
-	if l := Recognise(nil); l != &torchvision {
+	if l := Recognise(nil); l != &plain {
 		t.Errorf("no names are taken for %s", l.Name)
 	}
 }
