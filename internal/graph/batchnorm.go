@@ -13,9 +13,14 @@ import "fmt"
 // With Running, inputs 3 and 4 are the mean and the variance to use, and y is the
 // only output. These are numbers like any other then: a place of y depends on
 // that place of x alone.
+//
+// The planner alone sets what follows: Plus adds the last input, shaped like x, to y,
+// and then Act, ReLU or ReLU6, is applied.
 type BatchNorm struct {
 	Eps     float64
 	Running bool
+	Plus    bool
+	Act     *Act
 }
 
 // Infer returns y, shaped like x, and in training mean and var, f32 [C].
@@ -24,6 +29,9 @@ func (b BatchNorm) Infer(in []Tensor) ([]Tensor, error) {
 	if b.Running {
 		inputs = 5
 	}
+	if b.Plus {
+		inputs++
+	}
 	if err := arity(in, inputs, inputs); err != nil {
 		return nil, err
 	}
@@ -31,7 +39,16 @@ func (b BatchNorm) Infer(in []Tensor) ([]Tensor, error) {
 	if len(x.Shape) < 2 || !x.Type.Float() {
 		return nil, fmt.Errorf("input is %s, wants floating-point numbers with channels", x)
 	}
-	if err := b.channels(x, in[1:]); err != nil {
+	if b.Plus {
+		if plus := in[inputs-1]; !plus.sameAs(x) {
+			return nil, fmt.Errorf("input is %s, what is added to it %s", x, plus)
+		}
+		inputs--
+	}
+	if b.Act != nil && b.Act.Kind.FromInput() {
+		return nil, fmt.Errorf("no %s follows a batch norm in one node: its gradient asks for what it is of", b.Act.Kind)
+	}
+	if err := b.channels(x, in[1:inputs]); err != nil {
 		return nil, err
 	}
 	if b.Running {
@@ -70,12 +87,26 @@ func (b BatchNorm) Grad(g *Graph, n Node, dout []Value) []Value {
 	return g.Add(n.Name, BatchNormBack{b}, n.In[0], n.In[1], statistics[0], statistics[1], dout[0])
 }
 
-// Flops counts about six operations an element in training, and two otherwise.
+// Flops counts about six operations an element in training, and two otherwise, and
+// one for each that follows.
 func (b BatchNorm) Flops(in, _ []Tensor) int {
+	each := 6
 	if b.Running {
-		return 2 * in[0].Len()
+		each = 2
 	}
-	return 6 * in[0].Len()
+	return (each + len(b.Parts()) - 1) * in[0].Len()
+}
+
+// Parts names the operations that one node does.
+func (b BatchNorm) Parts() []string {
+	names := []string{"BatchNorm"}
+	if b.Plus {
+		names = append(names, "Add")
+	}
+	if b.Act != nil {
+		names = append(names, "Act")
+	}
+	return names
 }
 
 // BatchNormBack is the gradient of BatchNorm. Inputs are x, weight, mean, var and dy;
@@ -88,18 +119,28 @@ func (b BatchNorm) Flops(in, _ []Tensor) int {
 // and with Running, where mean and var do not depend on x,
 //
 //	dx[m,c] = weight[c] · r[c] · dy[m,c]
+//
+// With Act, which the planner alone sets, y is the last input: what that activation
+// gave, and dy has yet to pass back through it.
 type BatchNormBack struct {
 	BatchNorm
 }
 
 // Infer returns dx, shaped like x, dweight and dbias, f32 [C].
 func (b BatchNormBack) Infer(in []Tensor) ([]Tensor, error) {
-	if err := arity(in, 5, 5); err != nil {
+	inputs := 5
+	if b.Act != nil {
+		inputs++
+	}
+	if err := arity(in, inputs, inputs); err != nil {
 		return nil, err
 	}
+	if b.Plus || b.Running && b.Act != nil {
+		return nil, fmt.Errorf("has no form for what was added, or for an activation with given statistics")
+	}
 	x := in[0]
-	if len(x.Shape) < 2 || !x.Type.Float() || !x.sameAs(in[4]) {
-		return nil, fmt.Errorf("input is %s, gradient is %s", x, in[4])
+	if len(x.Shape) < 2 || !x.Type.Float() || !x.sameAs(in[4]) || !x.sameAs(in[inputs-1]) {
+		return nil, fmt.Errorf("input is %s, gradient is %s, activation is %s", x, in[4], in[inputs-1])
 	}
 	if err := b.channels(x, in[1:4]); err != nil {
 		return nil, err
@@ -112,7 +153,15 @@ func (b BatchNormBack) Infer(in []Tensor) ([]Tensor, error) {
 func (b BatchNormBack) Grad(*Graph, Node, []Value) []Value { return nil }
 
 // Flops counts about eight operations an element.
-func (b BatchNormBack) Flops(in, _ []Tensor) int { return 8 * in[0].Len() }
+func (b BatchNormBack) Flops(in, _ []Tensor) int { return (8 + len(b.Parts()) - 1) * in[0].Len() }
+
+// Parts names the operations that one node does.
+func (b BatchNormBack) Parts() []string {
+	if b.Act != nil {
+		return []string{"ActBack", "BatchNormBack"}
+	}
+	return []string{"BatchNormBack"}
+}
 
 // Track moves running statistics towards those of a batch, for any number of
 // BatchNorms in one node:

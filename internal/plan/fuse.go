@@ -17,11 +17,14 @@ import (
 //	ChannelSum(MaxPoolBack(arg, d))    ChannelSum(d)
 //	Act(Conv), Act(MatMul)             Conv, MatMul with Post.Act
 //	MaxPool(Conv)                      Conv with Post.Pool
+//	Add(BatchNorm, r)                  BatchNorm with Plus
+//	Act(BatchNorm)                     BatchNorm with Act
+//	BatchNormBack(…, ActBack(y, dy))   BatchNormBack with Act
 //	SGD(Gate(…, dp), p, dp, …)         SGD(Gate(…), p, dp, …)
 //
 // A row only proposes. It takes effect where the operations' shape rules accept
 // the new nodes and the device supports every one of them.
-var fusions = []fusion{actBackPooled, unpoolOnLoad, sumPooled, actOnStore, poolOnStore, gateWithoutGradients}
+var fusions = []fusion{actBackPooled, unpoolOnLoad, sumPooled, actOnStore, poolOnStore, plusOnStore, normActOnStore, actBackOnLoad, gateWithoutGradients}
 
 // A fusion proposes what to do about node i: nil, if it does not begin the
 // pattern.
@@ -236,6 +239,69 @@ func poolOnStore(f *fuser, i int) edit {
 	op.Post.Pool = &pool
 	conv.Op, conv.Out = op, n.Out
 	return edit{at: conv, i: {}}
+}
+
+// plusOnStore adds to what a BatchNorm gives before it is stored, where nobody else
+// reads it. Of two BatchNorms that are added the later one takes the other in.
+func plusOnStore(f *fuser, i int) edit {
+	n := f.nodes[i]
+	if _, ok := n.Op.(graph.Add); !ok || n.In[0] == n.In[1] {
+		return nil
+	}
+	best := -1
+	var e edit
+	for k, v := range n.In {
+		at, norm := f.maker(v)
+		op, ok := norm.Op.(graph.BatchNorm)
+		if !ok || f.reads[v] > 1 || op.Plus || op.Act != nil || at < best {
+			continue
+		}
+		other := n.In[1-k]
+		if made, ok := f.made[other]; ok && made > at {
+			continue // it does not exist yet where the BatchNorm stands
+		}
+		best, op.Plus = at, true
+		norm.Op, norm.In = op, append(slices.Clone(norm.In), other)
+		norm.Out = append(slices.Clone(n.Out), norm.Out[1:]...)
+		e = edit{at: norm, i: {}}
+	}
+	return e
+}
+
+// normActOnStore applies an activation to what a BatchNorm gives before it is stored,
+// where nobody else reads it.
+func normActOnStore(f *fuser, i int) edit {
+	n := f.nodes[i]
+	act, ok := n.Op.(graph.Act)
+	if !ok || act.Kind.FromInput() || f.reads[n.In[0]] > 1 {
+		return nil
+	}
+	at, norm := f.maker(n.In[0])
+	op, ok := norm.Op.(graph.BatchNorm)
+	if !ok || op.Act != nil || norm.Out[0] != n.In[0] {
+		return nil
+	}
+	op.Act = &act
+	norm.Op, norm.Out = op, append(slices.Clone(n.Out), norm.Out[1:]...)
+	return edit{at: norm, i: {}}
+}
+
+// actBackOnLoad lets a gradient pass an activation as BatchNormBack reads it, where
+// nobody else does; one whose statistics are given reads it once, and gains nothing.
+func actBackOnLoad(f *fuser, i int) edit {
+	n := f.nodes[i]
+	op, ok := n.Op.(graph.BatchNormBack)
+	if !ok || op.Act != nil || op.Running || f.reads[n.In[4]] > 1 {
+		return nil
+	}
+	at, act := f.maker(n.In[4])
+	back, ok := act.Op.(graph.ActBack)
+	if !ok || back.Kind.FromInput() {
+		return nil
+	}
+	op.Act = &back.Act
+	n.Op, n.In = op, append(slices.Clone(n.In[:4]), act.In[1], act.In[0])
+	return edit{i: n, at: {}}
 }
 
 // gateWithoutGradients takes the gradients that an SGD reads off the gate before it, if nobody

@@ -3,59 +3,104 @@ package cpu
 import (
 	"imgcls/internal/graph"
 	kernel "imgcls/internal/kernels/cpu"
+	"imgcls/internal/kernels/cpu/vec"
 )
 
 // perNormed is how many nanoseconds an element of a batch norm takes in one pass.
-const perNormed = 1.0
+const perNormed = 0.25
 
-// moments adds a phase that leaves two float64 for each channel and chunk of rows,
+// moments adds a phase that leaves partial sums for each channel and chunk of rows,
 // and returns these and the rows of each chunk.
 func (b *builder) moments(channels, rows int, run func(partial []float64, lo, hi int)) (partials []float64, counts []int) {
 	const most = 64
 	chunks := min(cut(rows, 2*perNormed*float64(channels)), most)
-	partials = make([]float64, 2*channels*chunks)
+	each := kernel.PartialSize * channels
+	partials = make([]float64, each*chunks)
 	for k := range chunks {
 		counts = append(counts, rows*(k+1)/chunks-rows*k/chunks)
 	}
 	b.phases = append(b.phases, phase{chunks: chunks, run: func(k int, _ []float32) {
-		run(partials[2*channels*k:][:2*channels], rows*k/chunks, rows*(k+1)/chunks)
+		run(partials[each*k:][:each], rows*k/chunks, rows*(k+1)/chunks)
 	}})
 	return partials, counts
 }
 
+// newNorm returns the norm of x [places,C], bounded by what follows it.
+func newNorm(op graph.BatchNorm, channels, places int) *kernel.Norm {
+	norm := kernel.NewNorm(channels, places)
+	if op.Act != nil {
+		ceiling := vec.Unbounded
+		if op.Act.Kind == graph.ReLU6 {
+			ceiling = 6
+		}
+		norm.Bound(ceiling)
+	}
+	return norm
+}
+
+// rowsOf returns rows lo to hi of x [places,C], and nil for no tensor.
+func rowsOf(x []float32, channels, lo, hi int) []float32 {
+	if x == nil {
+		return nil
+	}
+	return x[lo*channels : hi*channels]
+}
+
 func (b *builder) batchNorm(op graph.BatchNorm, n graph.Node) {
 	y, x, weight, bias := b.f32(n.Out[0]), b.f32(n.In[0]), b.f32(n.In[1]), b.f32(n.In[2])
+	var plus []float32
+	if op.Plus {
+		plus = b.f32(n.In[len(n.In)-1])
+	}
 	c := len(weight)
 	rows := len(x) / c
-	norm := kernel.NewNorm(c, rows)
+	norm := newNorm(op, c, rows)
 	if op.Running {
 		mean, variance := b.f32(n.In[3]), b.f32(n.In[4])
-		b.whole(func() { norm.Given(mean, variance, op.Eps) })
+		b.whole(func() {
+			norm.Given(mean, variance, op.Eps)
+			norm.Prepare(weight, bias)
+		})
 	} else {
 		mean, variance := b.f32(n.Out[1]), b.f32(n.Out[2])
 		partials, counts := b.moments(c, rows, func(partial []float64, lo, hi int) { norm.Moments(partial, x[lo*c:hi*c]) })
-		b.whole(func() { norm.Statistics(mean, variance, partials, counts, op.Eps) })
+		b.whole(func() {
+			norm.Statistics(mean, variance, partials, counts, op.Eps)
+			norm.Prepare(weight, bias)
+		})
 	}
 	if y == nil {
 		return
 	}
-	b.split(rows, perNormed*float64(c), func(lo, hi int, _ []float32) { norm.Apply(y[lo*c:hi*c], x[lo*c:hi*c], weight, bias) })
+	b.split(rows, perNormed*float64(c), func(lo, hi int, _ []float32) {
+		norm.Apply(rowsOf(y, c, lo, hi), rowsOf(x, c, lo, hi), rowsOf(plus, c, lo, hi))
+	})
 }
 
 func (b *builder) batchNormBack(op graph.BatchNormBack, n graph.Node) {
 	dx, dweight, dbias := b.f32(n.Out[0]), b.f32(n.Out[1]), b.f32(n.Out[2])
 	x, weight, mean, variance, dy := b.f32(n.In[0]), b.f32(n.In[1]), b.f32(n.In[2]), b.f32(n.In[3]), b.f32(n.In[4])
+	var y []float32
+	if op.Act != nil {
+		y = b.f32(n.In[5])
+	}
 	c := len(weight)
 	rows := len(x) / c
-	norm := kernel.NewNorm(c, rows)
+	norm := newNorm(op.BatchNorm, c, rows)
 	b.whole(func() { norm.Given(mean, variance, op.Eps) })
-	partials, _ := b.moments(c, rows, func(partial []float64, lo, hi int) { norm.Products(partial, x[lo*c:hi*c], dy[lo*c:hi*c]) })
+	partials, _ := b.moments(c, rows, func(partial []float64, lo, hi int) {
+		norm.Products(partial, rowsOf(x, c, lo, hi), rowsOf(dy, c, lo, hi), rowsOf(y, c, lo, hi))
+	})
 	b.whole(func() { norm.Gradients(dweight, dbias, weight, partials, op.Running) })
 	if dx == nil {
 		return
 	}
 	b.split(rows, perNormed*float64(c), func(lo, hi int, _ []float32) {
-		norm.Back(dx[lo*c:hi*c], x[lo*c:hi*c], dy[lo*c:hi*c], op.Running)
+		if op.Running {
+			norm.BackRunning(rowsOf(dx, c, lo, hi), rowsOf(dy, c, lo, hi))
+			return
+		}
+		norm.Back(rowsOf(dx, c, lo, hi), rowsOf(x, c, lo, hi), rowsOf(dy, c, lo, hi), rowsOf(y, c, lo, hi))
 	})
 }
 

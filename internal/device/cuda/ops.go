@@ -79,15 +79,21 @@ func supports(n graph.Node, t []graph.Tensor) bool {
 		return false
 	}
 	single := n.In // what must be f32, where it is floating-point
-	switch n.Op.(type) {
+	switch op := n.Op.(type) {
 	case graph.Gather:
 		return true // copies bytes of tensors of any size
 	case graph.Act, graph.ActBack, graph.Add, graph.AvgPool, graph.AvgPoolBack, graph.Cast, graph.ChannelSum, graph.MaxPool, graph.MaxPoolBack,
 		graph.MatMul, graph.Conv, graph.ConvBackData, graph.ConvBackFilter:
 		single = nil // shape rules have said which types go together
 	case graph.BatchNorm:
+		if len(op.Parts()) > 1 {
+			return false
+		}
 		single = n.In[1:]
 	case graph.BatchNormBack:
+		if len(op.Parts()) > 1 {
+			return false
+		}
 		single = n.In[1:4]
 	}
 	for _, v := range single {

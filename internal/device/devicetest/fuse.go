@@ -125,7 +125,60 @@ func fusionCases() []testCase {
 		cases = append(cases, k.actBack())
 		cases = append(cases, k.unpool()...)
 	}
-	return append(append(cases, matMulFusions()...), gateFusions()...)
+	return slices.Concat(cases, matMulFusions(), normFusions(), gateFusions())
+}
+
+// normFusions makes the cases of BatchNorm with what follows it, and of its gradient.
+func normFusions() []testCase {
+	var cases []testCase
+	for _, k := range []struct {
+		name  string
+		shape []int
+	}{
+		{"two numbers", []int{2, 1}},
+		{"rows", []int{7, 5}},
+		{"prime", []int{2, 7, 5, 17}},
+		{"large", []int{4, 28, 27, 16}},
+	} {
+		c := k.shape[len(k.shape)-1]
+		x, channel := float(k.shape...), float(c)
+		variance := arg{graph.F32, given(0.5, 1.5, 0.75), []int{c}}
+		for _, kind := range []graph.ActKind{graph.ReLU, graph.ReLU6} {
+			act := graph.Act{Kind: kind}
+			forward := func(what, fused string, running bool, sides func(g *graph.Graph, y, side graph.Value) []graph.Value) {
+				in := []arg{x, channel, channel}
+				if running {
+					in = append(in, channel, variance)
+				}
+				last := len(in)
+				cases = append(cases, testCase{
+					name: k.name + ", " + what + ", " + kind.String(), in: append(in, x), near: composed,
+					pattern: &pattern{fused: fused, build: func(g *graph.Graph, in []graph.Value) []graph.Value {
+						y := g.Add("norm", graph.BatchNorm{Eps: 1e-5, Running: running}, in[:last]...)
+						return append(sides(g, y[0], in[last]), y[1:]...)
+					}},
+				})
+			}
+			forward("act", "BatchNorm+Act", false, func(g *graph.Graph, y, _ graph.Value) []graph.Value { return g.Add("act", act, y) })
+			forward("add", "BatchNorm+Add", true, func(g *graph.Graph, y, side graph.Value) []graph.Value {
+				return g.Add("add", graph.Add{}, side, y)
+			})
+			forward("add and act", "BatchNorm+Add+Act", false, func(g *graph.Graph, y, side graph.Value) []graph.Value {
+				return g.Add("act", act, g.Add("add", graph.Add{}, y, side)[0])
+			})
+			forward("read elsewhere", "BatchNorm Act", true, func(g *graph.Graph, y, _ graph.Value) []graph.Value {
+				return append(g.Add("act", act, y), y)
+			})
+			cases = append(cases, testCase{
+				name: k.name + ", back, " + kind.String(), in: []arg{x, channel, channel, variance, x, x}, near: composed,
+				pattern: &pattern{fused: "ActBack+BatchNormBack", build: func(g *graph.Graph, in []graph.Value) []graph.Value {
+					d := g.Add("act", graph.ActBack{Act: act}, in[4], in[5])[0]
+					return g.Add("norm", graph.BatchNormBack{BatchNorm: graph.BatchNorm{Eps: 1e-5}}, in[0], in[1], in[2], in[3], d)
+				}},
+			})
+		}
+	}
+	return cases
 }
 
 // A fusionGeometry is a convolution of x [n,h,w,i] by o filters f×f, and a pooling

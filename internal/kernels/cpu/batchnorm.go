@@ -1,41 +1,53 @@
 package cpu
 
-import "math"
+import (
+	"math"
 
-// A Norm is a batch norm of x [places, C] with what is known of each channel.
-// Sums are kept in float64, and each result is rounded once.
+	"imgcls/internal/kernels/cpu/vec"
+)
+
+// A Norm is a batch norm of x [places, C] with what is known of each channel. Sums are
+// kept in float64; elements are computed in float32.
 type Norm struct {
-	C, Places    int
-	Mean, Rate   []float64 // [C]; Rate is 1/√(var + eps)
-	scale, slope []float64 // [C], of the gradient: what dy and x − mean are multiplied with
-	shift        []float64
+	C, Places  int
+	mean, rate []float64 // [C]; rate is 1/√(var + eps)
+	forward    vec.Affinity
+	back       vec.Slope
 }
 
 // NewNorm makes the room that a batch norm works in.
 func NewNorm(channels, places int) *Norm {
-	room := func() []float64 { return make([]float64, channels) }
-	return &Norm{C: channels, Places: places, Mean: room(), Rate: room(), scale: room(), slope: room(), shift: room()}
+	wide := func() []float64 { return make([]float64, channels) }
+	room := func() []float32 { return make([]float32, channels) }
+	n := &Norm{C: channels, Places: places, mean: wide(), rate: wide()}
+	n.forward = vec.Affinity{Mean: room(), Scale: room(), Bias: room()}
+	n.back = vec.Slope{Mean: n.forward.Mean, Scale: room(), Slope: room(), Shift: room()}
+	return n
 }
 
-// Moments leaves in partial [2·C] the sums of the rows x and of their squared
-// distances from their own mean.
+// Bound lets what Apply gives, and dy before Products and Back, pass ReLU or, with a
+// ceiling that is a number, ReLU6.
+func (n *Norm) Bound(ceiling float32) {
+	n.forward.Bounded = true
+	n.forward.Ceiling, n.back.Ceiling = ceiling, ceiling
+}
+
+// Moments leaves in partial [3·C] the sums of the rows x, of their squared distances
+// from their own mean, and that mean.
 func (n *Norm) Moments(partial []float64, x []float32) {
 	c := n.C
-	sum, squares := partial[:c], partial[c:2*c]
+	sum, squares, mean := partial[:c], partial[c:2*c], partial[2*c:3*c]
 	clear(partial)
-	for at := 0; at < len(x); at += c {
-		for i, v := range x[at : at+c] {
-			sum[i] += float64(v)
-		}
+	rows := len(x) / c
+	vec.Sums(sum, x, rows, c)
+	for i, s := range sum {
+		mean[i] = s / float64(rows)
 	}
-	rows := float64(len(x) / c)
-	for at := 0; at < len(x); at += c {
-		for i, v := range x[at : at+c] {
-			d := float64(v) - sum[i]/rows
-			squares[i] += float64(d * d)
-		}
-	}
+	vec.Squares(squares, x, mean, rows, c)
 }
+
+// PartialSize is how many numbers of a channel Moments and Products leave.
+const PartialSize = 3
 
 // Statistics adds up the partials of chunks of so many rows, and stores mean and
 // variance, which may be nil.
@@ -44,16 +56,17 @@ func (n *Norm) Statistics(mean, variance []float32, partials []float64, rows []i
 	for i := range n.C {
 		sum, squares := 0.0, 0.0
 		for k := range rows {
-			sum += partials[2*n.C*k+i]
+			sum += partials[PartialSize*n.C*k+i]
 		}
-		n.Mean[i] = sum / places
+		n.mean[i] = sum / places
 		for k, r := range rows {
-			d := partials[2*n.C*k+i]/float64(r) - n.Mean[i]
-			squares += partials[2*n.C*k+n.C+i] + float64(float64(d*d)*float64(r))
+			of := partials[PartialSize*n.C*k:]
+			d := of[2*n.C+i] - n.mean[i]
+			squares += of[n.C+i] + float64(float64(d*d)*float64(r))
 		}
-		n.Rate[i] = 1 / math.Sqrt(squares/places+eps)
+		n.rate[i] = 1 / math.Sqrt(squares/places+eps)
 		if mean != nil {
-			mean[i] = float32(n.Mean[i])
+			mean[i] = float32(n.mean[i])
 		}
 		if variance != nil {
 			variance[i] = float32(squares / places)
@@ -64,34 +77,32 @@ func (n *Norm) Statistics(mean, variance []float32, partials []float64, rows []i
 // Given takes mean and variance from elsewhere.
 func (n *Norm) Given(mean, variance []float32, eps float64) {
 	for i := range n.C {
-		n.Mean[i], n.Rate[i] = float64(mean[i]), 1/math.Sqrt(float64(variance[i])+eps)
+		n.mean[i], n.rate[i] = float64(mean[i]), 1/math.Sqrt(float64(variance[i])+eps)
 	}
 }
 
-// Apply is y = (x − mean)·rate·weight + bias for whole rows.
-func (n *Norm) Apply(y, x, weight, bias []float32) {
-	c := n.C
-	mean, rate := n.Mean[:c], n.Rate[:c]
-	for at := 0; at < len(x); at += c {
-		to := y[at : at+c]
-		for i, v := range x[at : at+c] {
-			to[i] = float32(float64(float64(float64(float64(v)-mean[i])*rate[i])*float64(weight[i])) + float64(bias[i]))
-		}
+// Prepare makes Apply ready for weight and bias.
+func (n *Norm) Prepare(weight, bias []float32) {
+	for i := range n.C {
+		n.forward.Mean[i] = float32(n.mean[i])
+		n.forward.Scale[i] = float32(n.rate[i] * float64(weight[i]))
 	}
+	copy(n.forward.Bias, bias)
 }
 
-// Products leaves in partial [2·C] the sums of dy and of dy·(x − mean).
-func (n *Norm) Products(partial []float64, x, dy []float32) {
-	c := n.C
-	sum, products, mean := partial[:c], partial[c:2*c], n.Mean[:c]
+// Apply is y = (x − mean)·(rate·weight) + bias for whole rows, plus those of plus
+// where that is not nil, and bounded.
+func (n *Norm) Apply(y, x, plus []float32) {
+	forward := n.forward
+	forward.Plus = plus
+	forward.Apply(y, x)
+}
+
+// Products leaves in partial [3·C] the sums of dy and of dy·(x − mean). What was
+// bounded is y, else nil.
+func (n *Norm) Products(partial []float64, x, dy, y []float32) {
 	clear(partial)
-	for at := 0; at < len(x); at += c {
-		row := x[at : at+c]
-		for i, d := range dy[at : at+c] {
-			sum[i] += float64(d)
-			products[i] += float64(float64(d) * (float64(row[i]) - mean[i]))
-		}
-	}
+	vec.Products(partial[:n.C], partial[n.C:2*n.C], x, dy, y, n.mean, n.back.Ceiling)
 }
 
 // Gradients adds up the partials, stores dweight and dbias, which may be nil, and
@@ -100,39 +111,32 @@ func (n *Norm) Gradients(dweight, dbias, weight []float32, partials []float64, r
 	places := float64(n.Places)
 	for i := range n.C {
 		sum, products := 0.0, 0.0
-		for k := 0; k < len(partials); k += 2 * n.C {
+		for k := 0; k < len(partials); k += PartialSize * n.C {
 			sum += partials[k+i]
 			products += partials[k+n.C+i]
 		}
-		products *= n.Rate[i]
+		products *= n.rate[i]
 		if dweight != nil {
 			dweight[i] = float32(products)
 		}
 		if dbias != nil {
 			dbias[i] = float32(sum)
 		}
-		n.scale[i], n.slope[i], n.shift[i] = float64(weight[i])*n.Rate[i], 0, 0
+		n.back.Mean[i], n.back.Scale[i] = float32(n.mean[i]), float32(float64(weight[i])*n.rate[i])
+		n.back.Slope[i], n.back.Shift[i] = 0, 0
 		if !running {
-			n.slope[i], n.shift[i] = n.Rate[i]*products/places, sum/places
+			n.back.Slope[i], n.back.Shift[i] = float32(n.rate[i]*products/places), float32(sum/places)
 		}
 	}
 }
 
-// Back is dx = scale·(dy − (x − mean)·slope − shift) for whole rows; with running it
-// is scale·dy.
-func (n *Norm) Back(dx, x, dy []float32, running bool) {
-	c := n.C
-	mean, scale, slope, shift := n.Mean[:c], n.scale[:c], n.slope[:c], n.shift[:c]
-	for at := 0; at < len(dx); at += c {
-		to, row := dx[at:at+c], x[at:at+c]
-		for i, v := range dy[at : at+c] {
-			d := float64(v)
-			if !running {
-				d -= shift[i] + float64((float64(row[i])-mean[i])*slope[i])
-			}
-			to[i] = float32(scale[i] * d)
-		}
-	}
+// Back is dx = scale·((dy − shift) − (x − mean)·slope) for whole rows.
+func (n *Norm) Back(dx, x, dy, y []float32) { n.back.Apply(dx, x, dy, y) }
+
+// BackRunning is dx = scale·dy for whole rows.
+func (n *Norm) BackRunning(dx, dy []float32) {
+	zero := n.back.Shift // as Gradients leaves it
+	(&vec.Affinity{Mean: zero, Scale: n.back.Scale, Bias: zero}).Apply(dx, dy)
 }
 
 // Track moves running towards batch·factor.

@@ -17,6 +17,7 @@ const (
 	unordered   = 0x03
 	notLessEq   = 0x16 // not ≤, true for NaN
 	greaterThan = 0x1e // >, false for NaN
+	greaterEq   = 0x1d // ≥, false for NaN
 )
 
 func vecKernels(ctx *build.Context) {
@@ -37,6 +38,14 @@ func vecKernels(ctx *build.Context) {
 	g.maxPool(true)
 	g.maxPool(false)
 	g.maxPoolBack()
+	for _, bounded := range []bool{false, true} {
+		g.norm(false, bounded)
+		g.norm(true, bounded)
+		g.normBack(bounded)
+		g.products(bounded)
+	}
+	g.sums(false)
+	g.sums(true)
 }
 
 // A vec writes the kernels of package vec.

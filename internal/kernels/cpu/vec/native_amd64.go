@@ -29,5 +29,9 @@ func native() []*set {
 		maxPool2:     maxPool2AVX2,
 		maxPool2Arg:  maxPool2ArgAVX2,
 		maxPool2Back: maxPool2BackAVX2,
+
+		norm: normAVX2, normBounded: normBoundedAVX2, normPlus: normPlusAVX2, normPlusBounded: normPlusBoundedAVX2,
+		normBack: normBackAVX2, normBackBounded: normBackBoundedAVX2,
+		sums: sumsAVX2, squares: squaresAVX2, products: productsAVX2, productsBounded: productsBoundedAVX2,
 	}}
 }

@@ -48,3 +48,33 @@ func maxPool2AVX2(y []float32, x []float32, lines int, width int, cols int, chan
 
 //go:noescape
 func maxPool2BackAVX2(dx []float32, arg []uint8, dy []float32, lines int, width int, cols int, channels int)
+
+//go:noescape
+func normAVX2(y []float32, x []float32, mean []float32, scale []float32, bias []float32, rows int)
+
+//go:noescape
+func normPlusAVX2(y []float32, x []float32, plus []float32, mean []float32, scale []float32, bias []float32, rows int)
+
+//go:noescape
+func normBackAVX2(dx []float32, x []float32, dy []float32, mean []float32, scale []float32, slope []float32, shift []float32, rows int)
+
+//go:noescape
+func productsAVX2(sum []float64, product []float64, x []float32, dy []float32, mean []float64, rows int, stride int)
+
+//go:noescape
+func normBoundedAVX2(y []float32, x []float32, mean []float32, scale []float32, bias []float32, rows int, ceiling float32)
+
+//go:noescape
+func normPlusBoundedAVX2(y []float32, x []float32, plus []float32, mean []float32, scale []float32, bias []float32, rows int, ceiling float32)
+
+//go:noescape
+func normBackBoundedAVX2(dx []float32, x []float32, dy []float32, y []float32, mean []float32, scale []float32, slope []float32, shift []float32, rows int, ceiling float32)
+
+//go:noescape
+func productsBoundedAVX2(sum []float64, product []float64, x []float32, dy []float32, y []float32, mean []float64, rows int, stride int, ceiling float32)
+
+//go:noescape
+func sumsAVX2(sum []float64, x []float32, rows int, stride int)
+
+//go:noescape
+func squaresAVX2(sum []float64, x []float32, mean []float64, rows int, stride int)

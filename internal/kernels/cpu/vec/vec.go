@@ -26,6 +26,17 @@ type set struct {
 	maxPool2                  func(y, x []float32, lines, width, cols, channels int)
 	maxPool2Arg               func(y []float32, arg []uint8, x []float32, lines, width, cols, channels int)
 	maxPool2Back              func(dx []float32, arg []uint8, dy []float32, lines, width, cols, channels int)
+
+	norm            func(y, x, mean, scale, bias []float32, rows int)
+	normBounded     func(y, x, mean, scale, bias []float32, rows int, ceiling float32)
+	normPlus        func(y, x, plus, mean, scale, bias []float32, rows int)
+	normPlusBounded func(y, x, plus, mean, scale, bias []float32, rows int, ceiling float32)
+	normBack        func(dx, x, dy, mean, scale, slope, shift []float32, rows int)
+	normBackBounded func(dx, x, dy, y, mean, scale, slope, shift []float32, rows int, ceiling float32)
+	sums            func(sum []float64, x []float32, rows, stride int)
+	squares         func(sum []float64, x []float32, mean []float64, rows, stride int)
+	products        func(sum, product []float64, x, dy []float32, mean []float64, rows, stride int)
+	productsBounded func(sum, product []float64, x, dy, y []float32, mean []float64, rows, stride int, ceiling float32)
 }
 
 var portable = set{
@@ -45,6 +56,10 @@ var portable = set{
 	maxPool2:       func(y, x []float32, l, w, q, c int) { maxPool2(y, nil, x, l, w, q, c) },
 	maxPool2Arg:    maxPool2,
 	maxPool2Back:   maxPool2Back,
+
+	norm: norm, normBounded: normBounded, normPlus: normPlus, normPlusBounded: normPlusBounded,
+	normBack: normBack, normBackBounded: normBackBounded,
+	sums: sums, squares: squares, products: products, productsBounded: productsBounded,
 }
 
 // sets are those that this processor can run, the fastest last; active is the

@@ -1372,3 +1372,1132 @@ DATA tap3<>+20(SB)/4, $0x00000003
 DATA tap3<>+24(SB)/4, $0x00000003
 DATA tap3<>+28(SB)/4, $0x00000003
 GLOBL tap3<>(SB), RODATA|NOPTR, $32
+
+// func normAVX2(y []float32, x []float32, mean []float32, scale []float32, bias []float32, rows int)
+// Requires: AVX
+TEXT ·normAVX2(SB), NOSPLIT, $0-128
+	MOVQ    y_base+0(FP), AX
+	MOVQ    x_base+24(FP), CX
+	MOVQ    mean_base+48(FP), DX
+	MOVQ    scale_base+72(FP), BX
+	MOVQ    bias_base+96(FP), SI
+	MOVQ    mean_len+56(FP), DI
+	MOVQ    rows+120(FP), R8
+	MOVQ    DI, R10
+	ANDQ    $+7, R10
+	LEAQ    masks<>+32(SB), R9
+	SHLQ    $0x02, R10
+	SUBQ    R10, R9
+	VMOVUPS (R9), Y0
+
+norm_row:
+	DECQ R8
+	JL   norm_end
+	XORQ R9, R9
+	MOVQ DI, R10
+
+norm_by2:
+	CMPQ    R10, $+16
+	JL      norm_done2
+	VMOVUPS (CX)(R9*1), Y1
+	VMOVUPS (DX)(R9*1), Y2
+	VSUBPS  Y2, Y1, Y1
+	VMOVUPS (BX)(R9*1), Y2
+	VMULPS  Y2, Y1, Y1
+	VMOVUPS (SI)(R9*1), Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS Y1, (AX)(R9*1)
+	VMOVUPS 32(CX)(R9*1), Y1
+	VMOVUPS 32(DX)(R9*1), Y2
+	VSUBPS  Y2, Y1, Y1
+	VMOVUPS 32(BX)(R9*1), Y2
+	VMULPS  Y2, Y1, Y1
+	VMOVUPS 32(SI)(R9*1), Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS Y1, 32(AX)(R9*1)
+	ADDQ    $+64, R9
+	SUBQ    $+16, R10
+	JMP     norm_by2
+
+norm_done2:
+norm_by1:
+	CMPQ    R10, $+8
+	JL      norm_done1
+	VMOVUPS (CX)(R9*1), Y1
+	VMOVUPS (DX)(R9*1), Y2
+	VSUBPS  Y2, Y1, Y1
+	VMOVUPS (BX)(R9*1), Y2
+	VMULPS  Y2, Y1, Y1
+	VMOVUPS (SI)(R9*1), Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS Y1, (AX)(R9*1)
+	ADDQ    $+32, R9
+	SUBQ    $+8, R10
+	JMP     norm_by1
+
+norm_done1:
+	TESTQ      R10, R10
+	JE         norm_full
+	VMASKMOVPS (CX)(R9*1), Y0, Y1
+	VMASKMOVPS (DX)(R9*1), Y0, Y2
+	VSUBPS     Y2, Y1, Y1
+	VMASKMOVPS (BX)(R9*1), Y0, Y2
+	VMULPS     Y2, Y1, Y1
+	VMASKMOVPS (SI)(R9*1), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(R9*1)
+
+norm_full:
+	LEAQ (AX)(DI*4), AX
+	LEAQ (CX)(DI*4), CX
+	JMP  norm_row
+
+norm_end:
+	VZEROUPPER
+	RET
+
+// func normPlusAVX2(y []float32, x []float32, plus []float32, mean []float32, scale []float32, bias []float32, rows int)
+// Requires: AVX
+TEXT ·normPlusAVX2(SB), NOSPLIT, $0-152
+	MOVQ    y_base+0(FP), AX
+	MOVQ    x_base+24(FP), CX
+	MOVQ    mean_base+72(FP), DX
+	MOVQ    scale_base+96(FP), BX
+	MOVQ    bias_base+120(FP), SI
+	MOVQ    plus_base+48(FP), DI
+	MOVQ    mean_len+80(FP), R8
+	MOVQ    rows+144(FP), R9
+	MOVQ    R8, R11
+	ANDQ    $+7, R11
+	LEAQ    masks<>+32(SB), R10
+	SHLQ    $0x02, R11
+	SUBQ    R11, R10
+	VMOVUPS (R10), Y0
+
+normPlus_row:
+	DECQ R9
+	JL   normPlus_end
+	XORQ R10, R10
+	MOVQ R8, R11
+
+normPlus_by2:
+	CMPQ    R11, $+16
+	JL      normPlus_done2
+	VMOVUPS (CX)(R10*1), Y1
+	VMOVUPS (DX)(R10*1), Y2
+	VSUBPS  Y2, Y1, Y1
+	VMOVUPS (BX)(R10*1), Y2
+	VMULPS  Y2, Y1, Y1
+	VMOVUPS (SI)(R10*1), Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS (DI)(R10*1), Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS Y1, (AX)(R10*1)
+	VMOVUPS 32(CX)(R10*1), Y1
+	VMOVUPS 32(DX)(R10*1), Y2
+	VSUBPS  Y2, Y1, Y1
+	VMOVUPS 32(BX)(R10*1), Y2
+	VMULPS  Y2, Y1, Y1
+	VMOVUPS 32(SI)(R10*1), Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS 32(DI)(R10*1), Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS Y1, 32(AX)(R10*1)
+	ADDQ    $+64, R10
+	SUBQ    $+16, R11
+	JMP     normPlus_by2
+
+normPlus_done2:
+normPlus_by1:
+	CMPQ    R11, $+8
+	JL      normPlus_done1
+	VMOVUPS (CX)(R10*1), Y1
+	VMOVUPS (DX)(R10*1), Y2
+	VSUBPS  Y2, Y1, Y1
+	VMOVUPS (BX)(R10*1), Y2
+	VMULPS  Y2, Y1, Y1
+	VMOVUPS (SI)(R10*1), Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS (DI)(R10*1), Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS Y1, (AX)(R10*1)
+	ADDQ    $+32, R10
+	SUBQ    $+8, R11
+	JMP     normPlus_by1
+
+normPlus_done1:
+	TESTQ      R11, R11
+	JE         normPlus_full
+	VMASKMOVPS (CX)(R10*1), Y0, Y1
+	VMASKMOVPS (DX)(R10*1), Y0, Y2
+	VSUBPS     Y2, Y1, Y1
+	VMASKMOVPS (BX)(R10*1), Y0, Y2
+	VMULPS     Y2, Y1, Y1
+	VMASKMOVPS (SI)(R10*1), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+	VMASKMOVPS (DI)(R10*1), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(R10*1)
+
+normPlus_full:
+	LEAQ (AX)(R8*4), AX
+	LEAQ (CX)(R8*4), CX
+	LEAQ (DI)(R8*4), DI
+	JMP  normPlus_row
+
+normPlus_end:
+	VZEROUPPER
+	RET
+
+// func normBackAVX2(dx []float32, x []float32, dy []float32, mean []float32, scale []float32, slope []float32, shift []float32, rows int)
+// Requires: AVX
+TEXT ·normBackAVX2(SB), NOSPLIT, $0-176
+	MOVQ    dx_base+0(FP), AX
+	MOVQ    x_base+24(FP), CX
+	MOVQ    dy_base+48(FP), DX
+	MOVQ    mean_base+72(FP), BX
+	MOVQ    scale_base+96(FP), SI
+	MOVQ    slope_base+120(FP), DI
+	MOVQ    shift_base+144(FP), R8
+	MOVQ    mean_len+80(FP), R9
+	MOVQ    rows+168(FP), R10
+	MOVQ    R9, R12
+	ANDQ    $+7, R12
+	LEAQ    masks<>+32(SB), R11
+	SHLQ    $0x02, R12
+	SUBQ    R12, R11
+	VMOVUPS (R11), Y0
+
+normBack_row:
+	DECQ R10
+	JL   normBack_end
+	XORQ R11, R11
+	MOVQ R9, R12
+
+normBack_by2:
+	CMPQ    R12, $+16
+	JL      normBack_done2
+	VMOVUPS (DX)(R11*1), Y1
+	VMOVUPS (CX)(R11*1), Y2
+	VMOVUPS (R8)(R11*1), Y3
+	VSUBPS  Y3, Y1, Y1
+	VMOVUPS (BX)(R11*1), Y3
+	VSUBPS  Y3, Y2, Y2
+	VMOVUPS (DI)(R11*1), Y3
+	VMULPS  Y3, Y2, Y2
+	VSUBPS  Y2, Y1, Y1
+	VMOVUPS (SI)(R11*1), Y2
+	VMULPS  Y2, Y1, Y1
+	VMOVUPS Y1, (AX)(R11*1)
+	VMOVUPS 32(DX)(R11*1), Y1
+	VMOVUPS 32(CX)(R11*1), Y2
+	VMOVUPS 32(R8)(R11*1), Y3
+	VSUBPS  Y3, Y1, Y1
+	VMOVUPS 32(BX)(R11*1), Y3
+	VSUBPS  Y3, Y2, Y2
+	VMOVUPS 32(DI)(R11*1), Y3
+	VMULPS  Y3, Y2, Y2
+	VSUBPS  Y2, Y1, Y1
+	VMOVUPS 32(SI)(R11*1), Y2
+	VMULPS  Y2, Y1, Y1
+	VMOVUPS Y1, 32(AX)(R11*1)
+	ADDQ    $+64, R11
+	SUBQ    $+16, R12
+	JMP     normBack_by2
+
+normBack_done2:
+normBack_by1:
+	CMPQ    R12, $+8
+	JL      normBack_done1
+	VMOVUPS (DX)(R11*1), Y1
+	VMOVUPS (CX)(R11*1), Y2
+	VMOVUPS (R8)(R11*1), Y3
+	VSUBPS  Y3, Y1, Y1
+	VMOVUPS (BX)(R11*1), Y3
+	VSUBPS  Y3, Y2, Y2
+	VMOVUPS (DI)(R11*1), Y3
+	VMULPS  Y3, Y2, Y2
+	VSUBPS  Y2, Y1, Y1
+	VMOVUPS (SI)(R11*1), Y2
+	VMULPS  Y2, Y1, Y1
+	VMOVUPS Y1, (AX)(R11*1)
+	ADDQ    $+32, R11
+	SUBQ    $+8, R12
+	JMP     normBack_by1
+
+normBack_done1:
+	TESTQ      R12, R12
+	JE         normBack_full
+	VMASKMOVPS (DX)(R11*1), Y0, Y1
+	VMASKMOVPS (CX)(R11*1), Y0, Y2
+	VMASKMOVPS (R8)(R11*1), Y0, Y3
+	VSUBPS     Y3, Y1, Y1
+	VMASKMOVPS (BX)(R11*1), Y0, Y3
+	VSUBPS     Y3, Y2, Y2
+	VMASKMOVPS (DI)(R11*1), Y0, Y3
+	VMULPS     Y3, Y2, Y2
+	VSUBPS     Y2, Y1, Y1
+	VMASKMOVPS (SI)(R11*1), Y0, Y2
+	VMULPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(R11*1)
+
+normBack_full:
+	LEAQ (AX)(R9*4), AX
+	LEAQ (CX)(R9*4), CX
+	LEAQ (DX)(R9*4), DX
+	JMP  normBack_row
+
+normBack_end:
+	VZEROUPPER
+	RET
+
+// func productsAVX2(sum []float64, product []float64, x []float32, dy []float32, mean []float64, rows int, stride int)
+// Requires: AVX
+TEXT ·productsAVX2(SB), NOSPLIT, $0-136
+	MOVQ sum_base+0(FP), AX
+	MOVQ product_base+24(FP), CX
+	MOVQ x_base+48(FP), DX
+	MOVQ dy_base+72(FP), BX
+	MOVQ mean_base+96(FP), SI
+	MOVQ rows+120(FP), R9
+	MOVQ stride+128(FP), R10
+	MOVQ sum_len+8(FP), R11
+	SHLQ $0x02, R10
+	XORQ DI, DI
+	XORQ R8, R8
+
+products_columns4:
+	CMPQ    R11, $+16
+	JL      products_done4
+	VMOVUPD (AX)(R8*1), Y0
+	VMOVUPD (CX)(R8*1), Y1
+	VMOVUPD 32(AX)(R8*1), Y2
+	VMOVUPD 32(CX)(R8*1), Y3
+	VMOVUPD 64(AX)(R8*1), Y4
+	VMOVUPD 64(CX)(R8*1), Y5
+	VMOVUPD 96(AX)(R8*1), Y6
+	VMOVUPD 96(CX)(R8*1), Y7
+	MOVQ    DI, R12
+	MOVQ    R9, R13
+
+products_rows4:
+	VCVTPS2PD (BX)(R12*1), Y8
+	VCVTPS2PD (DX)(R12*1), Y9
+	VSUBPD    (SI)(R8*1), Y9, Y9
+	VMULPD    Y9, Y8, Y9
+	VADDPD    Y8, Y0, Y0
+	VADDPD    Y9, Y1, Y1
+	VCVTPS2PD 16(BX)(R12*1), Y8
+	VCVTPS2PD 16(DX)(R12*1), Y9
+	VSUBPD    32(SI)(R8*1), Y9, Y9
+	VMULPD    Y9, Y8, Y9
+	VADDPD    Y8, Y2, Y2
+	VADDPD    Y9, Y3, Y3
+	VCVTPS2PD 32(BX)(R12*1), Y8
+	VCVTPS2PD 32(DX)(R12*1), Y9
+	VSUBPD    64(SI)(R8*1), Y9, Y9
+	VMULPD    Y9, Y8, Y9
+	VADDPD    Y8, Y4, Y4
+	VADDPD    Y9, Y5, Y5
+	VCVTPS2PD 48(BX)(R12*1), Y8
+	VCVTPS2PD 48(DX)(R12*1), Y9
+	VSUBPD    96(SI)(R8*1), Y9, Y9
+	VMULPD    Y9, Y8, Y9
+	VADDPD    Y8, Y6, Y6
+	VADDPD    Y9, Y7, Y7
+	ADDQ      R10, R12
+	DECQ      R13
+	JNE       products_rows4
+	VMOVUPD   Y0, (AX)(R8*1)
+	VMOVUPD   Y1, (CX)(R8*1)
+	VMOVUPD   Y2, 32(AX)(R8*1)
+	VMOVUPD   Y3, 32(CX)(R8*1)
+	VMOVUPD   Y4, 64(AX)(R8*1)
+	VMOVUPD   Y5, 64(CX)(R8*1)
+	VMOVUPD   Y6, 96(AX)(R8*1)
+	VMOVUPD   Y7, 96(CX)(R8*1)
+	ADDQ      $+64, DI
+	ADDQ      $+128, R8
+	SUBQ      $+16, R11
+	JMP       products_columns4
+
+products_done4:
+products_columns2:
+	CMPQ    R11, $+8
+	JL      products_done2
+	VMOVUPD (AX)(R8*1), Y0
+	VMOVUPD (CX)(R8*1), Y1
+	VMOVUPD 32(AX)(R8*1), Y2
+	VMOVUPD 32(CX)(R8*1), Y3
+	MOVQ    DI, R12
+	MOVQ    R9, R13
+
+products_rows2:
+	VCVTPS2PD (BX)(R12*1), Y4
+	VCVTPS2PD (DX)(R12*1), Y5
+	VSUBPD    (SI)(R8*1), Y5, Y5
+	VMULPD    Y5, Y4, Y5
+	VADDPD    Y4, Y0, Y0
+	VADDPD    Y5, Y1, Y1
+	VCVTPS2PD 16(BX)(R12*1), Y4
+	VCVTPS2PD 16(DX)(R12*1), Y5
+	VSUBPD    32(SI)(R8*1), Y5, Y5
+	VMULPD    Y5, Y4, Y5
+	VADDPD    Y4, Y2, Y2
+	VADDPD    Y5, Y3, Y3
+	ADDQ      R10, R12
+	DECQ      R13
+	JNE       products_rows2
+	VMOVUPD   Y0, (AX)(R8*1)
+	VMOVUPD   Y1, (CX)(R8*1)
+	VMOVUPD   Y2, 32(AX)(R8*1)
+	VMOVUPD   Y3, 32(CX)(R8*1)
+	ADDQ      $+32, DI
+	ADDQ      $+64, R8
+	SUBQ      $+8, R11
+	JMP       products_columns2
+
+products_done2:
+products_columns1:
+	CMPQ    R11, $+4
+	JL      products_done1
+	VMOVUPD (AX)(R8*1), Y0
+	VMOVUPD (CX)(R8*1), Y1
+	MOVQ    DI, R12
+	MOVQ    R9, R13
+
+products_rows1:
+	VCVTPS2PD (BX)(R12*1), Y2
+	VCVTPS2PD (DX)(R12*1), Y3
+	VSUBPD    (SI)(R8*1), Y3, Y3
+	VMULPD    Y3, Y2, Y3
+	VADDPD    Y2, Y0, Y0
+	VADDPD    Y3, Y1, Y1
+	ADDQ      R10, R12
+	DECQ      R13
+	JNE       products_rows1
+	VMOVUPD   Y0, (AX)(R8*1)
+	VMOVUPD   Y1, (CX)(R8*1)
+	ADDQ      $+16, DI
+	ADDQ      $+32, R8
+	SUBQ      $+4, R11
+	JMP       products_columns1
+
+products_done1:
+	VZEROUPPER
+	RET
+
+// func normBoundedAVX2(y []float32, x []float32, mean []float32, scale []float32, bias []float32, rows int, ceiling float32)
+// Requires: AVX
+TEXT ·normBoundedAVX2(SB), NOSPLIT, $0-132
+	MOVQ         y_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	MOVQ         mean_base+48(FP), DX
+	MOVQ         scale_base+72(FP), BX
+	MOVQ         bias_base+96(FP), SI
+	VXORPS       Y0, Y0, Y0
+	VBROADCASTSS ceiling+128(FP), Y1
+	MOVQ         mean_len+56(FP), DI
+	MOVQ         rows+120(FP), R8
+	MOVQ         DI, R10
+	ANDQ         $+7, R10
+	LEAQ         masks<>+32(SB), R9
+	SHLQ         $0x02, R10
+	SUBQ         R10, R9
+	VMOVUPS      (R9), Y2
+
+normBounded_row:
+	DECQ R8
+	JL   normBounded_end
+	XORQ R9, R9
+	MOVQ DI, R10
+
+normBounded_by2:
+	CMPQ    R10, $+16
+	JL      normBounded_done2
+	VMOVUPS (CX)(R9*1), Y3
+	VMOVUPS (DX)(R9*1), Y4
+	VSUBPS  Y4, Y3, Y3
+	VMOVUPS (BX)(R9*1), Y4
+	VMULPS  Y4, Y3, Y3
+	VMOVUPS (SI)(R9*1), Y4
+	VADDPS  Y4, Y3, Y3
+	VCMPPS  $0x16, Y0, Y3, Y4
+	VANDPS  Y3, Y4, Y3
+	VMINPS  Y3, Y1, Y3
+	VMOVUPS Y3, (AX)(R9*1)
+	VMOVUPS 32(CX)(R9*1), Y3
+	VMOVUPS 32(DX)(R9*1), Y4
+	VSUBPS  Y4, Y3, Y3
+	VMOVUPS 32(BX)(R9*1), Y4
+	VMULPS  Y4, Y3, Y3
+	VMOVUPS 32(SI)(R9*1), Y4
+	VADDPS  Y4, Y3, Y3
+	VCMPPS  $0x16, Y0, Y3, Y4
+	VANDPS  Y3, Y4, Y3
+	VMINPS  Y3, Y1, Y3
+	VMOVUPS Y3, 32(AX)(R9*1)
+	ADDQ    $+64, R9
+	SUBQ    $+16, R10
+	JMP     normBounded_by2
+
+normBounded_done2:
+normBounded_by1:
+	CMPQ    R10, $+8
+	JL      normBounded_done1
+	VMOVUPS (CX)(R9*1), Y3
+	VMOVUPS (DX)(R9*1), Y4
+	VSUBPS  Y4, Y3, Y3
+	VMOVUPS (BX)(R9*1), Y4
+	VMULPS  Y4, Y3, Y3
+	VMOVUPS (SI)(R9*1), Y4
+	VADDPS  Y4, Y3, Y3
+	VCMPPS  $0x16, Y0, Y3, Y4
+	VANDPS  Y3, Y4, Y3
+	VMINPS  Y3, Y1, Y3
+	VMOVUPS Y3, (AX)(R9*1)
+	ADDQ    $+32, R9
+	SUBQ    $+8, R10
+	JMP     normBounded_by1
+
+normBounded_done1:
+	TESTQ      R10, R10
+	JE         normBounded_full
+	VMASKMOVPS (CX)(R9*1), Y2, Y3
+	VMASKMOVPS (DX)(R9*1), Y2, Y4
+	VSUBPS     Y4, Y3, Y3
+	VMASKMOVPS (BX)(R9*1), Y2, Y4
+	VMULPS     Y4, Y3, Y3
+	VMASKMOVPS (SI)(R9*1), Y2, Y4
+	VADDPS     Y4, Y3, Y3
+	VCMPPS     $0x16, Y0, Y3, Y4
+	VANDPS     Y3, Y4, Y3
+	VMINPS     Y3, Y1, Y3
+	VMASKMOVPS Y3, Y2, (AX)(R9*1)
+
+normBounded_full:
+	LEAQ (AX)(DI*4), AX
+	LEAQ (CX)(DI*4), CX
+	JMP  normBounded_row
+
+normBounded_end:
+	VZEROUPPER
+	RET
+
+// func normPlusBoundedAVX2(y []float32, x []float32, plus []float32, mean []float32, scale []float32, bias []float32, rows int, ceiling float32)
+// Requires: AVX
+TEXT ·normPlusBoundedAVX2(SB), NOSPLIT, $0-156
+	MOVQ         y_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	MOVQ         mean_base+72(FP), DX
+	MOVQ         scale_base+96(FP), BX
+	MOVQ         bias_base+120(FP), SI
+	MOVQ         plus_base+48(FP), DI
+	VXORPS       Y0, Y0, Y0
+	VBROADCASTSS ceiling+152(FP), Y1
+	MOVQ         mean_len+80(FP), R8
+	MOVQ         rows+144(FP), R9
+	MOVQ         R8, R11
+	ANDQ         $+7, R11
+	LEAQ         masks<>+32(SB), R10
+	SHLQ         $0x02, R11
+	SUBQ         R11, R10
+	VMOVUPS      (R10), Y2
+
+normPlusBounded_row:
+	DECQ R9
+	JL   normPlusBounded_end
+	XORQ R10, R10
+	MOVQ R8, R11
+
+normPlusBounded_by2:
+	CMPQ    R11, $+16
+	JL      normPlusBounded_done2
+	VMOVUPS (CX)(R10*1), Y3
+	VMOVUPS (DX)(R10*1), Y4
+	VSUBPS  Y4, Y3, Y3
+	VMOVUPS (BX)(R10*1), Y4
+	VMULPS  Y4, Y3, Y3
+	VMOVUPS (SI)(R10*1), Y4
+	VADDPS  Y4, Y3, Y3
+	VMOVUPS (DI)(R10*1), Y4
+	VADDPS  Y4, Y3, Y3
+	VCMPPS  $0x16, Y0, Y3, Y4
+	VANDPS  Y3, Y4, Y3
+	VMINPS  Y3, Y1, Y3
+	VMOVUPS Y3, (AX)(R10*1)
+	VMOVUPS 32(CX)(R10*1), Y3
+	VMOVUPS 32(DX)(R10*1), Y4
+	VSUBPS  Y4, Y3, Y3
+	VMOVUPS 32(BX)(R10*1), Y4
+	VMULPS  Y4, Y3, Y3
+	VMOVUPS 32(SI)(R10*1), Y4
+	VADDPS  Y4, Y3, Y3
+	VMOVUPS 32(DI)(R10*1), Y4
+	VADDPS  Y4, Y3, Y3
+	VCMPPS  $0x16, Y0, Y3, Y4
+	VANDPS  Y3, Y4, Y3
+	VMINPS  Y3, Y1, Y3
+	VMOVUPS Y3, 32(AX)(R10*1)
+	ADDQ    $+64, R10
+	SUBQ    $+16, R11
+	JMP     normPlusBounded_by2
+
+normPlusBounded_done2:
+normPlusBounded_by1:
+	CMPQ    R11, $+8
+	JL      normPlusBounded_done1
+	VMOVUPS (CX)(R10*1), Y3
+	VMOVUPS (DX)(R10*1), Y4
+	VSUBPS  Y4, Y3, Y3
+	VMOVUPS (BX)(R10*1), Y4
+	VMULPS  Y4, Y3, Y3
+	VMOVUPS (SI)(R10*1), Y4
+	VADDPS  Y4, Y3, Y3
+	VMOVUPS (DI)(R10*1), Y4
+	VADDPS  Y4, Y3, Y3
+	VCMPPS  $0x16, Y0, Y3, Y4
+	VANDPS  Y3, Y4, Y3
+	VMINPS  Y3, Y1, Y3
+	VMOVUPS Y3, (AX)(R10*1)
+	ADDQ    $+32, R10
+	SUBQ    $+8, R11
+	JMP     normPlusBounded_by1
+
+normPlusBounded_done1:
+	TESTQ      R11, R11
+	JE         normPlusBounded_full
+	VMASKMOVPS (CX)(R10*1), Y2, Y3
+	VMASKMOVPS (DX)(R10*1), Y2, Y4
+	VSUBPS     Y4, Y3, Y3
+	VMASKMOVPS (BX)(R10*1), Y2, Y4
+	VMULPS     Y4, Y3, Y3
+	VMASKMOVPS (SI)(R10*1), Y2, Y4
+	VADDPS     Y4, Y3, Y3
+	VMASKMOVPS (DI)(R10*1), Y2, Y4
+	VADDPS     Y4, Y3, Y3
+	VCMPPS     $0x16, Y0, Y3, Y4
+	VANDPS     Y3, Y4, Y3
+	VMINPS     Y3, Y1, Y3
+	VMASKMOVPS Y3, Y2, (AX)(R10*1)
+
+normPlusBounded_full:
+	LEAQ (AX)(R8*4), AX
+	LEAQ (CX)(R8*4), CX
+	LEAQ (DI)(R8*4), DI
+	JMP  normPlusBounded_row
+
+normPlusBounded_end:
+	VZEROUPPER
+	RET
+
+// func normBackBoundedAVX2(dx []float32, x []float32, dy []float32, y []float32, mean []float32, scale []float32, slope []float32, shift []float32, rows int, ceiling float32)
+// Requires: AVX
+TEXT ·normBackBoundedAVX2(SB), NOSPLIT, $0-204
+	MOVQ         dx_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	MOVQ         dy_base+48(FP), DX
+	MOVQ         mean_base+96(FP), BX
+	MOVQ         scale_base+120(FP), SI
+	MOVQ         slope_base+144(FP), DI
+	MOVQ         shift_base+168(FP), R8
+	MOVQ         y_base+72(FP), R9
+	VXORPS       Y0, Y0, Y0
+	VBROADCASTSS ceiling+200(FP), Y1
+	MOVQ         mean_len+104(FP), R10
+	MOVQ         rows+192(FP), R11
+	MOVQ         R10, R13
+	ANDQ         $+7, R13
+	LEAQ         masks<>+32(SB), R12
+	SHLQ         $0x02, R13
+	SUBQ         R13, R12
+	VMOVUPS      (R12), Y2
+
+normBackBounded_row:
+	DECQ R11
+	JL   normBackBounded_end
+	XORQ R12, R12
+	MOVQ R10, R13
+
+normBackBounded_by2:
+	CMPQ    R13, $+16
+	JL      normBackBounded_done2
+	VMOVUPS (DX)(R12*1), Y3
+	VMOVUPS (CX)(R12*1), Y4
+	VMOVUPS (R9)(R12*1), Y5
+	VCMPPS  $0x1e, Y0, Y5, Y6
+	VCMPPS  $0x1d, Y1, Y5, Y5
+	VANDPS  Y3, Y6, Y3
+	VANDNPS Y3, Y5, Y3
+	VMOVUPS (R8)(R12*1), Y5
+	VSUBPS  Y5, Y3, Y3
+	VMOVUPS (BX)(R12*1), Y5
+	VSUBPS  Y5, Y4, Y4
+	VMOVUPS (DI)(R12*1), Y5
+	VMULPS  Y5, Y4, Y4
+	VSUBPS  Y4, Y3, Y3
+	VMOVUPS (SI)(R12*1), Y4
+	VMULPS  Y4, Y3, Y3
+	VMOVUPS Y3, (AX)(R12*1)
+	VMOVUPS 32(DX)(R12*1), Y3
+	VMOVUPS 32(CX)(R12*1), Y4
+	VMOVUPS 32(R9)(R12*1), Y5
+	VCMPPS  $0x1e, Y0, Y5, Y6
+	VCMPPS  $0x1d, Y1, Y5, Y5
+	VANDPS  Y3, Y6, Y3
+	VANDNPS Y3, Y5, Y3
+	VMOVUPS 32(R8)(R12*1), Y5
+	VSUBPS  Y5, Y3, Y3
+	VMOVUPS 32(BX)(R12*1), Y5
+	VSUBPS  Y5, Y4, Y4
+	VMOVUPS 32(DI)(R12*1), Y5
+	VMULPS  Y5, Y4, Y4
+	VSUBPS  Y4, Y3, Y3
+	VMOVUPS 32(SI)(R12*1), Y4
+	VMULPS  Y4, Y3, Y3
+	VMOVUPS Y3, 32(AX)(R12*1)
+	ADDQ    $+64, R12
+	SUBQ    $+16, R13
+	JMP     normBackBounded_by2
+
+normBackBounded_done2:
+normBackBounded_by1:
+	CMPQ    R13, $+8
+	JL      normBackBounded_done1
+	VMOVUPS (DX)(R12*1), Y3
+	VMOVUPS (CX)(R12*1), Y4
+	VMOVUPS (R9)(R12*1), Y5
+	VCMPPS  $0x1e, Y0, Y5, Y6
+	VCMPPS  $0x1d, Y1, Y5, Y5
+	VANDPS  Y3, Y6, Y3
+	VANDNPS Y3, Y5, Y3
+	VMOVUPS (R8)(R12*1), Y5
+	VSUBPS  Y5, Y3, Y3
+	VMOVUPS (BX)(R12*1), Y5
+	VSUBPS  Y5, Y4, Y4
+	VMOVUPS (DI)(R12*1), Y5
+	VMULPS  Y5, Y4, Y4
+	VSUBPS  Y4, Y3, Y3
+	VMOVUPS (SI)(R12*1), Y4
+	VMULPS  Y4, Y3, Y3
+	VMOVUPS Y3, (AX)(R12*1)
+	ADDQ    $+32, R12
+	SUBQ    $+8, R13
+	JMP     normBackBounded_by1
+
+normBackBounded_done1:
+	TESTQ      R13, R13
+	JE         normBackBounded_full
+	VMASKMOVPS (DX)(R12*1), Y2, Y3
+	VMASKMOVPS (CX)(R12*1), Y2, Y4
+	VMASKMOVPS (R9)(R12*1), Y2, Y5
+	VCMPPS     $0x1e, Y0, Y5, Y6
+	VCMPPS     $0x1d, Y1, Y5, Y5
+	VANDPS     Y3, Y6, Y3
+	VANDNPS    Y3, Y5, Y3
+	VMASKMOVPS (R8)(R12*1), Y2, Y5
+	VSUBPS     Y5, Y3, Y3
+	VMASKMOVPS (BX)(R12*1), Y2, Y5
+	VSUBPS     Y5, Y4, Y4
+	VMASKMOVPS (DI)(R12*1), Y2, Y5
+	VMULPS     Y5, Y4, Y4
+	VSUBPS     Y4, Y3, Y3
+	VMASKMOVPS (SI)(R12*1), Y2, Y4
+	VMULPS     Y4, Y3, Y3
+	VMASKMOVPS Y3, Y2, (AX)(R12*1)
+
+normBackBounded_full:
+	LEAQ (AX)(R10*4), AX
+	LEAQ (CX)(R10*4), CX
+	LEAQ (DX)(R10*4), DX
+	LEAQ (R9)(R10*4), R9
+	JMP  normBackBounded_row
+
+normBackBounded_end:
+	VZEROUPPER
+	RET
+
+// func productsBoundedAVX2(sum []float64, product []float64, x []float32, dy []float32, y []float32, mean []float64, rows int, stride int, ceiling float32)
+// Requires: AVX
+TEXT ·productsBoundedAVX2(SB), NOSPLIT, $0-164
+	MOVQ         sum_base+0(FP), AX
+	MOVQ         product_base+24(FP), CX
+	MOVQ         x_base+48(FP), DX
+	MOVQ         dy_base+72(FP), BX
+	MOVQ         mean_base+120(FP), SI
+	MOVQ         y_base+96(FP), DI
+	VXORPS       X0, X0, X0
+	VBROADCASTSS ceiling+160(FP), X1
+	MOVQ         rows+144(FP), R10
+	MOVQ         stride+152(FP), R11
+	MOVQ         sum_len+8(FP), R12
+	SHLQ         $0x02, R11
+	XORQ         R8, R8
+	XORQ         R9, R9
+
+productsBounded_columns4:
+	CMPQ    R12, $+16
+	JL      productsBounded_done4
+	VMOVUPD (AX)(R9*1), Y2
+	VMOVUPD (CX)(R9*1), Y3
+	VMOVUPD 32(AX)(R9*1), Y4
+	VMOVUPD 32(CX)(R9*1), Y5
+	VMOVUPD 64(AX)(R9*1), Y6
+	VMOVUPD 64(CX)(R9*1), Y7
+	VMOVUPD 96(AX)(R9*1), Y8
+	VMOVUPD 96(CX)(R9*1), Y9
+	MOVQ    R8, R13
+	MOVQ    R10, R14
+
+productsBounded_rows4:
+	VMOVUPS   (BX)(R13*1), X10
+	VMOVUPS   (DI)(R13*1), X11
+	VCMPPS    $0x1e, X0, X11, X12
+	VCMPPS    $0x1d, X1, X11, X11
+	VANDPS    X10, X12, X10
+	VANDNPS   X10, X11, X10
+	VCVTPS2PD X10, Y10
+	VCVTPS2PD (DX)(R13*1), Y11
+	VSUBPD    (SI)(R9*1), Y11, Y11
+	VMULPD    Y11, Y10, Y11
+	VADDPD    Y10, Y2, Y2
+	VADDPD    Y11, Y3, Y3
+	VMOVUPS   16(BX)(R13*1), X10
+	VMOVUPS   16(DI)(R13*1), X11
+	VCMPPS    $0x1e, X0, X11, X12
+	VCMPPS    $0x1d, X1, X11, X11
+	VANDPS    X10, X12, X10
+	VANDNPS   X10, X11, X10
+	VCVTPS2PD X10, Y10
+	VCVTPS2PD 16(DX)(R13*1), Y11
+	VSUBPD    32(SI)(R9*1), Y11, Y11
+	VMULPD    Y11, Y10, Y11
+	VADDPD    Y10, Y4, Y4
+	VADDPD    Y11, Y5, Y5
+	VMOVUPS   32(BX)(R13*1), X10
+	VMOVUPS   32(DI)(R13*1), X11
+	VCMPPS    $0x1e, X0, X11, X12
+	VCMPPS    $0x1d, X1, X11, X11
+	VANDPS    X10, X12, X10
+	VANDNPS   X10, X11, X10
+	VCVTPS2PD X10, Y10
+	VCVTPS2PD 32(DX)(R13*1), Y11
+	VSUBPD    64(SI)(R9*1), Y11, Y11
+	VMULPD    Y11, Y10, Y11
+	VADDPD    Y10, Y6, Y6
+	VADDPD    Y11, Y7, Y7
+	VMOVUPS   48(BX)(R13*1), X10
+	VMOVUPS   48(DI)(R13*1), X11
+	VCMPPS    $0x1e, X0, X11, X12
+	VCMPPS    $0x1d, X1, X11, X11
+	VANDPS    X10, X12, X10
+	VANDNPS   X10, X11, X10
+	VCVTPS2PD X10, Y10
+	VCVTPS2PD 48(DX)(R13*1), Y11
+	VSUBPD    96(SI)(R9*1), Y11, Y11
+	VMULPD    Y11, Y10, Y11
+	VADDPD    Y10, Y8, Y8
+	VADDPD    Y11, Y9, Y9
+	ADDQ      R11, R13
+	DECQ      R14
+	JNE       productsBounded_rows4
+	VMOVUPD   Y2, (AX)(R9*1)
+	VMOVUPD   Y3, (CX)(R9*1)
+	VMOVUPD   Y4, 32(AX)(R9*1)
+	VMOVUPD   Y5, 32(CX)(R9*1)
+	VMOVUPD   Y6, 64(AX)(R9*1)
+	VMOVUPD   Y7, 64(CX)(R9*1)
+	VMOVUPD   Y8, 96(AX)(R9*1)
+	VMOVUPD   Y9, 96(CX)(R9*1)
+	ADDQ      $+64, R8
+	ADDQ      $+128, R9
+	SUBQ      $+16, R12
+	JMP       productsBounded_columns4
+
+productsBounded_done4:
+productsBounded_columns2:
+	CMPQ    R12, $+8
+	JL      productsBounded_done2
+	VMOVUPD (AX)(R9*1), Y2
+	VMOVUPD (CX)(R9*1), Y3
+	VMOVUPD 32(AX)(R9*1), Y4
+	VMOVUPD 32(CX)(R9*1), Y5
+	MOVQ    R8, R13
+	MOVQ    R10, R14
+
+productsBounded_rows2:
+	VMOVUPS   (BX)(R13*1), X6
+	VMOVUPS   (DI)(R13*1), X7
+	VCMPPS    $0x1e, X0, X7, X8
+	VCMPPS    $0x1d, X1, X7, X7
+	VANDPS    X6, X8, X6
+	VANDNPS   X6, X7, X6
+	VCVTPS2PD X6, Y6
+	VCVTPS2PD (DX)(R13*1), Y7
+	VSUBPD    (SI)(R9*1), Y7, Y7
+	VMULPD    Y7, Y6, Y7
+	VADDPD    Y6, Y2, Y2
+	VADDPD    Y7, Y3, Y3
+	VMOVUPS   16(BX)(R13*1), X6
+	VMOVUPS   16(DI)(R13*1), X7
+	VCMPPS    $0x1e, X0, X7, X8
+	VCMPPS    $0x1d, X1, X7, X7
+	VANDPS    X6, X8, X6
+	VANDNPS   X6, X7, X6
+	VCVTPS2PD X6, Y6
+	VCVTPS2PD 16(DX)(R13*1), Y7
+	VSUBPD    32(SI)(R9*1), Y7, Y7
+	VMULPD    Y7, Y6, Y7
+	VADDPD    Y6, Y4, Y4
+	VADDPD    Y7, Y5, Y5
+	ADDQ      R11, R13
+	DECQ      R14
+	JNE       productsBounded_rows2
+	VMOVUPD   Y2, (AX)(R9*1)
+	VMOVUPD   Y3, (CX)(R9*1)
+	VMOVUPD   Y4, 32(AX)(R9*1)
+	VMOVUPD   Y5, 32(CX)(R9*1)
+	ADDQ      $+32, R8
+	ADDQ      $+64, R9
+	SUBQ      $+8, R12
+	JMP       productsBounded_columns2
+
+productsBounded_done2:
+productsBounded_columns1:
+	CMPQ    R12, $+4
+	JL      productsBounded_done1
+	VMOVUPD (AX)(R9*1), Y2
+	VMOVUPD (CX)(R9*1), Y3
+	MOVQ    R8, R13
+	MOVQ    R10, R14
+
+productsBounded_rows1:
+	VMOVUPS   (BX)(R13*1), X4
+	VMOVUPS   (DI)(R13*1), X5
+	VCMPPS    $0x1e, X0, X5, X6
+	VCMPPS    $0x1d, X1, X5, X5
+	VANDPS    X4, X6, X4
+	VANDNPS   X4, X5, X4
+	VCVTPS2PD X4, Y4
+	VCVTPS2PD (DX)(R13*1), Y5
+	VSUBPD    (SI)(R9*1), Y5, Y5
+	VMULPD    Y5, Y4, Y5
+	VADDPD    Y4, Y2, Y2
+	VADDPD    Y5, Y3, Y3
+	ADDQ      R11, R13
+	DECQ      R14
+	JNE       productsBounded_rows1
+	VMOVUPD   Y2, (AX)(R9*1)
+	VMOVUPD   Y3, (CX)(R9*1)
+	ADDQ      $+16, R8
+	ADDQ      $+32, R9
+	SUBQ      $+4, R12
+	JMP       productsBounded_columns1
+
+productsBounded_done1:
+	VZEROUPPER
+	RET
+
+// func sumsAVX2(sum []float64, x []float32, rows int, stride int)
+// Requires: AVX
+TEXT ·sumsAVX2(SB), NOSPLIT, $0-64
+	MOVQ sum_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ rows+48(FP), SI
+	MOVQ stride+56(FP), DI
+	MOVQ sum_len+8(FP), R8
+	SHLQ $0x02, DI
+	XORQ DX, DX
+	XORQ BX, BX
+
+sums_columns4:
+	CMPQ    R8, $+16
+	JL      sums_done4
+	VMOVUPD (AX)(BX*1), Y0
+	VMOVUPD 32(AX)(BX*1), Y1
+	VMOVUPD 64(AX)(BX*1), Y2
+	VMOVUPD 96(AX)(BX*1), Y3
+	MOVQ    DX, R9
+	MOVQ    SI, R10
+
+sums_rows4:
+	VCVTPS2PD (CX)(R9*1), Y4
+	VADDPD    Y4, Y0, Y0
+	VCVTPS2PD 16(CX)(R9*1), Y4
+	VADDPD    Y4, Y1, Y1
+	VCVTPS2PD 32(CX)(R9*1), Y4
+	VADDPD    Y4, Y2, Y2
+	VCVTPS2PD 48(CX)(R9*1), Y4
+	VADDPD    Y4, Y3, Y3
+	ADDQ      DI, R9
+	DECQ      R10
+	JNE       sums_rows4
+	VMOVUPD   Y0, (AX)(BX*1)
+	VMOVUPD   Y1, 32(AX)(BX*1)
+	VMOVUPD   Y2, 64(AX)(BX*1)
+	VMOVUPD   Y3, 96(AX)(BX*1)
+	ADDQ      $+64, DX
+	ADDQ      $+128, BX
+	SUBQ      $+16, R8
+	JMP       sums_columns4
+
+sums_done4:
+sums_columns2:
+	CMPQ    R8, $+8
+	JL      sums_done2
+	VMOVUPD (AX)(BX*1), Y0
+	VMOVUPD 32(AX)(BX*1), Y1
+	MOVQ    DX, R9
+	MOVQ    SI, R10
+
+sums_rows2:
+	VCVTPS2PD (CX)(R9*1), Y2
+	VADDPD    Y2, Y0, Y0
+	VCVTPS2PD 16(CX)(R9*1), Y2
+	VADDPD    Y2, Y1, Y1
+	ADDQ      DI, R9
+	DECQ      R10
+	JNE       sums_rows2
+	VMOVUPD   Y0, (AX)(BX*1)
+	VMOVUPD   Y1, 32(AX)(BX*1)
+	ADDQ      $+32, DX
+	ADDQ      $+64, BX
+	SUBQ      $+8, R8
+	JMP       sums_columns2
+
+sums_done2:
+sums_columns1:
+	CMPQ    R8, $+4
+	JL      sums_done1
+	VMOVUPD (AX)(BX*1), Y0
+	MOVQ    DX, R9
+	MOVQ    SI, R10
+
+sums_rows1:
+	VCVTPS2PD (CX)(R9*1), Y1
+	VADDPD    Y1, Y0, Y0
+	ADDQ      DI, R9
+	DECQ      R10
+	JNE       sums_rows1
+	VMOVUPD   Y0, (AX)(BX*1)
+	ADDQ      $+16, DX
+	ADDQ      $+32, BX
+	SUBQ      $+4, R8
+	JMP       sums_columns1
+
+sums_done1:
+	VZEROUPPER
+	RET
+
+// func squaresAVX2(sum []float64, x []float32, mean []float64, rows int, stride int)
+// Requires: AVX
+TEXT ·squaresAVX2(SB), NOSPLIT, $0-88
+	MOVQ sum_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ mean_base+48(FP), DX
+	MOVQ rows+72(FP), DI
+	MOVQ stride+80(FP), R8
+	MOVQ sum_len+8(FP), R9
+	SHLQ $0x02, R8
+	XORQ BX, BX
+	XORQ SI, SI
+
+squares_columns4:
+	CMPQ    R9, $+16
+	JL      squares_done4
+	VMOVUPD (AX)(SI*1), Y0
+	VMOVUPD (DX)(SI*1), Y1
+	VMOVUPD 32(AX)(SI*1), Y2
+	VMOVUPD 32(DX)(SI*1), Y3
+	VMOVUPD 64(AX)(SI*1), Y4
+	VMOVUPD 64(DX)(SI*1), Y5
+	VMOVUPD 96(AX)(SI*1), Y6
+	VMOVUPD 96(DX)(SI*1), Y7
+	MOVQ    BX, R10
+	MOVQ    DI, R11
+
+squares_rows4:
+	VCVTPS2PD (CX)(R10*1), Y8
+	VSUBPD    Y1, Y8, Y8
+	VMULPD    Y8, Y8, Y8
+	VADDPD    Y8, Y0, Y0
+	VCVTPS2PD 16(CX)(R10*1), Y8
+	VSUBPD    Y3, Y8, Y8
+	VMULPD    Y8, Y8, Y8
+	VADDPD    Y8, Y2, Y2
+	VCVTPS2PD 32(CX)(R10*1), Y8
+	VSUBPD    Y5, Y8, Y8
+	VMULPD    Y8, Y8, Y8
+	VADDPD    Y8, Y4, Y4
+	VCVTPS2PD 48(CX)(R10*1), Y8
+	VSUBPD    Y7, Y8, Y8
+	VMULPD    Y8, Y8, Y8
+	VADDPD    Y8, Y6, Y6
+	ADDQ      R8, R10
+	DECQ      R11
+	JNE       squares_rows4
+	VMOVUPD   Y0, (AX)(SI*1)
+	VMOVUPD   Y2, 32(AX)(SI*1)
+	VMOVUPD   Y4, 64(AX)(SI*1)
+	VMOVUPD   Y6, 96(AX)(SI*1)
+	ADDQ      $+64, BX
+	ADDQ      $+128, SI
+	SUBQ      $+16, R9
+	JMP       squares_columns4
+
+squares_done4:
+squares_columns2:
+	CMPQ    R9, $+8
+	JL      squares_done2
+	VMOVUPD (AX)(SI*1), Y0
+	VMOVUPD (DX)(SI*1), Y1
+	VMOVUPD 32(AX)(SI*1), Y2
+	VMOVUPD 32(DX)(SI*1), Y3
+	MOVQ    BX, R10
+	MOVQ    DI, R11
+
+squares_rows2:
+	VCVTPS2PD (CX)(R10*1), Y4
+	VSUBPD    Y1, Y4, Y4
+	VMULPD    Y4, Y4, Y4
+	VADDPD    Y4, Y0, Y0
+	VCVTPS2PD 16(CX)(R10*1), Y4
+	VSUBPD    Y3, Y4, Y4
+	VMULPD    Y4, Y4, Y4
+	VADDPD    Y4, Y2, Y2
+	ADDQ      R8, R10
+	DECQ      R11
+	JNE       squares_rows2
+	VMOVUPD   Y0, (AX)(SI*1)
+	VMOVUPD   Y2, 32(AX)(SI*1)
+	ADDQ      $+32, BX
+	ADDQ      $+64, SI
+	SUBQ      $+8, R9
+	JMP       squares_columns2
+
+squares_done2:
+squares_columns1:
+	CMPQ    R9, $+4
+	JL      squares_done1
+	VMOVUPD (AX)(SI*1), Y0
+	VMOVUPD (DX)(SI*1), Y1
+	MOVQ    BX, R10
+	MOVQ    DI, R11
+
+squares_rows1:
+	VCVTPS2PD (CX)(R10*1), Y2
+	VSUBPD    Y1, Y2, Y2
+	VMULPD    Y2, Y2, Y2
+	VADDPD    Y2, Y0, Y0
+	ADDQ      R8, R10
+	DECQ      R11
+	JNE       squares_rows1
+	VMOVUPD   Y0, (AX)(SI*1)
+	ADDQ      $+16, BX
+	ADDQ      $+32, SI
+	SUBQ      $+4, R9
+	JMP       squares_columns1
+
+squares_done1:
+	VZEROUPPER
+	RET

@@ -23,14 +23,15 @@ type memory struct {
 	free   [][]byte // regions not yet handed out
 	used   [][]byte // regions in use, the pattern and the slice
 	floats [][]float32
+	wides  [][]float64
 	octets [][]uint8
 	says   bool // what the function returned
 }
 
-// newMemory returns one that has four slices of up to size bytes to give.
+// newMemory returns one that has eight slices of up to size bytes to give.
 func newMemory(t testing.TB, size int) *memory {
 	m := &memory{}
-	for range 4 {
+	for range 8 {
 		m.free = append(m.free, fence.Bytes(t, size+room))
 	}
 	return m
@@ -40,7 +41,7 @@ func newMemory(t testing.TB, size int) *memory {
 func (m *memory) reset(seed uint64) {
 	m.random = rand.New(rand.NewPCG(seed, 1))
 	m.free = append(m.free, m.used...)
-	m.used, m.floats, m.octets, m.says = nil, nil, nil, false
+	m.used, m.floats, m.wides, m.octets, m.says = nil, nil, nil, nil, false
 }
 
 // take returns the last n bytes of a region.
@@ -73,6 +74,20 @@ func (m *memory) f32(n, odd int) []float32 {
 	return x
 }
 
+// f64 returns n numbers, one in odd of which is special; 0 is none.
+func (m *memory) f64(n, odd int) []float64 {
+	b := m.take(8 * n)
+	x := unsafe.Slice((*float64)(unsafe.Pointer(unsafe.SliceData(b))), n)
+	for i := range x {
+		x[i] = m.random.NormFloat64()
+		if odd > 0 && m.random.IntN(odd) == 0 {
+			x[i] = float64(special[m.random.IntN(len(special))])
+		}
+	}
+	m.wides = append(m.wides, x)
+	return x
+}
+
 func (m *memory) u8(n, below int) []uint8 {
 	x := m.take(n)
 	for i := range x {
@@ -95,6 +110,14 @@ func (m *memory) differs(want *memory) string {
 			}
 		}
 	}
+	for k, x := range m.wides {
+		for i, v := range x {
+			w := want.wides[k][i]
+			if math.Float64bits(v) != math.Float64bits(w) && !(v != v && w != w) {
+				return fmt.Sprintf("slice %d of doubles, element %d of %d is %v, want %v", k, i, len(x), v, w)
+			}
+		}
+	}
 	for k, x := range m.octets {
 		if !slices.Equal(x, want.octets[k]) {
 			return fmt.Sprintf("bytes %v, want %v", x, want.octets[k])
@@ -105,6 +128,11 @@ func (m *memory) differs(want *memory) string {
 		for _, x := range m.floats {
 			if len(x) > 0 && unsafe.Pointer(&x[len(x)-1]) == unsafe.Pointer(&region[len(region)-4]) {
 				used = 4 * len(x)
+			}
+		}
+		for _, x := range m.wides {
+			if len(x) > 0 && unsafe.Pointer(&x[len(x)-1]) == unsafe.Pointer(&region[len(region)-8]) {
+				used = 8 * len(x)
 			}
 		}
 		for _, x := range m.octets {

@@ -1,0 +1,265 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// rows writes loops over rows [rows,C] and their channels, where mean has C
+// elements. The bases in move go from row to row; the body finds a row's elements
+// and those of the channels at its place.
+func (g *vec) rows(move []reg.Register, body func(p place)) {
+	width, rows := g.Load(g.Param("mean").Len(), g.GP64()), g.int("rows")
+	index, left, mask := g.GP64(), g.GP64(), g.YMM()
+	g.MOVQ(width, left)
+	g.ANDQ(imm(lanes-1), left)
+	g.maskFor(left, mask)
+	row, end := g.label("row"), g.label("end")
+	g.Label(row)
+	g.DECQ(rows)
+	g.JL(LabelRef(end))
+	g.XORQ(index, index)
+	g.MOVQ(width, left)
+	for _, k := range []int{2, 1} {
+		loop, done := g.label("by", k), g.label("done", k)
+		g.Label(loop)
+		g.CMPQ(left, imm(k*lanes))
+		g.JL(LabelRef(done))
+		for i := range k {
+			body(place{g, index, i * 4 * lanes, nil})
+		}
+		g.ADDQ(imm(k*4*lanes), index)
+		g.SUBQ(imm(k*lanes), left)
+		g.JMP(LabelRef(loop))
+		g.Label(done)
+	}
+	full := g.label("full")
+	g.TESTQ(left, left)
+	g.JE(LabelRef(full))
+	body(place{g, index, 0, mask})
+	g.Label(full)
+	for _, base := range move {
+		g.LEAQ(Mem{Base: base, Index: width, Scale: 4}, base)
+	}
+	g.JMP(LabelRef(row))
+	g.Label(end)
+}
+
+// norm writes the four forms of Affinity.Apply.
+func (g *vec) norm(plus, bounded bool) {
+	name, signature := "norm", "(y, x"
+	if plus {
+		name, signature = name+"Plus", signature+", plus"
+	}
+	signature += ", mean, scale, bias []float32, rows int"
+	if bounded {
+		name, signature = name+"Bounded", signature+", ceiling float32"
+	}
+	g.begin(name, signature+")")
+	y, x, mean, scale, bias := g.base("y"), g.base("x"), g.base("mean"), g.base("scale"), g.base("bias")
+	move := []reg.Register{y, x}
+	var more reg.Register
+	if plus {
+		more = g.base("plus")
+		move = append(move, more)
+	}
+	var zero, ceiling reg.VecVirtual
+	if bounded {
+		zero, ceiling = g.zero(), g.everywhere("ceiling")
+	}
+	g.rows(move, func(p place) {
+		v := p.load(x)
+		p.VSUBPS(p.load(mean), v, v)
+		p.VMULPS(p.load(scale), v, v)
+		p.VADDPS(p.load(bias), v, v)
+		if plus {
+			p.VADDPS(p.load(more), v, v)
+		}
+		if bounded {
+			keep := p.YMM()
+			p.VCMPPS(Imm(notLessEq), zero, v, keep)
+			p.VANDPS(v, keep, v)
+			p.VMINPS(v, ceiling, v) // v where either is NaN
+		}
+		p.store(v, y)
+	})
+	g.end()
+}
+
+// normBack writes the two forms of Slope.Apply.
+func (g *vec) normBack(bounded bool) {
+	name, signature := "normBack", "(dx, x, dy"
+	if bounded {
+		name, signature = name+"Bounded", signature+", y"
+	}
+	signature += ", mean, scale, slope, shift []float32, rows int"
+	if bounded {
+		signature += ", ceiling float32"
+	}
+	g.begin(name, signature+")")
+	dx, x, dy := g.base("dx"), g.base("x"), g.base("dy")
+	mean, scale, slope, shift := g.base("mean"), g.base("scale"), g.base("slope"), g.base("shift")
+	move := []reg.Register{dx, x, dy}
+	var y reg.Register
+	var zero, ceiling reg.VecVirtual
+	if bounded {
+		y, zero, ceiling = g.base("y"), g.zero(), g.everywhere("ceiling")
+		move = append(move, y)
+	}
+	g.rows(move, func(p place) {
+		d, v := p.load(dy), p.load(x)
+		if bounded {
+			by, keep, over := p.load(y), p.YMM(), p.YMM()
+			p.VCMPPS(Imm(greaterThan), zero, by, keep)
+			p.VCMPPS(Imm(greaterEq), ceiling, by, over)
+			p.VANDPS(d, keep, d)
+			p.VANDNPS(d, over, d)
+		}
+		p.VSUBPS(p.load(shift), d, d)
+		p.VSUBPS(p.load(mean), v, v)
+		p.VMULPS(p.load(slope), v, v)
+		p.VSUBPS(v, d, d)
+		p.VMULPS(p.load(scale), d, d)
+		p.store(d, dx)
+	})
+	g.end()
+}
+
+// doubles is the number of float64 in a vector, and of channels that columns does
+// at least at a time.
+const doubles = 4
+
+// columns writes the loops of sums of float64 over rows that lie stride elements
+// apart: vectors of sums are kept in registers while they go down the rows. Begin
+// loads them for the channels from index on, add is given the way from a stream's
+// first row to the row in hand, and finish stores them.
+func (g *vec) columns(begin func(k int), add func(i int, way reg.Register), finish func(i int), column, column8 reg.Register) {
+	rows, stride := g.int("rows"), g.int("stride")
+	n, way, left := g.Load(g.Param("sum").Len(), g.GP64()), g.GP64(), g.GP64()
+	g.SHLQ(Imm(2), stride)
+	g.XORQ(column, column)
+	g.XORQ(column8, column8)
+	for _, k := range []int{4, 2, 1} {
+		next, done, loop := g.label("columns", k), g.label("done", k), g.label("rows", k)
+		g.Label(next)
+		g.CMPQ(n, imm(k*doubles))
+		g.JL(LabelRef(done))
+		begin(k)
+		g.MOVQ(column, way)
+		g.MOVQ(rows, left)
+		g.Label(loop)
+		for i := range k {
+			add(i, way)
+		}
+		g.ADDQ(stride, way)
+		g.DECQ(left)
+		g.JNE(LabelRef(loop))
+		for i := range k {
+			finish(i)
+		}
+		g.ADDQ(imm(k*4*doubles), column)
+		g.ADDQ(imm(k*8*doubles), column8)
+		g.SUBQ(imm(k*doubles), n)
+		g.JMP(LabelRef(next))
+		g.Label(done)
+	}
+	g.end()
+}
+
+// doublesAt loads sums at index + disp bytes.
+func (g *vec) doublesAt(base, index reg.Register, i int) reg.VecVirtual {
+	v := g.YMM()
+	g.VMOVUPD(Mem{Base: base, Index: index, Scale: 1, Disp: i * 8 * doubles}, v)
+	return v
+}
+
+// sums writes Sums and, with squares, Squares.
+func (g *vec) sums(squares bool) {
+	if squares {
+		g.begin("squares", "(sum []float64, x []float32, mean []float64, rows, stride int)")
+	} else {
+		g.begin("sums", "(sum []float64, x []float32, rows, stride int)")
+	}
+	sum, x := g.base("sum"), g.base("x")
+	var mean reg.Register
+	if squares {
+		mean = g.base("mean")
+	}
+	column, column8 := g.GP64(), g.GP64()
+	var total, middle []reg.VecVirtual
+	g.columns(func(k int) {
+		total, middle = nil, nil
+		for i := range k {
+			total = append(total, g.doublesAt(sum, column8, i))
+			if squares {
+				middle = append(middle, g.doublesAt(mean, column8, i))
+			}
+		}
+	}, func(i int, way reg.Register) {
+		v := g.YMM()
+		g.VCVTPS2PD(Mem{Base: x, Index: way, Scale: 1, Disp: i * 4 * doubles}, v)
+		if squares {
+			g.VSUBPD(middle[i], v, v)
+			g.VMULPD(v, v, v)
+		}
+		g.VADDPD(v, total[i], total[i])
+	}, func(i int) {
+		g.VMOVUPD(total[i], Mem{Base: sum, Index: column8, Scale: 1, Disp: i * 8 * doubles})
+	}, column, column8)
+}
+
+// products writes the two forms of Products.
+func (g *vec) products(bounded bool) {
+	name, signature := "products", "(sum, product []float64, x, dy"
+	if bounded {
+		name, signature = name+"Bounded", signature+", y"
+	}
+	signature += " []float32, mean []float64, rows, stride int"
+	if bounded {
+		signature += ", ceiling float32"
+	}
+	g.begin(name, signature+")")
+	sum, product, x, dy, mean := g.base("sum"), g.base("product"), g.base("x"), g.base("dy"), g.base("mean")
+	var y reg.Register
+	zero, ceiling := g.XMM(), g.XMM()
+	if bounded {
+		y = g.base("y")
+		g.VXORPS(zero, zero, zero)
+		at, err := g.Param("ceiling").Resolve()
+		if err != nil {
+			panic(err)
+		}
+		g.VBROADCASTSS(at.Addr, ceiling)
+	}
+	column, column8 := g.GP64(), g.GP64()
+	var total, totals []reg.VecVirtual
+	g.columns(func(k int) {
+		total, totals = nil, nil
+		for i := range k {
+			total, totals = append(total, g.doublesAt(sum, column8, i)), append(totals, g.doublesAt(product, column8, i))
+		}
+	}, func(i int, way reg.Register) {
+		at := func(base reg.Register) Mem { return Mem{Base: base, Index: way, Scale: 1, Disp: i * 4 * doubles} }
+		d, v := g.YMM(), g.YMM()
+		if bounded {
+			narrow, by, keep, over := g.XMM(), g.XMM(), g.XMM(), g.XMM()
+			g.VMOVUPS(at(dy), narrow)
+			g.VMOVUPS(at(y), by)
+			g.VCMPPS(Imm(greaterThan), zero, by, keep)
+			g.VCMPPS(Imm(greaterEq), ceiling, by, over)
+			g.VANDPS(narrow, keep, narrow)
+			g.VANDNPS(narrow, over, narrow)
+			g.VCVTPS2PD(narrow, d)
+		} else {
+			g.VCVTPS2PD(at(dy), d)
+		}
+		g.VCVTPS2PD(at(x), v)
+		g.VSUBPD(Mem{Base: mean, Index: column8, Scale: 1, Disp: i * 8 * doubles}, v, v)
+		g.VMULPD(v, d, v)
+		g.VADDPD(d, total[i], total[i])
+		g.VADDPD(v, totals[i], totals[i])
+	}, func(i int) {
+		g.VMOVUPD(total[i], Mem{Base: sum, Index: column8, Scale: 1, Disp: i * 8 * doubles})
+		g.VMOVUPD(totals[i], Mem{Base: product, Index: column8, Scale: 1, Disp: i * 8 * doubles})
+	}, column, column8)
+}
