@@ -102,7 +102,7 @@ func (m *Model) match(g *graph.Graph, views map[graph.Value]layout, head map[str
 			mapping.Ignored = append(mapping.Ignored, Ignored{t.Name, "counts batches; nothing is computed from it"})
 			continue
 		case head[name]:
-			mapping.Ignored = append(mapping.Ignored, Ignored{t.Name, "of the head, which begins anew"})
+			mapping.Ignored = append(mapping.Ignored, Ignored{t.Name, "belongs to the head"})
 			continue
 		case v == 0 || !g.Tensor(v).Role.Weights():
 			diffs = append(diffs, fault.Quote(t.Name)+" is not in the model")

@@ -59,7 +59,7 @@ type Model struct {
 	Sums    map[string]string // SHA-256 of each tensor's data, in hex
 	SHA256  string            // of the file
 
-	library *naming.Library // whose names the tensors have
+	library naming.Library // whose names the tensors have
 }
 
 // Save writes the parameters and buffers of g to path, atomically, and returns the SHA-256

@@ -22,7 +22,7 @@ type Overrides struct {
 
 // Network returns the network that the file's weights belong to and fit.
 func (m *Model) Network(o Overrides) (models.Network, error) {
-	model, err := m.model(o.Model)
+	model, err := m.Architecture(o.Model)
 	if err != nil {
 		return models.Network{}, err
 	}
@@ -58,9 +58,9 @@ func (m *Model) Network(o Overrides) (models.Network, error) {
 	return n, err
 }
 
-// model returns the model of that name, or if it is empty the one that the file
+// Architecture returns the model of that name, or if it is empty the one that the file
 // names.
-func (m *Model) model(name string) (models.Model, error) {
+func (m *Model) Architecture(name string) (models.Model, error) {
 	if name != "" {
 		return models.Lookup(name)
 	}

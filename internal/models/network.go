@@ -72,11 +72,11 @@ func (n Network) Forward(g *graph.Graph, pictures graph.Value) (logits graph.Val
 	return n.forward(g, pictures, layers.NewScope(g, len(n.Classes)))
 }
 
-// Train is Forward as training goes that way. What the scope tracks is to be set
-// at the end of the step.
-func (n Network) Train(g *graph.Graph, pictures graph.Value) (logits graph.Value, s *layers.Scope) {
+// Train is Forward as training goes that way, but for the frozen ones of Layers. What
+// the scope tracks is to be set at the end of the step.
+func (n Network) Train(g *graph.Graph, pictures graph.Value, frozen []string) (logits graph.Value, s *layers.Scope) {
 	s = layers.NewScope(g, len(n.Classes))
-	s.Train()
+	s.Train(frozen...)
 	return n.forward(g, pictures, s)
 }
 
@@ -108,6 +108,19 @@ func (n Network) Single() *graph.Graph {
 	p := n.Preprocess
 	n.Forward(g, g.Input("pictures", graph.U8, 1, p.Height, p.Width, p.Channels))
 	return g
+}
+
+// Layers returns the names of the outermost layers that have parameters, in the order
+// in which a picture goes through them.
+func (n Network) Layers() (names []string) {
+	net, _ := n.Model.Net.(layers.Seq)
+	g := n.Single()
+	for _, l := range net {
+		if slices.ContainsFunc(g.Describe(g.Params()), func(t graph.Tensor) bool { return layers.Within(t.Name, []string{l.Name}) }) {
+			names = append(names, l.Name)
+		}
+	}
+	return names
 }
 
 // Head returns the names of the parameters and buffers whose shapes follow from the

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// A Library names tensors in a way of its own.
+// A Library names tensors in a way of its own. The zero Library has our names.
 type Library struct {
 	Name    string
 	Refusal string // why its networks are others than those here, whatever the names; usually empty
@@ -36,10 +36,10 @@ func is(to string) func([]int) string { return func([]int) string { return to } 
 var plain = Library{Name: "PyTorch"}
 
 // libraries are those that name tensors otherwise.
-var libraries = []*Library{&timm, &transformers, &transformersMobile}
+var libraries = []Library{timm, transformers, transformersMobile}
 
 // Recognise returns the library whose names these are.
-func Recognise(names []string) *Library {
+func Recognise(names []string) Library {
 	for _, l := range libraries {
 		for _, name := range names {
 			if module, _ := split(strings.TrimPrefix(name, l.prefix)); module == l.mark {
@@ -47,11 +47,11 @@ func Recognise(names []string) *Library {
 			}
 		}
 	}
-	return &plain
+	return plain
 }
 
 // Translate returns torchvision's name of the tensor.
-func (l *Library) Translate(name string) string {
+func (l Library) Translate(name string) string {
 	module, leaf := split(strings.TrimPrefix(name, l.prefix))
 	for _, r := range l.rules {
 		if n, ok := match(r.from, module); ok {
