@@ -1,6 +1,7 @@
 package models
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -91,6 +92,37 @@ func TestNormalized(t *testing.T) {
 			}
 		} else if fault.KindOf(err) != fault.Usage || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v, %v: error %v, want %q", c.mean, c.std, err, c.want)
+		}
+	}
+}
+
+// A layer without a name of its own counts as the layers in it.
+func TestLayers(t *testing.T) {
+	for _, c := range []struct {
+		model Model
+		want  string
+	}{
+		{CifarNet, "conv1 conv2 fc1 fc2 fc3"},
+		{ResNet18, "conv1 bn1 layer1.0 layer1.1 layer2.0 layer2.1 layer3.0 layer3.1 layer4.0 layer4.1 fc"},
+	} {
+		if got := strings.Join(c.model.Plain(5).Layers(), " "); got != c.want {
+			t.Errorf("%s has the layers %s, want %s", c.model.Name, got, c.want)
+		}
+	}
+}
+
+// The head is what follows the number of classes.
+func TestHead(t *testing.T) {
+	for _, m := range All {
+		n := m.Plain(5)
+		var head []string
+		for name := range n.Head() {
+			head = append(head, name)
+		}
+		slices.Sort(head)
+		last := n.Layers()[len(n.Layers())-1]
+		if want := []string{last + ".bias", last + ".weight"}; !slices.Equal(head, want) {
+			t.Errorf("%s: the head is %v, want %v", m.Name, head, want)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"imgcls/internal/fault"
 	"imgcls/internal/graph"
@@ -110,14 +111,20 @@ func (n Network) Single() *graph.Graph {
 	return g
 }
 
-// Layers returns the names of the outermost layers that have parameters, in the order
-// in which a picture goes through them.
+// Layers returns the names of the outermost layers that have parameters, a block of a
+// residual network being one, in the order in which a picture goes through them.
 func (n Network) Layers() (names []string) {
 	net, _ := n.Model.Net.(layers.Seq)
 	g := n.Single()
-	for _, l := range net {
-		if slices.ContainsFunc(g.Describe(g.Params()), func(t graph.Tensor) bool { return layers.Within(t.Name, []string{l.Name}) }) {
-			names = append(names, l.Name)
+	for _, p := range g.Describe(g.Params()) {
+		name := p.Name[:max(0, strings.LastIndexByte(p.Name, '.'))] // where the outermost has no name
+		for _, l := range net {
+			if layers.Within(p.Name, []string{l.Name}) {
+				name = l.Name
+			}
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
 	return names
