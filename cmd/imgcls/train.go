@@ -202,8 +202,11 @@ func (s *settings) training(model models.Model, set *data.Set) (train.Config, er
 	}
 	recipe := model.RecipeFor(set.Name)
 	recipe.Batch = min(recipe.Batch, set.Train.Len())
-	if s.start != nil && s.start.Info != nil {
-		recipe.Mean, recipe.Std = s.start.Info.Preprocess.Mean, s.start.Info.Preprocess.Std
+	if s.start != nil { // as they were made for, whatever is usual for the data
+		recipe.Mean, recipe.Std = model.Recipe.Mean, model.Recipe.Std
+		if info := s.start.Info; info != nil {
+			recipe.Mean, recipe.Std = info.Preprocess.Mean, info.Preprocess.Std
+		}
 	}
 	recipe = s.settleRecipe(recipe)
 	if err := s.checkRates(recipe); err != nil {

@@ -113,10 +113,10 @@ func (s *settings) tellMapping(path string, m *checkpoint.Mapping) {
 			s.say("        %s begins anew", name)
 		}
 		for _, i := range m.Ignored {
-			s.say("        %s is ignored: %s", run.Plain(i.Name), i.Why)
+			s.say("        %s is ignored (%s)", run.Plain(i.Name), i.Why)
 		}
 	}
-	line := fmt.Sprintf("%d tensors taken, by %s's names", len(m.Taken), m.Library)
+	line := fmt.Sprintf("%d tensors taken, named as by %s", len(m.Taken), m.Library)
 	if m.Fresh != nil {
 		line += "; begins anew: " + strings.Join(m.Fresh, ", ")
 	}
@@ -125,7 +125,7 @@ func (s *settings) tellMapping(path string, m *checkpoint.Mapping) {
 		reasons[i.Why]++
 	}
 	for _, why := range slices.Sorted(maps.Keys(reasons)) {
-		line += fmt.Sprintf("; %d ignored: %s", reasons[why], why)
+		line += fmt.Sprintf("; %d ignored (%s)", reasons[why], why)
 	}
 	s.say("weights %s  %s", fault.Quote(path), line)
 }

@@ -99,10 +99,10 @@ func (m *Model) match(g *graph.Graph, views map[graph.Value]layout, head map[str
 		v := g.Named(name)
 		switch {
 		case counter(g, name, t):
-			mapping.Ignored = append(mapping.Ignored, Ignored{t.Name, "counts batches; nothing is computed from it"})
+			mapping.Ignored = append(mapping.Ignored, Ignored{t.Name, "counts of batches, from which nothing is computed"})
 			continue
 		case head[name]:
-			mapping.Ignored = append(mapping.Ignored, Ignored{t.Name, "belongs to the head"})
+			mapping.Ignored = append(mapping.Ignored, Ignored{t.Name, "of the head"})
 			continue
 		case v == 0 || !g.Tensor(v).Role.Weights():
 			diffs = append(diffs, fault.Quote(t.Name)+" is not in the model")
@@ -172,7 +172,7 @@ func (m *Model) prefix(g *graph.Graph) string {
 	common := ""
 	for i, t := range m.Tensors {
 		name := t.Name
-		for name != "" && g.Named(name) == 0 {
+		for name != "" && g.Named(name) == 0 && !counter(g, name, t) {
 			_, name, _ = strings.Cut(name, ".")
 		}
 		before := strings.TrimSuffix(t.Name, name)

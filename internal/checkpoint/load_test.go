@@ -92,7 +92,7 @@ func TestLoadFromElsewhere(t *testing.T) {
 		"features.0.1.weight ← bn1.weight", "features.0.1.bias ← bn1.bias",
 		"features.0.1.running_mean ← bn1.running_mean", "features.0.1.running_var ← bn1.running_var",
 		"classifier.1.weight ← classifier.weight", "classifier.1.bias ← classifier.bias",
-		"bn1.num_batches_tracked counts batches; nothing is computed from it",
+		"bn1.num_batches_tracked counts of batches, from which nothing is computed",
 	}, append(lines, mapping.Fresh...)); d != "" {
 		t.Error(d)
 	}
@@ -157,6 +157,15 @@ func TestLoadRefusals(t *testing.T) {
 		"another shape": {func(f *safetensors.File) {
 			f.Tensors[0].Shape, f.Tensors[0].Data = []int{4, 3, 1, 1}, make([]byte, 48)
 		}, []string{`"conv_stem.weight" (features.0.0.weight) is [4 3 1 1], want [4 3 3 3]`, "--model"}},
+		"wrapped": {func(f *safetensors.File) {
+			ours := map[string]string{"bn1.num_batches_tracked": "features.0.1.num_batches_tracked"}
+			for to, from := range theirName {
+				ours[from] = to
+			}
+			for i := range f.Tensors {
+				f.Tensors[i].Name = "module." + ours[f.Tensors[i].Name]
+			}
+		}, []string{`save it with names that do not begin with "module."`}},
 		"TensorFlow's": {func(f *safetensors.File) {
 			f.Tensors = f.Tensors[:1]
 			f.Tensors[0].Name = "mobilenet_v2.conv_stem.first_conv.convolution.weight"
