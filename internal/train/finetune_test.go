@@ -3,7 +3,6 @@ package train
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -121,7 +120,7 @@ func TestFineTuning(t *testing.T) {
 					return top1
 				})
 				best[way.name] = max(best[way.name], mean)
-				t.Log(fmt.Sprintf("%-22s %2d epochs  lr %-5g  %.2f %% ± %.2f", way.name, length, lr, 100*mean, 100*deviation))
+				t.Logf("%-22s %2d epochs  lr %-5g  %.2f %% ± %.2f", way.name, length, lr, 100*mean, 100*deviation)
 			}
 		}
 	}
