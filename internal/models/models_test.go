@@ -96,7 +96,7 @@ func TestNormalized(t *testing.T) {
 	}
 }
 
-// A layer without a name of its own counts as the layers in it.
+// A block is a layer, and so is what stands in none.
 func TestLayers(t *testing.T) {
 	for _, c := range []struct {
 		model Model

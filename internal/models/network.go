@@ -111,19 +111,19 @@ func (n Network) Single() *graph.Graph {
 	return g
 }
 
-// Layers returns the names of the outermost layers that have parameters, a block of a
-// residual network being one, in the order in which a picture goes through them.
+// Layers returns the names of the layers that have parameters, in the order in which a
+// picture goes through them. What is under one number is one layer, as a block is:
+// layer1.0, features.3.
 func (n Network) Layers() (names []string) {
-	net, _ := n.Model.Net.(layers.Seq)
 	g := n.Single()
 	for _, p := range g.Describe(g.Params()) {
-		name := p.Name[:max(0, strings.LastIndexByte(p.Name, '.'))] // where the outermost has no name
-		for _, l := range net {
-			if layers.Within(p.Name, []string{l.Name}) {
-				name = l.Name
-			}
+		parts := strings.Split(p.Name, ".")
+		parts = parts[:len(parts)-1]
+		number := func(part string) bool { _, err := strconv.Atoi(part); return err == nil }
+		if i := slices.IndexFunc(parts, number); i >= 0 {
+			parts = parts[:i+1]
 		}
-		if !slices.Contains(names, name) {
+		if name := strings.Join(parts, "."); !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}

@@ -19,7 +19,7 @@ var normed = models.Model{Name: "normed", Net: layers.Seq{
 	{Name: "conv1", Layer: layers.Conv{Out: 4, Kernel: 3, Stride: 2, NoBias: true}},
 	{Name: "bn1", Layer: layers.BatchNorm{}},
 	{Name: "relu", Layer: layers.ReLU{}},
-	{Name: "layer1", Layer: layers.Seq{
+	{Name: "layer1.0", Layer: layers.Seq{
 		{Name: "conv", Layer: layers.Conv{Out: 4, Kernel: 3, Stride: 2, NoBias: true}},
 		{Name: "bn", Layer: layers.BatchNorm{}},
 		{Layer: layers.ReLU{}},
