@@ -55,7 +55,7 @@ func (s *settings) modelName() (string, error) {
 		if err != nil {
 			return "", err
 		}
-		name = model.Name
+		name, s.origins["model"] = model.Name, fromWeights
 	}
 	return s.model.fallBack(name), nil
 }
