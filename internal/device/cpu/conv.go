@@ -23,7 +23,7 @@ func (b *builder) conv(op graph.Conv, n graph.Node) {
 		return
 	}
 	b.scratch.memberNeed = max(b.scratch.memberNeed, walk.Scratch())
-	filters := b.pack(n.In[1], packForward, walk.Packed(), c.O, c.Taps(), func(data []float32, lo, hi int) {
+	filters := b.pack(n.In[1], packForward, walk.Packed(), walk.Panels(), c.Taps(), func(data []float32, lo, hi int) {
 		c.PackForward(b.set, data, w, lo, hi)
 	})
 	if op.Post.Pool != nil {
@@ -103,7 +103,7 @@ func (b *builder) convBackData(op graph.ConvBackData, n graph.Node) {
 		return
 	}
 	b.scratch.memberNeed = max(b.scratch.memberNeed, walk.Scratch())
-	filters := b.pack(n.In[0], packBackData, walk.Packed(), c.I, c.R*c.S*c.O, func(data []float32, lo, hi int) {
+	filters := b.pack(n.In[0], packBackData, walk.Packed(), walk.Panels(), c.R*c.S*c.O/max(1, c.Groups), func(data []float32, lo, hi int) {
 		c.PackBackData(b.set, data, w, lo, hi)
 	})
 	l := kernel.Layer{Y: b.f32(n.Out[0])}
@@ -147,7 +147,7 @@ func (b *builder) fewBackData(few *kernel.FewBack, c kernel.Conv, op graph.ConvB
 	dx, w := b.f32(n.Out[0]), b.f32(n.In[0])
 	work := align(few.Scratch())
 	b.scratch.memberNeed = max(b.scratch.memberNeed, work)
-	filters := b.pack(n.In[0], packFew, few.Packed(), 1, len(w), func(data []float32, _, _ int) { few.Pack(data, w) })
+	filters := b.pack(n.In[0], packFew, few.Packed(), []int{0, 1}, len(w), func(data []float32, _, _ int) { few.Pack(data, w) })
 	image, dy, plus := c.H*c.W*c.I, b.gradients(op.Unpool, c, n, work), b.plus(op, n)
 	b.split(c.N, convTime(c), func(lo, hi int, scratch []float32) {
 		for i := lo; i < hi; i++ {
@@ -194,7 +194,7 @@ func (b *builder) walk(w *kernel.Walk, l kernel.Layer, filters *packed, c kernel
 	line := len(l.Y) / units / columns // rows
 	panels := []int{0, columns}
 	if w.Packed() > large {
-		panels = b.set.Panels(columns)
+		panels = w.Panels()
 	}
 	across := len(panels) - 1
 	down := max(1, cut(units, float64(c.N)*convTime(c)/float64(units))/across)
@@ -298,7 +298,7 @@ func (b *builder) convExtents(op graph.Conv, x, w graph.Value) kernel.Conv {
 		N: xs[0], H: xs[1], W: xs[2], I: xs[3],
 		O: ws[0], R: ws[1], S: ws[2],
 		P: places(xs[1], ws[1], op.Stride, op.Pad), Q: places(xs[2], ws[2], op.Stride, op.Pad),
-		Stride: op.Stride, Pad: op.Pad,
+		Stride: op.Stride, Pad: op.Pad, Groups: op.Groups,
 	}
 	if size := 4 * max(c.H*c.W*c.I, c.Places()*c.O); size > math.MaxInt32 {
 		b.err = fault.New(fault.Room, "memory", "", "use a smaller --img-size",

@@ -119,7 +119,7 @@ func last(x graph.Tensor) graph.Tensor {
 
 // node draws an operation and its inputs, of which the last may be missing.
 func (c *choice) node() (graph.Op, []graph.Tensor) {
-	conv := graph.Conv{Stride: c.small(1, 3), Pad: c.small(0, 2)}
+	conv := graph.Conv{Stride: c.small(1, 3), Pad: c.small(0, 2), Groups: max(0, c.small(-7, 3))}
 	pool := graph.MaxPool{Kernel: c.small(1, 3), Stride: c.small(1, 3), Pad: c.small(0, 1)}
 	apart := graph.MaxPool{Kernel: c.small(1, 2), Stride: c.small(1, 3)}
 	h, w := c.small(1, 4), c.small(1, 4)

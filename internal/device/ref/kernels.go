@@ -193,7 +193,7 @@ func convShape(op graph.Conv, x, w, y graph.Tensor) kernel.ConvShape {
 		N: x.Shape[0], H: x.Shape[1], W: x.Shape[2], I: x.Shape[3],
 		O: w.Shape[0], R: w.Shape[1], S: w.Shape[2],
 		P: y.Shape[1], Q: y.Shape[2],
-		Stride: op.Stride, Pad: op.Pad,
+		Stride: op.Stride, Pad: op.Pad, G: max(1, op.Groups),
 	}
 }
 

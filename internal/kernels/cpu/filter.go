@@ -5,7 +5,7 @@ import "imgcls/internal/kernels/cpu/tile"
 // A Filter is the list of tiles in which the gradient of a convolution's filters
 // is summed over images:
 //
-//	dw[o,r,s,i] = Σ dy[n,p,q,o] · x[n, p·Stride+r−Pad, q·Stride+s−Pad, i]
+//	dw[o,r,s,i] = Σ dy[n,p,q,o] · x[n, p·Stride+r−Pad, q·Stride+s−Pad, g·I/G + i]
 //
 // The places p, q of a tap are those whose x is inside the image. Where the filters
 // fill vectors better than what lies under one of them in a run, the sum is made
@@ -31,17 +31,17 @@ func NewFilter(set *tile.Set, c Conv) *Filter {
 	if !set.Native() { // it goes place by place
 		return f
 	}
-	run := c.I
-	if c.Pad == 0 { // what lies under a row of the filter is one run
+	run := c.ins()
+	if c.Pad == 0 && c.groups() == 1 { // what lies under a row of the filter is one run
 		run *= c.S
 	}
-	f.Transposed = run*set.Packed(1, c.O) < c.O*set.Packed(1, run)
+	f.Transposed = run*set.Packed(1, c.outs()) < c.outs()*set.Packed(1, run)
 	// x and dy of a block of images stay in a nearby cache for all tiles.
 	const near = 1 << 17
 	f.block = max(1, near/(c.H*c.W*c.I+c.Places()*c.O))
 	for r := range c.R {
 		p, p1 := c.inside(r, c.H, c.P)
-		if c.Pad == 0 {
+		if run > c.ins() {
 			f.add(r, 0, p, p1, 0, c.Q, run)
 			continue
 		}
@@ -71,10 +71,19 @@ func (f *Filter) add(r, s, p, p1, q, q1, run int) {
 		dy: (p*c.Q + q) * c.O, x: ((p*c.Stride+r-c.Pad)*c.W + q*c.Stride + s - c.Pad) * c.I,
 		length: q1 - q, height: p1 - p,
 	}
-	tap := (r*c.S + s) * c.I
-	tall, wide := c.O, run
+	for group := range c.groups() {
+		f.addGroup(t, group, (r*c.S+s)*c.ins(), run)
+		t.dy, t.x = t.dy+c.outs(), t.x+c.ins()
+	}
+}
+
+// addGroup adds the tiles of one group, whose places t has.
+func (f *Filter) addGroup(t filterTile, group, tap, run int) {
+	c := f.conv
+	first := group * c.outs()
+	tall, wide := c.outs(), run
 	if f.Transposed {
-		tall, wide = run, c.O
+		tall, wide = run, c.outs()
 	}
 	for j := 0; j < wide; j += t.width {
 		t.width = f.set.Width(wide - j)
@@ -83,9 +92,9 @@ func (f *Filter) add(r, s, p, p1, q, q1, run int) {
 			t.m = f.set.Share(tall - i)
 			at := t
 			if f.Transposed {
-				at.x, at.dy, at.dw = t.x+i, t.dy+j, (tap+i)*c.O+j
+				at.x, at.dy, at.dw = t.x+i, t.dy+j, (tap+i)*c.O+first+j
 			} else {
-				at.x, at.dy, at.dw = t.x+j, t.dy+i, i*c.Taps()+tap+j
+				at.x, at.dy, at.dw = t.x+j, t.dy+i, (first+i)*c.Taps()+tap+j
 			}
 			f.tiles = append(f.tiles, at)
 		}
@@ -161,17 +170,27 @@ func (f *Filter) places(dw, x, dy []float32, from, until, images int, add bool) 
 	for at := range images * c.Places() {
 		n, p, q := at/c.Places(), at/c.Q%c.P, at%c.Q
 		h, v := p*c.Stride-c.Pad, q*c.Stride-c.Pad
-		s, s1 := max(0, -v), min(c.S, c.W-v) // what lies inside is one run
+		s, s1 := max(0, -v), min(c.S, c.W-v)
 		for o := from; o < until; o++ {
 			g := dy[at*c.O+o]
 			if g == 0 || s >= s1 {
 				continue
 			}
 			for r := max(0, -h); r < min(c.R, c.H-h); r++ {
-				run := x[((n*c.H+h+r)*c.W+v+s)*c.I:][:(s1-s)*c.I]
-				tile.Axpy(g, run, dw[o*c.Taps()+(r*c.S+s)*c.I:][:len(run)])
+				c.addRow(dw[o*c.Taps()+(r*c.S+s)*c.ins():], x[((n*c.H+h+r)*c.W+v+s)*c.I+o/c.outs()*c.ins():], g, s1-s)
 			}
 		}
+	}
+}
+
+// addRow adds g times what lies under so many taps of a row of a filter.
+func (c Conv) addRow(dw, x []float32, g float32, taps int) {
+	run := c.ins()
+	if c.groups() == 1 {
+		run, taps = run*taps, 1
+	}
+	for i := range taps {
+		tile.Axpy(g, x[i*c.I:][:run], dw[i*run:][:run])
 	}
 }
 
