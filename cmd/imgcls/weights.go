@@ -148,7 +148,11 @@ func (s *settings) frozen(n models.Network) ([]string, error) {
 func parameters(t *train.Trainer, cfg train.Config) string {
 	all, frozen := t.Parameters()
 	text := fmt.Sprintf("%d parameters", all)
-	if cfg.Frozen != nil {
+	const most = 4 // names
+	switch n := len(cfg.Frozen); {
+	case n > most:
+		text += fmt.Sprintf(", %d of them frozen: %d layers, %s to %s", frozen, n, cfg.Frozen[0], cfg.Frozen[n-1])
+	case n > 0:
 		text += fmt.Sprintf(", %d of them frozen: %s", frozen, strings.Join(cfg.Frozen, ", "))
 	}
 	return text
