@@ -82,10 +82,7 @@ static __device__ i64 thread_count() { return (i64)gridDim.x * blockDim.x; }
 #include "internal/kernels/cuda/optim.cuh"
 #include "internal/kernels/cuda/xent.cuh"
 
-// Tiles need tensor cores or their stand-in, which a plain C++ compiler has not.
-#if defined(__CUDACC__) || defined(STANDIN)
 #include "internal/kernels/cuda/tile.cuh"
 #include "internal/kernels/cuda/gemm.cuh"
 #include "internal/kernels/cuda/matmul.cuh"
 #include "internal/kernels/cuda/conv.cuh"
-#endif

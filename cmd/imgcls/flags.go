@@ -73,6 +73,9 @@ type settings struct {
 	keep      int
 	dryRun    bool
 
+	checkEvery  int
+	gpuPatience time.Duration
+
 	maxSteps  int
 	maxTime   time.Duration
 	patience  int
@@ -130,7 +133,7 @@ func newSettings(c *console) *settings {
 		dataDir: defaultDataDir(), download: "auto", split: "test",
 		output: defaultOutput(), format: "text", topk: 5,
 		modes:  []string{"train", "infer"},
-		resume: resumeNone, saveEvery: train.Interval{Epochs: 1}, keep: 3,
+		resume: resumeNone, saveEvery: train.Interval{Epochs: 1}, keep: 3, gpuPatience: time.Minute,
 		origins: map[string]string{},
 	}
 	const (
@@ -143,6 +146,7 @@ func newSettings(c *console) *settings {
 	s.rows = []row{
 		{"device", "", everywhere, always, bind(&s.device, text()), "compute on auto, cpu, ref, cuda or cuda:N"},
 		{"sync", "", everywhere, never, bind(&s.sync, truth()), "start a GPU's kernels one by one, so that an error names the one that failed; slow"},
+		{"gpu-patience", "", everywhere, never, bind(&s.gpuPatience, duration()), "end when a GPU does not end a step in this time; 0 for a minute"},
 		{"seed", "", everywhere, fixed, bind(&s.seed, intIn(0, 1<<53-1)), "seed of all random numbers"},
 		{"threads", "", everywhere, always, bindList(&s.threads, &s.threadsList, intIn(0, 4096)), "CPU threads; 0 takes one for each core"},
 		{"verbose", "v", everywhere, never, level{&s.verbose}, "say more; may be repeated"},
@@ -215,6 +219,8 @@ func newSettings(c *console) *settings {
 		{"override", "", learns, never, bind(&s.override, list()), "`settings` that a resumed run may change, as lr,momentum"},
 		{"save-every", "", learns, always, bind(&s.saveEvery, interval()), "save a checkpoint each 1epoch, 500it or 5m"},
 		{"keep", "", learns, always, bind(&s.keep, intIn(1, 1_000_000)), "checkpoints that are kept, the newest"},
+		{"check-every", "", learns, always, bind(&s.checkEvery, intIn(0, 1<<40)),
+			"take each so many-th step twice and compare all bits, to find hardware that computes wrongly; 0 for never"},
 		{"dry-run", "", learns, never, bind(&s.dryRun, truth()), "take two steps, estimate memory and time, and write nothing"},
 
 		{"format", "", "eval predict info plan models devices doctor bench", never, bind(&s.format, oneOf("text", "json", "jsonl")),

@@ -50,7 +50,7 @@ func runTrain(ctx context.Context, s *settings, _ []string) error {
 	if err != nil {
 		return err
 	}
-	defer dev.Close()
+	defer s.close(dev)
 	precision, err := s.precisionOn(dev, model.Recipe)
 	if err != nil {
 		return err
@@ -84,7 +84,7 @@ func runTrain(ctx context.Context, s *settings, _ []string) error {
 	if err != nil {
 		return err
 	}
-	defer trainer.Close()
+	defer s.close(trainer)
 	if s.dryRun {
 		return s.tryOut(ctx, trainer, cfg)
 	}
@@ -130,7 +130,7 @@ func (s *settings) trainer(dev device.Device, set *data.Set, cfg train.Config, f
 		err = s.startFrom(s.weights.value, t, set)
 	}
 	if err != nil {
-		t.Close()
+		s.close(t)
 		return nil, err
 	}
 	return t, nil
@@ -218,7 +218,7 @@ func (s *settings) training(model models.Model, set *data.Set) (train.Config, er
 	cfg := train.Config{
 		Network: models.Network{Model: model, Classes: set.Classes, Preprocess: preprocess},
 		Epochs:  recipe.Epochs, Batch: recipe.Batch, Optimizer: recipe.Optimizer, Schedule: recipe.Schedule, Groups: recipe.Groups, Augment: recipe.Augment, Smooth: recipe.Smooth,
-		Seed: uint64(s.seed), EvalBatch: evalBatch, Budget: s.budget(), SaveEvery: s.saveEvery,
+		Seed: uint64(s.seed), EvalBatch: evalBatch, Budget: s.budget(), SaveEvery: s.saveEvery, CheckEvery: s.checkEvery,
 	}
 	return cfg, cfg.Network.Check()
 }
@@ -305,6 +305,9 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 	}, func(step int, loss float64) { bar.Update(step, fmt.Sprintf("loss %.3f", loss)) })
 	bar.Finish()
 	unsaved := fault.KindOf(err) == fault.Room
+	if fault.KindOf(err) == fault.Device {
+		err = withCheckpoint(folder, err)
+	}
 	if folder.Record().ModelSHA256 != "" && !unsaved {
 		s.say("saved   %s at step %d of %d%s", fault.Quote(folder.Model()), folder.Record().Step, steps, bestOf(t.Place()))
 	}
@@ -326,6 +329,16 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 		s.result(last)
 	}
 	return err
+}
+
+// withCheckpoint says beside an error of the device, after which nothing could be
+// saved, from where the run goes on.
+func withCheckpoint(folder *run.Folder, err error) error {
+	steps, unread := folder.Checkpoints(1).Steps()
+	if unread != nil || len(steps) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w; imgcls train --resume=%s goes on from step %d", err, quoteArg(folder.Dir()), steps[0])
 }
 
 // bestOf says by what the model file was chosen, if it was.

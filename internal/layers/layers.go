@@ -29,6 +29,7 @@ func (c Conv) Apply(s *Scope, x graph.Value) graph.Value {
 type Linear struct {
 	Out    int // or Classes
 	NoBias bool
+	Std    float64 // the weight starts normal with it, and the bias as 0; 0 means FanIn for both
 }
 
 // Apply maps [N,I] to [N,Out].
@@ -37,10 +38,13 @@ func (l Linear) Apply(s *Scope, x graph.Value) graph.Value {
 		l.Out = s.classes
 	}
 	in := channels(s, x)
-	fan := FanIn(in)
-	inputs := []graph.Value{x, s.Param("weight", fan, l.Out, in)}
+	weight, bias := FanIn(in), FanIn(in)
+	if l.Std > 0 {
+		weight, bias = Init{Std: l.Std}, Init{}
+	}
+	inputs := []graph.Value{x, s.Param("weight", weight, l.Out, in)}
 	if !l.NoBias {
-		inputs = append(inputs, s.Param("bias", fan, l.Out))
+		inputs = append(inputs, s.Param("bias", bias, l.Out))
 	}
 	return s.Add(graph.MatMul{TransB: true}, inputs...)
 }

@@ -94,3 +94,49 @@ func TestNormalized(t *testing.T) {
 		}
 	}
 }
+
+// Parameters for ten classes are those of the same networks in PyTorch, with the
+// filter of the stem that the size asks for; multiply-adds too.
+func TestSizes(t *testing.T) {
+	for _, c := range []struct {
+		model      Model
+		size       int
+		parameters int
+		macs       float64 // in millions
+	}{
+		{CifarNet, 32, 62006, 0.652},
+		{ResNet20, 32, 272474, 40.81},
+		{ResNet18, 224, 11181642, 1813.6},
+		{ResNet34, 224, 21289802, 3663.3},
+		{ResNet50, 224, 23528522, 4087.2},
+		{MobileNetV2, 224, 2236682, 299.5},
+		{ResNet18, 65, 11181642, 0},
+		{ResNet18, 64, 11173962, 0}, // (7·7 − 3·3)·3·64 fewer
+		{ResNet18, 32, 11173962, 555.4},
+		{ResNet50, 32, 23520842, 1297.8},
+	} {
+		n := c.model.Plain(10)
+		n.Preprocess.Height, n.Preprocess.Width = c.size, c.size
+		parameters, macs, err := n.Cost()
+		if err != nil || parameters != c.parameters {
+			t.Errorf("%s at %d: %d parameters, want %d (%v)", c.model.Name, c.size, parameters, c.parameters, err)
+		}
+		if got := float64(macs) / 1e6; c.macs > 0 && (got < 0.998*c.macs || got > 1.002*c.macs) {
+			t.Errorf("%s at %d: %.1f M multiply-adds, want %.1f", c.model.Name, c.size, got, c.macs)
+		}
+	}
+}
+
+// Every model takes pictures of 16×16 and more, square or not.
+func TestOddSizes(t *testing.T) {
+	for _, m := range All {
+		for _, size := range [][2]int{{16, 16}, {17, 33}, {64, 65}, {95, 40}} {
+			n := m.Plain(3)
+			n.Preprocess.Height, n.Preprocess.Width = size[0], size[1]
+			g := n.Single()
+			if err := g.Err(); err != nil {
+				t.Errorf("%s, %v: %v", m.Name, size, err)
+			}
+		}
+	}
+}

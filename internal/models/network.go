@@ -123,10 +123,10 @@ func (m Model) Plain(classes int) Network {
 	return n
 }
 
-// Cost returns the number of parameters for that many classes, and the
-// multiply-adds that one picture takes forward.
-func (m Model) Cost(classes int) (parameters, macs int, err error) {
-	g := m.Plain(classes).Single()
+// Cost returns the number of parameters, and the multiply-adds that the convolutions
+// and linear layers take for one picture, forward.
+func (n Network) Cost() (parameters, macs int, err error) {
+	g := n.Single()
 	if g.Err() != nil {
 		return 0, 0, g.Err()
 	}
@@ -134,10 +134,9 @@ func (m Model) Cost(classes int) (parameters, macs int, err error) {
 		parameters += g.Tensor(p).Len()
 	}
 	for _, node := range g.Entries[0].Nodes {
-		in := g.Describe(node.In)
-		learnt := slices.ContainsFunc(in, func(t graph.Tensor) bool { return t.Role == graph.Param })
-		if op, ok := node.Op.(graph.Coster); ok && learnt {
-			macs += op.Flops(in, g.Describe(node.Out)) / 2
+		switch op := node.Op.(type) {
+		case graph.Conv, graph.MatMul:
+			macs += op.(graph.Coster).Flops(g.Describe(node.In), g.Describe(node.Out)) / 2
 		}
 	}
 	return parameters, macs, nil

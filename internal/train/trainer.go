@@ -26,19 +26,20 @@ import (
 
 // A Config is all that decides the outcome of a training run, but for the data.
 type Config struct {
-	Network   models.Network
-	Epochs    int
-	Batch     int
-	Optimizer optim.Optimizer
-	Schedule  optim.Schedule
-	Groups    []optim.Group // of parameters; without any, norms and biases do not decay
-	Augment   augment.Policy
-	Smooth    float64 // share of a label that goes to all classes
-	Seed      uint64
-	EvalBatch int // pictures per forward run; it changes speed and memory only
-	Budget    Budget
-	SaveEvery Interval    // steps are cut so that saves fall on its multiples
-	Precision graph.DType // F32, or BF16 or F16 for what the plan then keeps so
+	Network    models.Network
+	Epochs     int
+	Batch      int
+	Optimizer  optim.Optimizer
+	Schedule   optim.Schedule
+	Groups     []optim.Group // of parameters; without any, norms and biases do not decay
+	Augment    augment.Policy
+	Smooth     float64 // share of a label that goes to all classes
+	Seed       uint64
+	EvalBatch  int // pictures per forward run; it changes speed and memory only
+	Budget     Budget
+	CheckEvery int         // take each so many-th step twice and compare; 0 for none
+	SaveEvery  Interval    // steps are cut so that saves fall on its multiples
+	Precision  graph.DType // F32, or BF16 or F16 for what the plan then keeps so
 }
 
 // ringLength is the number of losses that the device keeps for the host, and so
@@ -92,7 +93,8 @@ type entry struct {
 }
 
 // New builds and compiles the training of cfg.Network on set.Train, and writes
-// the data and the network's first parameters to the device.
+// the data and the network's first parameters to the device. What does not fit into
+// its memory is an error of kind Room, see device.Compile.
 func New(dev device.Device, set *data.Set, cfg Config) (*Trainer, error) {
 	t := &Trainer{cfg: cfg, set: set, graph: graph.New(), order: make([]int32, set.Train.Len())}
 	t.place.Epoch = 1
@@ -100,7 +102,7 @@ func New(dev device.Device, set *data.Set, cfg Config) (*Trainer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.prog, err = dev.Compile(module); err != nil {
+	if t.prog, err = device.Compile(dev, module, cfg.Batch, cfg.of(dev, set)); err != nil {
 		return nil, err
 	}
 	t.full.index, t.short.index = module.Find(t.full.name), module.Find(t.short.name)

@@ -39,6 +39,8 @@ var cases = []struct {
 	{"BatchNorm", checkBatchNorm},
 	{"Track", checkTrack},
 	{"SoftmaxXent", checkSoftmaxXent},
+	{"MatMul", checkMatMul},
+	{"Conv", checkConv},
 	{"SoftXent", checkSoftXent},
 }
 
