@@ -1,0 +1,78 @@
+package bench
+
+import (
+	"hash/fnv"
+
+	"imgcls/internal/device"
+	"imgcls/internal/graph"
+	"imgcls/internal/half"
+)
+
+// A drawing fills an input by a formula that any other program can compute as well:
+// of element i of the input of a name,
+//
+//	h = i·0x9E3779B1 + FNV-1a(name)           in 32 bits, and then
+//	h ^= h>>16; h *= 0x85EBCA6B; h ^= h>>13; h *= 0xC2B2AE35; h ^= h>>16
+//
+// signed is (2·(h>>24) − 255)/256, a number between −1 and 1 that every floating-point
+// type holds; positive is 1 + signed/2; below n is (h>>8) mod n.
+type drawing struct {
+	kind  string // "signed", "positive", "below" or "given"
+	n     int
+	given []float64 // repeated
+}
+
+var (
+	signed   = drawing{kind: "signed"}
+	positive = drawing{kind: "positive"}
+)
+
+func below(n int) drawing             { return drawing{kind: "below", n: n} }
+func given(values ...float64) drawing { return drawing{kind: "given", given: values} }
+func seedOf(name string) uint32       { f := fnv.New32a(); f.Write([]byte(name)); return f.Sum32() }
+func (d drawing) at(h uint32, i int) float64 {
+	switch d.kind {
+	case "signed":
+		return float64(2*int(h>>24)-255) / 256
+	case "positive":
+		return 1 + float64(2*int(h>>24)-255)/512
+	case "below":
+		return float64(int(h>>8) % d.n)
+	}
+	return d.given[i%len(d.given)]
+}
+
+// hash is the mixing of MurmurHash3 (fmix32).
+func hash(i int, seed uint32) uint32 {
+	h := uint32(i)*0x9E3779B1 + seed
+	h ^= h >> 16
+	h *= 0x85EBCA6B
+	h ^= h >> 13
+	h *= 0xC2B2AE35
+	return h ^ h>>16
+}
+
+// draw returns the elements of t in the host's memory.
+func (d drawing) draw(t graph.Tensor) []byte {
+	switch t.Type {
+	case graph.U8:
+		return drawAs(d, t, func(x float64) uint8 { return uint8(x) })
+	case graph.I32:
+		return drawAs(d, t, func(x float64) int32 { return int32(x) })
+	case graph.I64:
+		return drawAs(d, t, func(x float64) int64 { return int64(x) })
+	case graph.BF16:
+		return drawAs(d, t, func(x float64) uint16 { return half.ToBF16(float32(x)) })
+	case graph.F16:
+		return drawAs(d, t, func(x float64) uint16 { return half.ToF16(float32(x)) })
+	}
+	return drawAs(d, t, func(x float64) float32 { return float32(x) })
+}
+
+func drawAs[T device.Number](d drawing, t graph.Tensor, as func(float64) T) []byte {
+	values, seed := make([]T, t.Len()), seedOf(t.Name)
+	for i := range values {
+		values[i] = as(d.at(hash(i, seed), i))
+	}
+	return device.Bytes(values)
+}
