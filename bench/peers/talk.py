@@ -36,15 +36,16 @@ def repeat(step, images, seconds, one_by_one):
     return sample
 
 
-def serve(name, version, threads, prepare):
-    """Answers standard input. prepare(work) returns a function to repeat."""
+def serve(name, version, threads, prepare, device="cpu", dump=None, timed=repeat):
+    """Answers standard input. prepare(work) returns a function to repeat, timed times it,
+    and dump(work, path) writes what it gives once and describes that."""
     out = sys.stdout
     sys.stdout = sys.stderr  # what libraries print is no answer
 
     def answer(value):
         print(json.dumps(value), file=out, flush=True)
 
-    answer({"name": name, "version": version, "device": "cpu", "threads": threads})
+    answer({"name": name, "version": version, "device": device, "threads": threads})
     step, work = None, {}
     for line in sys.stdin:
         verb, _, rest = line.strip().partition(" ")
@@ -57,7 +58,9 @@ def serve(name, version, threads, prepare):
                     step()
                 answer({"ready": True})
             elif verb == "run" and step:
-                answer(repeat(step, work.get("batch", 0), float(rest), work.get("mode") == "infer"))
+                answer(timed(step, work.get("batch", 0), float(rest), work.get("mode") == "infer"))
+            elif verb == "dump" and dump and work.get("op"):
+                answer({"outputs": dump(work, rest)})
             else:
                 answer({"error": f"cannot {line.strip()!r} now", "exit": 2})
         except Exception as error:  # the driver decides what a failure means
