@@ -45,9 +45,11 @@ class Inputs:
 
     def __init__(self, device, typ, channels_last):
         self.device, self.typ, self.channels_last = device, typ, channels_last
+        self.drawn = []  # elements of each input, and how many bytes imgcls has of each: "h" where the precision says
 
-    def flat(self, name, n, how=signed, typ=None):
+    def flat(self, name, n, how=signed, typ=None, size="h"):
         typ = typ or self.typ
+        self.drawn.append((n, size))
         out = torch.empty(n, dtype=typ, device=self.device)
         for first in range(0, n, MOST):
             out[first:first + MOST] = how(hashes(name, first, min(MOST, n - first), self.device)).to(typ)
@@ -55,19 +57,24 @@ class Inputs:
 
     def channels(self, name, work, how=signed):
         """A number for each channel; statistics are never of 16 bits."""
-        return self.flat(name, work["in"], how, torch.float64 if self.typ == torch.float64 else torch.float32)
+        return self.flat(name, work["in"], how, self.exact, 4)
 
-    def turned(self, name, shape, how=signed, typ=None):
+    @property
+    def exact(self):
+        """The type of what is never of 16 bits."""
+        return torch.float64 if self.typ == torch.float64 else torch.float32
+
+    def turned(self, name, shape, how=signed, typ=None, size="h"):
         """[N,H,W,C] as it lies in imgcls, as PyTorch names it: [N,C,H,W]."""
-        t = self.flat(name, math.prod(shape), how, typ).view(shape).permute(0, 3, 1, 2)
+        t = self.flat(name, math.prod(shape), how, typ, size).view(shape).permute(0, 3, 1, 2)
         return t if self.channels_last else t.contiguous()
 
     def images(self, name, work):
         return self.turned(name, (work["batch"], work["size"], work["size"], work["in"]))
 
-    def windows(self, name, work, how=signed, typ=None, channels="in"):
+    def windows(self, name, work, how=signed, typ=None, channels="in", size="h"):
         out = out_size(work)
-        return self.turned(name, (work["batch"], out, out, work[channels]), how, typ)
+        return self.turned(name, (work["batch"], out, out, work[channels]), how, typ, size)
 
 
 def out_size(work):
@@ -131,7 +138,7 @@ def max_pool(work, draw):
 def max_pool_back(work, draw):
     k, stride, size = work["kernel"], work["stride"], work["size"]
     dy = draw.windows("dy", work)
-    place = draw.windows("arg", work, below(k * k), torch.int64)
+    place = draw.windows("arg", work, below(k * k), torch.int64, size=1)
     corner = torch.arange(out_size(work), device=dy.device) * stride
     at = (corner.view(-1, 1) + place // k) * size + corner + place % k
     x = torch.empty((work["batch"], work["in"], size, size), dtype=dy.dtype, device=dy.device)
@@ -156,9 +163,8 @@ def avg_pool_back(work, draw):
 
 def softmax_xent(work, draw):
     n, c = work["batch"], work["out"]
-    exact = torch.float64 if draw.typ == torch.float64 else torch.float32
-    x = draw.flat("x", n * c, typ=exact).view(n, c).requires_grad_()
-    t = draw.flat("t", n, below(c), torch.int64)
+    x = draw.flat("x", n * c, typ=draw.exact, size=4).view(n, c).requires_grad_()
+    t = draw.flat("t", n, below(c), torch.int64, 4)
 
     def step():
         loss = F.cross_entropy(x, t)
@@ -214,16 +220,14 @@ def add(work, draw):
 
 def channel_sum(work, draw):
     dy = draw.images("dy", work)
-    to = torch.float64 if draw.typ == torch.float64 else torch.float32
-    return lambda: [dy.sum((0, 2, 3), dtype=to)]
+    return lambda: [dy.sum((0, 2, 3), dtype=draw.exact)]
 
 
 def optimizer(work, draw):
-    exact = torch.float64 if draw.typ == torch.float64 else torch.float32
-    adam, fused = work["op"] == "AdamW", draw.device != "cpu" and exact == torch.float32
+    adam, fused = work["op"] == "AdamW", draw.device != "cpu" and draw.exact == torch.float32
 
     def all_of(name, how=signed):
-        return [draw.flat(f"{name}{i}", n, how, exact) for i, n in enumerate(work["lengths"])]
+        return [draw.flat(f"{name}{i}", n, how, draw.exact, 4) for i, n in enumerate(work["lengths"])]
 
     parameters = [torch.nn.Parameter(p) for p in all_of("p")]
     for p, g in zip(parameters, all_of("g")):
@@ -250,10 +254,9 @@ def optimizer(work, draw):
 
 def gather(work, draw):
     n, size, c = work["samples"], work["size"], work["in"]
-    order = draw.flat("order", max(n, work["batch"]), below(n), torch.int64)[:work["batch"]]
-    pictures = draw.turned("pictures", (n, size, size, c), below(256), torch.uint8)
-    exact = torch.float64 if draw.typ == torch.float64 else torch.float32
-    return lambda: [nhwc((pictures[order].to(exact) / 255 - 0.5) / 0.5).to(draw.typ)]
+    order = draw.flat("order", max(n, work["batch"]), below(n), torch.int64, 4)[:work["batch"]]
+    pictures = draw.turned("pictures", (n, size, size, c), below(256), torch.uint8, 1)
+    return lambda: [nhwc((pictures[order].to(draw.exact) / 255 - 0.5) / 0.5).to(draw.typ)]
 
 
 OPS = {

@@ -7,7 +7,6 @@ Settings of a work, as words:
     autotune       with compile: mode max-autotune-no-cudagraphs
     graph          on a GPU: the step as a CUDA graph
     tf32           on a GPU: products of fp32 by tensor cores, of 10 bits each
-    exact          in a dump: computed in fp64
     freeze         inference: torch.jit.freeze and optimize_for_inference
 
 Batches lie ready in memory as normalised floats, so PyTorch is spared gathering
@@ -26,7 +25,6 @@ import talk
 from nets import MODELS
 
 DEVICE = "cpu"
-NAMES = {torch.float32: "f32", torch.float64: "f64", torch.bfloat16: "bf16", torch.float16: "f16", torch.uint8: "u8", torch.int32: "i32"}
 READY = 16  # batches that lie ready
 
 
@@ -132,21 +130,6 @@ def single(work, settings):
     return run
 
 
-def dump(work, path):
-    """Writes what an operation gives, as imgcls does; in fp64 where the settings say
-    exact: that is what both are held to."""
-    settings = work.get("settings", [])
-    typ = torch.float64 if "exact" in settings else None
-    results = ops.one(work, DEVICE, typ, "channels_last" in settings)()
-    outputs = []
-    with open(path, "wb") as f:
-        for r in results:
-            r = (r() if callable(r) else r).contiguous().cpu()
-            outputs.append({"type": NAMES[r.dtype], "shape": list(r.shape)})
-            f.write(r.view(-1).view(torch.uint8).numpy().data)
-    return outputs
-
-
 def graphed(step):
     """The step as a CUDA graph, which starts it at the cost of one call."""
     side = torch.cuda.Stream()
@@ -199,7 +182,7 @@ def main():
     DEVICE = args.device
     torch.set_num_threads(args.threads)
     torch.backends.cudnn.benchmark = True
-    talk.serve("PyTorch", torch.__version__, args.threads, prepare, DEVICE, dump, talk.repeat if DEVICE == "cpu" else on_gpu)
+    talk.serve("PyTorch", torch.__version__, args.threads, prepare, DEVICE, talk.repeat if DEVICE == "cpu" else on_gpu)
 
 
 if __name__ == "__main__":

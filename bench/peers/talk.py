@@ -36,9 +36,9 @@ def repeat(step, images, seconds, one_by_one):
     return sample
 
 
-def serve(name, version, threads, prepare, device="cpu", dump=None, timed=repeat):
-    """Answers standard input. prepare(work) returns a function to repeat, timed times it,
-    and dump(work, path) writes what it gives once and describes that."""
+def serve(name, version, threads, prepare, device="cpu", timed=repeat):
+    """Answers standard input. prepare(work) returns a function to repeat, and timed
+    repeats it."""
     out = sys.stdout
     sys.stdout = sys.stderr  # what libraries print is no answer
 
@@ -59,8 +59,6 @@ def serve(name, version, threads, prepare, device="cpu", dump=None, timed=repeat
                 answer({"ready": True})
             elif verb == "run" and step:
                 answer(timed(step, work.get("batch", 0), float(rest), work.get("mode") == "infer"))
-            elif verb == "dump" and dump and work.get("op"):
-                answer({"outputs": dump(work, rest)})
             else:
                 answer({"error": f"cannot {line.strip()!r} now", "exit": 2})
         except Exception as error:  # the driver decides what a failure means
