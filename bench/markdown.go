@@ -78,7 +78,7 @@ func (p *report) markdown() string {
 func (p *report) summary() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %s, %d cores, commit %s", p.Date, p.Machine.CPU, p.Machine.Cores, p.Commit)
-	if p.hasGPU() {
+	if p.hasGPU() && len(p.Machine.GPUs) > 0 {
 		fmt.Fprintf(&b, ", %s", strings.Join(p.Machine.GPUs, ", "))
 	}
 	for _, peer := range allPeers[1:] {

@@ -29,6 +29,7 @@ from floors import floor
 from rows import rows
 
 TYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16, "u8": torch.uint8, "i32": torch.int32}
+WORST = 1e9  # what is no number at all is as far off as this
 WIDTH = {"fp32": 4, "bf16": 2, "fp16": 2}
 # Half of the last place of what is stored, relative, and of its smallest number.
 STORED = {"f32": (2.0 ** -24, 2.0 ** -150), "bf16": (2.0 ** -9, 2.0 ** -134), "f16": (2.0 ** -11, 2.0 ** -25), "u8": (0, 0), "i32": (0, 0)}
@@ -59,7 +60,7 @@ def distance(got, kind, want, off):
     allowed = torch.clamp(relative * want.abs(), min=least) * (2 if off else 1) + off
     wrong = (got - want).abs()
     parts = wrong / torch.clamp(allowed, min=1e-300)
-    return float(torch.nan_to_num(parts, nan=float("inf")).max())
+    return min(WORST, float(torch.nan_to_num(parts, nan=WORST).max()))
 
 
 def check(imgcls, row, precision, device, path):
@@ -68,19 +69,35 @@ def check(imgcls, row, precision, device, path):
     imgcls.open(work)
     outputs = imgcls.dump(path)
     results = read(path, outputs)
-    draw = ops.Inputs(device, torch.float64, False)
-    want = ops.OPS[work["op"]](work, draw)()
-    want = [w() if callable(w) else w for w in want]
+    want, drawn, reference = exact(work, device)
     if [list(w.shape) or [1] for w in want] != [o["shape"] for o in outputs]:
         raise Failed(f"shapes are {outputs}, want {[list(w.shape) for w in want]}")
     if len(row.off) != len(want):
         raise Failed(f"{len(want)} results, and bounds for {len(row.off)}")
     worst = max(distance(r, o["type"], w.reshape(o["shape"]), off) for r, o, w, off in zip(results, outputs, want, row.off))
-    moved = sum(n * (WIDTH[precision] if size == "h" else size) for n, size in draw.drawn) + sum(r.nbytes for r in results)
-    return worst, moved
+    moved = sum(n * (WIDTH[precision] if size == "h" else size) for n, size in drawn) + sum(r.nbytes for r in results)
+    return {"off": worst, "right": worst <= 1, "bytes": moved, "reference": reference}
 
 
-def best(run, seconds=0.1, times=3):
+def exact(work, device):
+    """What PyTorch gives in fp64, or in fp32 where it cannot or lacks the memory; what was
+    drawn for it; and which of the two it is."""
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    for typ, name in ((torch.float64, "fp64"), (torch.float32, "fp32")):
+        try:
+            draw = ops.Inputs(device, typ, False)
+            want = ops.OPS[work["op"]](work, draw)()
+            return [w() if callable(w) else w for w in want], draw.drawn, name
+        except RuntimeError:
+            if typ == torch.float32:
+                raise
+            torch.cuda.empty_cache()
+        finally:
+            torch.backends.cudnn.benchmark = True
+
+
+def best(run, seconds=0.05, times=3):
     run(seconds)
     return min(s["seconds"] / s["steps"] for s in (run(seconds) for _ in range(times)))
 
@@ -136,7 +153,6 @@ def show(row):
 def measure(o, imgcls, write):
     gpu = o.device == "cuda" and torch.cuda.is_available()
     peer.DEVICE = "cuda" if gpu else "cpu"
-    torch.backends.cudnn.benchmark = True
     begun, done, left = time.monotonic(), [], 0
     has = list(precisions(imgcls))
     with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
@@ -149,12 +165,11 @@ def measure(o, imgcls, write):
                     continue
                 result = {"name": row.name, "work": row.work, "precision": p, "flops": row.flops}
                 try:
-                    result["off"], result["bytes"] = check(imgcls, row, p, peer.DEVICE, os.path.join(folder, "results"))
-                    result["right"] = result["off"] <= 1
+                    result.update(check(imgcls, row, p, peer.DEVICE, os.path.join(folder, "results")))
                     if gpu and "IMGCLS_LIBCUDA" not in os.environ:
                         result.update(times(imgcls, row, p, result["bytes"]))
                 except (Failed, RuntimeError) as e:
-                    result.update(off=float("inf"), right=False, error=str(e)[:500])
+                    result.update(off=WORST, right=False, error=str(e)[:500])
                 done.append(result)
                 print(show(result) + (f": {result['error']}" if "error" in result else ""), flush=True)
                 write(done, left)

@@ -5,6 +5,7 @@
 #
 #	run.sh [OUT [STEPS]]    STEPS is a regular expression of steps, all by default; what
 #	                        OUT holds of the others stays in the results
+#	KERNELS=… MODELS=…      regular expressions of the rows of these steps
 #	QUICK=1                 small sizes, as on the stand-in driver, which IMGCLS_LIBCUDA names
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -96,8 +97,8 @@ done
 for p in fp32 bf16 fp16; do
 	step "same bits $p" 120 bash -c "same $p"
 done
-step "kernels" 960 "$python" "$here/kernels.py" "$here/imgcls" "$out/kernels.json" --limit 900 $quick
-step "models" 660 "$python" "$here/models.py" "$here/imgcls" "$out/models.json" --limit 600 $quick
+step "kernels" 960 "$python" "$here/kernels.py" "$here/imgcls" "$out/kernels.json" --limit 900 --only "${KERNELS:-}" $quick
+step "models" 1860 "$python" "$here/models.py" "$here/imgcls" "$out/models.json" --limit 1800 --only "${MODELS:-}" $quick
 [ -n "$quick" ] || step "imgcls speed" 300 bash -c speed
 echo
 "$python" "$here/results.py" "$out" "$here/commit"

@@ -177,8 +177,8 @@ def batch_norm(work, draw):
     x, weight, bias = draw.images("x", work), draw.channels("weight", work, positive), draw.channels("bias", work)
 
     def step():
-        y, mean, scale = torch.native_batch_norm(x, weight, bias, None, None, True, 0.1, 1e-5)
-        return [nhwc(y), mean, lambda: scale ** -2 - 1e-5]
+        y = F.batch_norm(x, None, None, weight, bias, True, 0.1, 1e-5)
+        return [nhwc(y), lambda: x.mean((0, 2, 3)), lambda: x.var((0, 2, 3), correction=0)]
 
     return step
 
@@ -242,11 +242,12 @@ def optimizer(work, draw):
             o.state[p] = {"momentum_buffer": m}
     kept = ("exp_avg", "exp_avg_sq") if adam else ("momentum_buffer",)
 
+    cells = [torch.ones(1, dtype=torch.int32)]
+    for p in parameters:
+        cells += [p.detach()] + [o.state[p][name] for name in kept]
+
     def step():
         o.step()
-        cells = [torch.ones(1, dtype=torch.int32)]
-        for p in parameters:
-            cells += [p.detach()] + [o.state[p][name] for name in kept]
         return cells
 
     return step

@@ -59,7 +59,7 @@ func newOperation(dev device.Device, w Work) (load, error) {
 		return nil, err
 	}
 	o := &operation{prog: prog, module: module, draws: b.draws, gives: gives, batch: w.Batch, atOnce: 1}
-	if err := o.reset(); err != nil {
+	if err := o.reset(false); err != nil {
 		prog.Close()
 		return nil, err
 	}
@@ -71,9 +71,13 @@ func newOperation(dev device.Device, w Work) (load, error) {
 	return o, nil
 }
 
-// reset writes every input and cell as it is drawn.
-func (o *operation) reset() error {
+// reset writes every cell as it is drawn, and every input but when only the cells can
+// have changed.
+func (o *operation) reset(cells bool) error {
 	for v, d := range o.draws {
+		if cells && !o.module.Tensors[v].Role.Cell() {
+			continue
+		}
 		if err := o.prog.Write(v, d.draw(o.module.Tensors[v])); err != nil {
 			return err
 		}
@@ -84,7 +88,7 @@ func (o *operation) reset() error {
 // dump runs once from what is drawn, and writes to a file what that gives, one tensor
 // after another in its own type, of which it returns the descriptions.
 func (o *operation) dump(path string) ([]Output, error) {
-	if err := o.reset(); err != nil {
+	if err := o.reset(true); err != nil {
 		return nil, err
 	}
 	if err := o.step(); err != nil {
