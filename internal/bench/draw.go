@@ -17,29 +17,40 @@ import (
 // signed is (2·(h>>24) − 255)/256, a number between −1 and 1 that every floating-point
 // type holds; positive is 1 + signed/2; below n is (h>>8) mod n.
 type drawing struct {
-	kind  string // "signed", "positive", "below" or "given"
+	kind  kind
 	n     int
 	given []float64 // repeated
 }
 
-var (
-	signed   = drawing{kind: "signed"}
-	positive = drawing{kind: "positive"}
+type kind int
+
+const (
+	byTable kind = iota // a number for each value of h>>24
+	belowN
+	asGiven
 )
 
-func below(n int) drawing             { return drawing{kind: "below", n: n} }
-func given(values ...float64) drawing { return drawing{kind: "given", given: values} }
-func seedOf(name string) uint32       { f := fnv.New32a(); f.Write([]byte(name)); return f.Sum32() }
-func (d drawing) at(h uint32, i int) float64 {
-	switch d.kind {
-	case "signed":
-		return float64(2*int(h>>24)-255) / 256
-	case "positive":
-		return 1 + float64(2*int(h>>24)-255)/512
-	case "below":
-		return float64(int(h>>8) % d.n)
+var (
+	signed   = drawing{kind: byTable, given: table(func(x float64) float64 { return x })}
+	positive = drawing{kind: byTable, given: table(func(x float64) float64 { return 1 + x/2 })}
+)
+
+func below(n int) drawing             { return drawing{kind: belowN, n: n} }
+func given(values ...float64) drawing { return drawing{kind: asGiven, given: values} }
+
+// table holds f of the 256 numbers of signed.
+func table(f func(float64) float64) []float64 {
+	values := make([]float64, 256)
+	for i := range values {
+		values[i] = f(float64(2*i-255) / 256)
 	}
-	return d.given[i%len(d.given)]
+	return values
+}
+
+func seedOf(name string) uint32 {
+	f := fnv.New32a()
+	f.Write([]byte(name))
+	return f.Sum32()
 }
 
 // hash is the mixing of MurmurHash3 (fmix32).
@@ -71,8 +82,19 @@ func (d drawing) draw(t graph.Tensor) []byte {
 
 func drawAs[T device.Number](d drawing, t graph.Tensor, as func(float64) T) []byte {
 	values, seed := make([]T, t.Len()), seedOf(t.Name)
+	known := make([]T, len(d.given))
+	for i, x := range d.given {
+		known[i] = as(x)
+	}
 	for i := range values {
-		values[i] = as(d.at(hash(i, seed), i))
+		switch h := hash(i, seed); d.kind {
+		case byTable:
+			values[i] = known[h>>24]
+		case belowN:
+			values[i] = as(float64(int(h>>8) % d.n))
+		case asGiven:
+			values[i] = known[i%len(known)]
+		}
 	}
 	return device.Bytes(values)
 }

@@ -113,7 +113,7 @@ func TestDraw(t *testing.T) {
 		{given(1, 2), [4]float32{1, 2, 1, 2}},
 	} {
 		if got := [4]float32(device.View[float32](c.d.draw(tensor))); got != c.want {
-			t.Errorf("%s: %v, want %v", c.d.kind, got, c.want)
+			t.Errorf("%+v: %v, want %v", c.d, got, c.want)
 		}
 	}
 }
