@@ -42,7 +42,7 @@ func (r Recipe) with(epochs, batch int, lr float64) Recipe {
 }
 
 // All lists the models, the default first.
-var All = []Model{CifarNet}
+var All = []Model{CifarNet, ResNet20, ResNet18, ResNet34, ResNet50}
 
 // Lookup returns the model of that name.
 func Lookup(name string) (Model, error) {
