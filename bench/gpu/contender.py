@@ -4,7 +4,11 @@ import subprocess
 
 
 class Failed(Exception):
-    """What a contender answered instead of working."""
+    """What a contender answered instead of working, and its exit code for that."""
+
+    def __init__(self, why, code=1):
+        super().__init__(why)
+        self.code = code
 
 
 class Contender:
@@ -27,7 +31,7 @@ class Contender:
             pass  # read says why
         answer = self.read()
         if answer.get("error"):
-            raise Failed(answer["error"])
+            raise Failed(answer["error"], answer.get("exit", 1))
         return answer
 
     def open(self, work):

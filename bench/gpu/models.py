@@ -24,11 +24,13 @@ from contender import Contender, Failed
 from nets import MODELS
 
 PRECISIONS = ("fp32", "bf16")
-BATCHES = (128, 1024)  # beside the recipe's
+SMALL, BATCHES = 32, (128, 1024)  # of pictures of that size, beside the recipe's batch
 WAYS = {
     "eager": ["channels_last"], "compiled": ["compile", "channels_last", "fused"],
     "graphed": ["graph", "channels_last", "fused"], "compiled, graphed": ["graph", "compile", "channels_last", "fused"],
 }
+REFUSED = (2, 6)  # imgcls's exit codes for what cannot be on this device: a precision, so much memory
+QUICK = 100e6  # multiply-adds of a picture, the most in a quick run on the stand-in driver
 RUN_UP, SECONDS, SAMPLES = 0.4, 0.4, 5
 
 
@@ -44,17 +46,20 @@ def speed(contender, work, quick):
 
 def works(models, quick):
     for m in models:
-        batches = [m["batch_size"]] if quick else sorted({m["batch_size"], *BATCHES})
         for precision in PRECISIONS:
-            for batch in batches:
-                yield m, {"model": m["name"], "mode": "train", "batch": batch, "precision": precision}
+            if quick:
+                yield m, {"model": m["name"], "mode": "train", "batch": 2, "size": SMALL, "samples": 2, "precision": precision}
+                continue
+            for size in sorted({SMALL, m["size"]}):
+                for batch in sorted({m["batch_size"], *(BATCHES if size == SMALL else ())}):
+                    yield m, {"model": m["name"], "mode": "train", "batch": batch, "size": size, "precision": precision}
 
 
 def twin(model):
     """Why PyTorch's net is not that of imgcls, or None."""
     if model["name"] not in MODELS:
         return f"nets.py has no {model['name']}"
-    n = sum(p.numel() for p in MODELS[model["name"]][0]().parameters())
+    n = sum(p.numel() for p in MODELS[model["name"]][0](model["size"]).parameters())
     if n != model["parameters"]:
         return f"nets.py has a {model['name']} of {n} parameters, imgcls of {model['parameters']}"
     return None
@@ -78,7 +83,7 @@ class Measurement:
         try:
             row["images_per_second"]["imgcls"] = speed(self.imgcls, work, self.o.quick)
         except Failed as e:
-            row["left_out" if "--precision" in str(e) else "failed"] = {"imgcls": str(e)}
+            row["left_out" if e.code in REFUSED else "failed"] = {"imgcls": str(e)}
             return
         for way, settings in WAYS.items():
             if why := self.without(model, way):
@@ -108,8 +113,11 @@ class Measurement:
         models = json.loads(subprocess.run([self.o.imgcls, "models", "--format", "json"], check=True, capture_output=True).stdout)
         for m in models:
             m["twin"] = twin(m)
+        if "IMGCLS_LIBCUDA" in os.environ:
+            print("too large for the stand-in: " + ", ".join(m["name"] for m in models if m["macs"] > QUICK))
+            models = [m for m in models if m["macs"] <= QUICK]
         for model, work in works(models, self.o.quick):
-            if not re.search(self.o.only, f"{work['model']} {work['precision']} {work['batch']}"):
+            if not re.search(self.o.only, f"{work['model']} {work['precision']} {work['size']} {work['batch']}"):
                 continue
             if time.monotonic() - self.begun > self.o.limit:
                 self.left += 1
@@ -125,7 +133,7 @@ def show(row, quick):
     figures = row["images_per_second"]
     text = ", ".join(f"{way} {rate:.0f}" for way, rate in figures.items()) or f"{row.get('failed') or row['left_out']}"
     peers = [rate for way, rate in figures.items() if way != "imgcls"]
-    return f"{row['model']} {row['precision']} batch {row['batch']}, images/s: {text}" + (f"; {figures['imgcls'] / max(peers):.2f}×" if peers and not quick else "")
+    return f"{row['model']} {row['precision']} {row['size']}² batch {row['batch']}, images/s: {text}" + (f"; {figures['imgcls'] / max(peers):.2f}×" if peers and not quick else "")
 
 
 def main():

@@ -67,11 +67,11 @@ def of_kernels(rows):
 
 def of_models(rows):
     ways = ["imgcls", "eager", "compiled", "graphed", "compiled, graphed"]
-    yield "| training, images/s | precision | batch | " + " | ".join(ways) + " |"
-    yield "|---|---|---|" + "---|" * len(ways)
+    yield "| training, images/s | precision | size | batch | " + " | ".join(ways) + " |"
+    yield "|---|---|---|---|" + "---|" * len(ways)
     for r in rows:
         cells = [f"{r['images_per_second'][w]:.0f}" if w in r["images_per_second"] else "–" for w in ways]
-        yield f"| {r['model']} | {r['precision']} | {r['batch']} | " + " | ".join(cells) + " |"
+        yield f"| {r['model']} | {r['precision']} | {r['size']}² | {r['batch']} | " + " | ".join(cells) + " |"
 
 
 def main():

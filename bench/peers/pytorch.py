@@ -75,7 +75,8 @@ def lower(work):
 
 def training(work, settings):
     make, size, recipe = MODELS[work["model"]]
-    net = make().to(DEVICE, memory_format=layout(settings))
+    size = work.get("size") or size
+    net = make(size).to(DEVICE, memory_format=layout(settings))
     optimizer = torch.optim.SGD(net.parameters(), **recipe, fused="fused" in settings or None)
     scaler = torch.amp.GradScaler(DEVICE, enabled=work.get("precision") == "fp16" and "graph" not in settings)
 
@@ -100,7 +101,8 @@ def training(work, settings):
 
 def inference(work, settings):
     make, size, _ = MODELS[work["model"]]
-    net = make().eval().to(DEVICE, memory_format=layout(settings))
+    size = work.get("size") or size
+    net = make(size).eval().to(DEVICE, memory_format=layout(settings))
     x = torch.rand(work["batch"], 3, size, size).contiguous(memory_format=layout(settings)).to(DEVICE)
     with torch.no_grad():
         if "freeze" in settings:

@@ -23,6 +23,7 @@ type Work struct {
 	K      int  `json:"k,omitempty"`
 	TransA bool `json:"trans_a,omitempty"`
 	TransB bool `json:"trans_b,omitempty"`
+	// Size is the height and width of a model's pictures; 0 means its recipe's.
 	// A convolution is of Batch images Size×Size×In with Out filters
 	// Kernel×Kernel×In; other operations on images have a kernel or none.
 	Size   int `json:"size,omitempty"`
@@ -52,6 +53,9 @@ const (
 // says otherwise, or one batch where that is more.
 const FewSamples = 2048
 
+// mostSize bounds the height and width of a model's pictures.
+const mostSize = 4096
+
 // A load is a Work made ready on a device.
 type load interface {
 	// run repeats the work for at least so many seconds.
@@ -66,6 +70,8 @@ func (w Work) load(dev device.Device) (load, error) {
 	switch {
 	case w.Model != "" && (w.Batch < 1 || w.Samples < 0):
 		return nil, w.refuse("a batch of %d of %d pictures makes no sense", w.Batch, w.Samples)
+	case w.Model != "" && (w.Size < 0 || w.Size > mostSize):
+		return nil, w.refuse("pictures of %d×%d make no sense", w.Size, w.Size)
 	case w.Model != "" && w.Mode == Train:
 		return newTraining(dev, w)
 	case w.Model != "" && w.Mode == Infer:
