@@ -14,10 +14,12 @@
 // Table of contents:
 //
 //   number.cuh    numbers of 16 bits; loops over elements
+//   random.cuh    random numbers as a function of where they are used
 //   reduce.cuh    sums over the threads of a warp and of a block
 //   act.cuh       act_relu_T  act_relu_back_T  act_relu6_T  act_relu6_back_T
 //                 act_gelu_T  act_gelu_back_T  act_silu_T  act_silu_back_T
 //   add.cuh       add_T  channel_sum_T
+//   augment.cuh   augment_u8
 //   batchnorm.cuh batchnorm_part_T  batchnorm_stats_f32  batchnorm_scale_f32  batchnorm_T
 //                 batchnorm_back_part_T  batchnorm_back_sums_f32  batchnorm_back_T
 //                 batchnorm_track_f32
@@ -30,7 +32,7 @@
 //   pool.cuh      pool_max_T  pool_max_back_T  pool_avg_T  pool_avg_back_T
 //   step.cuh      gate_part_f32  gate_all_i32  record_f32  tick_f32  rescale_f32
 //   tile.cuh      tiles in shared memory, and a warp's product of them
-//   xent.cuh      xent_f32  xent_softmax_f32  xent_mean_f32
+//   xent.cuh      xent_f32  xent_softmax_f32  xent_soft_f32  xent_mean_f32
 //
 // A name that ends in T stands for three kernels, of f32, bf16 and f16;
 // B is the shape of a block: 128x64, 64x32, any_128x64 or any_64x32.
@@ -58,6 +60,7 @@ typedef int32_t i32; // coordinates inside one picture; may be negative in paddi
 typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
+typedef uint64_t u64;
 
 // A grid-stride loop runs from thread_index() by thread_count(), so that it is
 // right for any number of blocks.
@@ -65,10 +68,12 @@ static __device__ i64 thread_index() { return (i64)blockIdx.x * blockDim.x + thr
 static __device__ i64 thread_count() { return (i64)gridDim.x * blockDim.x; }
 
 #include "internal/kernels/cuda/number.cuh"
+#include "internal/kernels/cuda/random.cuh"
 #include "internal/kernels/cuda/reduce.cuh"
 
 #include "internal/kernels/cuda/act.cuh"
 #include "internal/kernels/cuda/add.cuh"
+#include "internal/kernels/cuda/augment.cuh"
 #include "internal/kernels/cuda/batchnorm.cuh"
 #include "internal/kernels/cuda/cast.cuh"
 #include "internal/kernels/cuda/gather.cuh"

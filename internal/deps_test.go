@@ -18,10 +18,11 @@ var ranks = map[string]int{
 	"internal/elementary": 0,
 	"internal/half":       0,
 	"internal/archive":    0,
+	"internal/rng":        0,
 
+	"internal/augment": 1,
 	"internal/cifar":   1,
 	"internal/metrics": 1,
-	"internal/rng":     1,
 	"internal/fsys":    1,
 	"internal/picture": 1,
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"imgcls/internal/augment"
 	"imgcls/internal/device"
 	"imgcls/internal/optim"
 	"imgcls/internal/run"
@@ -52,6 +53,8 @@ type settings struct {
 	momentum    auto[float64]
 	nesterov    auto[bool]
 	weightDecay auto[float64]
+	augment     auto[augment.Policy]
+	smooth      auto[float64]
 	groups      auto[[]optim.Group]
 	sched       auto[string]
 	warmup      auto[float64]
@@ -195,6 +198,10 @@ func newSettings(c *console) *settings {
 		{"lr-step-size", "", learns, decides, bind(&s.lrStep, orAuto(intIn(1, 100_000))), "epochs between two cuts of step"},
 		{"lr-gamma", "", learns, decides, bind(&s.lrGamma, orAuto(numberIn(0, 1))), "factor of each cut of step"},
 
+		{"augment", "", learns, decides, bind(&s.augment, orAuto(policy())),
+			"change training pictures at random: " + augment.Syntax + " (also --aug)"},
+		{"label-smoothing", "", learns, decides, bind(&s.smooth, orAuto(numberBelow(1))), "share of each label that goes to all classes alike"},
+
 		{"val-split", "", learns, fixed, bind(&s.valSplit, orAuto(numberBelow(1))),
 			"fraction of the training pictures held out to choose by (auto: 0, or 0.1 for flags that need it)"},
 		{"patience", "", learns, always, bind(&s.patience, intIn(0, 100_000)),
@@ -228,7 +235,7 @@ func newSettings(c *console) *settings {
 }
 
 // aliases are further names of flags.
-var aliases = map[string]string{"wd": "weight-decay"}
+var aliases = map[string]string{"wd": "weight-decay", "aug": "augment"}
 
 // has reports whether the command has the flag.
 func (r row) has(command string) bool {

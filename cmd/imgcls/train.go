@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"imgcls/internal/augment"
 	"imgcls/internal/checkpoint"
 	"imgcls/internal/data"
 	"imgcls/internal/device"
@@ -187,6 +188,7 @@ func settleTrain(s *settings) error {
 func (s *settings) settleRecipe(r models.Recipe) models.Recipe {
 	r.Epochs, r.Batch = s.epochs.settle(r.Epochs), s.batchSize.settle(r.Batch)
 	r.Mean, r.Std = s.mean.settle(r.Mean), s.std.settle(r.Std)
+	r.Augment, r.Smooth = s.augment.settle(r.Augment), s.smooth.settle(r.Smooth)
 	r.Optimizer, r.Groups = s.settleOptimizer(r.Optimizer), s.groups.settle(r.Groups)
 	r.Schedule = s.settleSchedule(r.Schedule, r.Epochs)
 	return r
@@ -210,9 +212,12 @@ func (s *settings) training(model models.Model, set *data.Set) (train.Config, er
 	if err != nil {
 		return train.Config{}, err
 	}
+	if err := recipe.Augment.Fit(set.Height, set.Width); err != nil {
+		return train.Config{}, fault.New(fault.Usage, "--augment", "", "use a smaller one, or a larger --img-size", "%w", err)
+	}
 	cfg := train.Config{
 		Network: models.Network{Model: model, Classes: set.Classes, Preprocess: preprocess},
-		Epochs:  recipe.Epochs, Batch: recipe.Batch, Optimizer: recipe.Optimizer, Schedule: recipe.Schedule, Groups: recipe.Groups,
+		Epochs:  recipe.Epochs, Batch: recipe.Batch, Optimizer: recipe.Optimizer, Schedule: recipe.Schedule, Groups: recipe.Groups, Augment: recipe.Augment, Smooth: recipe.Smooth,
 		Seed: uint64(s.seed), EvalBatch: evalBatch, Budget: s.budget(), SaveEvery: s.saveEvery, CheckEvery: s.checkEvery,
 	}
 	return cfg, cfg.Network.Check()
@@ -276,6 +281,9 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 		cfg.Epochs, t.Steps(), cfg.Batch, rates, record.Precision, cfg.Seed)
 	if from := t.Place().Step; from > 0 && cfg.Schedule.ByStep() {
 		s.say("rate    %.4g at step %d, by the schedule over %d epochs", t.Rate(), from+1, cfg.Epochs)
+	}
+	if cfg.Augment != (augment.Policy{}) {
+		s.say("augment %s", cfg.Augment)
 	}
 	s.say("out     %s  stop safely with Ctrl+C", fault.Quote(folder.Dir()))
 	s.event(run.Start{

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode"
 
+	"imgcls/internal/augment"
 	"imgcls/internal/train"
 )
 
@@ -129,6 +130,11 @@ func interval() reader[train.Interval] {
 		read: train.ParseInterval,
 		show: train.Interval.String,
 	}
+}
+
+// policy reads what is done to training pictures at random.
+func policy() reader[augment.Policy] {
+	return reader[augment.Policy]{kind: "list", want: augment.Syntax, read: augment.Parse, show: augment.Policy.String}
 }
 
 // optional reads a path, true for a choice of the program's, or false. Without a

@@ -25,13 +25,7 @@ type BatchNorm struct {
 
 // Infer returns y, shaped like x, and in training mean and var, f32 [C].
 func (b BatchNorm) Infer(in []Tensor) ([]Tensor, error) {
-	inputs := 3
-	if b.Running {
-		inputs = 5
-	}
-	if b.Plus {
-		inputs++
-	}
+	inputs := b.inputs()
 	if err := arity(in, inputs, inputs); err != nil {
 		return nil, err
 	}
@@ -59,6 +53,18 @@ func (b BatchNorm) Infer(in []Tensor) ([]Tensor, error) {
 		return nil, fmt.Errorf("input is %s, wants more than one value of each channel to normalise by: use a larger batch", x)
 	}
 	return []Tensor{x.Like(), c, c}, nil
+}
+
+// inputs returns the number of inputs.
+func (b BatchNorm) inputs() int {
+	n := 3
+	if b.Running {
+		n = 5
+	}
+	if b.Plus {
+		n++
+	}
+	return n
 }
 
 // channels checks tensors that hold a number for each channel of x.

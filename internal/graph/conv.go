@@ -17,9 +17,11 @@ type Conv struct {
 
 // Infer returns y [N,P,Q,O], or what Post makes of it.
 func (c Conv) Infer(in []Tensor) ([]Tensor, error) {
-	if err := arity(in, 2, 3); err != nil {
+	more := c.Post.Inputs()
+	if err := arity(in, 2+more, 3+more); err != nil {
 		return nil, err
 	}
+	in, norm := in[:len(in)-more], in[len(in)-more:]
 	if err := ranked(in[:2], 4, 4); err != nil {
 		return nil, err
 	}
@@ -37,7 +39,7 @@ func (c Conv) Infer(in []Tensor) ([]Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.Post.infer(Tensor{Shape: []int{x[0], p, q, w[0]}, Type: in[0].Type})
+	return c.Post.infer(Tensor{Shape: []int{x[0], p, q, w[0]}, Type: in[0].Type}, norm)
 }
 
 // Grad uses ConvBackData, ConvBackFilter and ChannelSum.
@@ -56,7 +58,7 @@ func (c Conv) Grad(g *Graph, n Node, dout []Value) []Value {
 
 // Flops counts R·S·I multiply-adds for each sum, and what Post takes.
 func (c Conv) Flops(in, _ []Tensor) int {
-	sums, err := Conv{Stride: c.Stride, Pad: c.Pad}.Infer(in)
+	sums, err := Conv{Stride: c.Stride, Pad: c.Pad}.Infer(in[:len(in)-c.Post.Inputs()])
 	if err != nil {
 		return 0
 	}
@@ -73,15 +75,21 @@ func (c Conv) Parts() []string { return c.Post.parts("Conv") }
 // Inputs are w [O,R,S,I] and dy [N,P,Q,O], of one type, which is dx's too; H and W
 // are those of x. With Unpool,
 // which only the planner sets, the inputs after w are those of a MaxPoolBack by
-// windows that are apart, and dy is what that would give.
+// windows that are apart, and dy is what that would give. With Plus, which only the
+// planner sets, the last input is added to dx.
 type ConvBackData struct {
 	Conv
 	H, W   int
 	Unpool *MaxPool
+	Plus   bool
 }
 
 // Infer returns dx [N,H,W,I].
 func (c ConvBackData) Infer(in []Tensor) ([]Tensor, error) {
+	var plus []Tensor
+	if c.Plus && len(in) > 0 {
+		in, plus = in[:len(in)-1], in[len(in)-1:]
+	}
 	if err := leading(c.Unpool, in); err != nil {
 		return nil, err
 	}
@@ -91,6 +99,9 @@ func (c ConvBackData) Infer(in []Tensor) ([]Tensor, error) {
 		return nil, err
 	}
 	x := Tensor{Shape: []int{dy.Shape[0], c.H, c.W, w[3]}, Type: dy.Type}
+	if plus != nil && !plus[0].sameAs(x) {
+		return nil, fmt.Errorf("gradient is %s, what is added to it %s", x, plus[0])
+	}
 	return []Tensor{x}, agrees(c.Conv, []Tensor{x, in[0]}, dy)
 }
 
@@ -100,11 +111,22 @@ func (c ConvBackData) Grad(*Graph, Node, []Value) []Value { return nil }
 // Flops counts R·S·I multiply-adds for each gradient: as many as the forward
 // operation, or of windows only the winners.
 func (c ConvBackData) Flops(in, _ []Tensor) int {
-	return 2 * in[len(in)-1].Len() * in[0].Len() / in[0].Shape[0]
+	adds := 0
+	if c.Plus {
+		in = in[:len(in)-1]
+		adds = in[len(in)-1].Shape[0] * c.H * c.W * in[0].Shape[3]
+	}
+	return 2*in[len(in)-1].Len()*in[0].Len()/in[0].Shape[0] + adds
 }
 
 // Parts names the operations that c does the work of.
-func (c ConvBackData) Parts() []string { return backParts(c.Unpool, "ConvBackData") }
+func (c ConvBackData) Parts() []string {
+	names := backParts(c.Unpool, "ConvBackData")
+	if c.Plus {
+		names = append(names, "Add")
+	}
+	return names
+}
 
 // ConvBackFilter is the gradient of Conv with respect to w:
 //

@@ -42,7 +42,7 @@ func (m MatMul) Infer(in []Tensor) ([]Tensor, error) {
 	if len(in) == 3 && (len(in[2].Shape) != 1 || in[2].Shape[0] != cols || in[2].Type != F32) {
 		return nil, fmt.Errorf("bias is %s, want f32 for the product's %d columns", in[2], cols)
 	}
-	return m.Post.infer(Tensor{Shape: []int{rows, cols}, Type: m.Out})
+	return m.Post.infer(Tensor{Shape: []int{rows, cols}, Type: m.Out}, nil)
 }
 
 // Grad is two more products, written so that nothing is transposed in memory.

@@ -9,15 +9,15 @@ type Conv struct {
 	Stride      int // 0 means 1
 	Pad         int
 	NoBias      bool
+	Init        ConvInit
 }
 
 // Apply maps [N,H,W,I] to [N,P,Q,Out].
 func (c Conv) Apply(s *Scope, x graph.Value) graph.Value {
 	in := channels(s, x)
-	fan := FanIn(c.Kernel * c.Kernel * in)
-	inputs := []graph.Value{x, s.Param("weight", fan, c.Out, c.Kernel, c.Kernel, in)}
+	inputs := []graph.Value{x, s.Param("weight", c.Init.of(c.Out, c.Kernel, in), c.Out, c.Kernel, c.Kernel, in)}
 	if !c.NoBias {
-		inputs = append(inputs, s.Param("bias", fan, c.Out))
+		inputs = append(inputs, s.Param("bias", FanIn(c.Kernel*c.Kernel*in), c.Out))
 	}
 	return s.Add(graph.Conv{Stride: max(c.Stride, 1), Pad: c.Pad}, inputs...)
 }

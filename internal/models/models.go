@@ -3,6 +3,7 @@
 package models
 
 import (
+	"imgcls/internal/augment"
 	"imgcls/internal/fault"
 	"imgcls/internal/layers"
 	"imgcls/internal/optim"
@@ -27,6 +28,8 @@ type Recipe struct {
 	Optimizer optim.Optimizer
 	Schedule  optim.Schedule
 	Groups    []optim.Group
+	Augment   augment.Policy
+	Smooth    float64   // of labels, as --label-smoothing
 	Size      int       // height and width of pictures where the data do not say
 	Mean, Std []float64 // for each channel of pictures scaled to 0 … 1
 	Half      bool      // compute in half precision where the device can
@@ -39,7 +42,7 @@ func (r Recipe) with(epochs, batch int, lr float64) Recipe {
 }
 
 // All lists the models, the default first.
-var All = []Model{CifarNet}
+var All = []Model{CifarNet, ResNet20, ResNet18, ResNet34, ResNet50}
 
 // Lookup returns the model of that name.
 func Lookup(name string) (Model, error) {

@@ -79,7 +79,7 @@ func TestCast(t *testing.T) {
 			y := g.Add("y", graph.Conv{Stride: 1}, x, w)[0]
 			b := g.Add("bn", graph.BatchNorm{}, y, g.Input("scale", graph.F32, 2), g.Input("shift", graph.F32, 2))
 			g.Return(b[1], b[2], g.Add("z", graph.ConvBackFilter{Conv: graph.Conv{Stride: 1}, R: 1, S: 1}, b[0], y)[0])
-		}, "Cast(f32)→f16 Cast(f32)→f16 Conv(f16,f16)→f16 BatchNorm(f16,f32,f32)→f16,f32,f32 ConvBackFilter(f16,f16)→f32"},
+		}, "Cast(f32)→f16 Cast(f32)→f16 Conv+Moments(f16,f16)→f16,f32,f32 BatchNorm(f16,f32,f32,f32,f32)→f16 ConvBackFilter(f16,f16)→f32"},
 	} {
 		g := graph.New()
 		c.build(g)

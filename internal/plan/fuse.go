@@ -19,12 +19,15 @@ import (
 //	MaxPool(Conv)                      Conv with Post.Pool
 //	Add(BatchNorm, r)                  BatchNorm with Plus
 //	Act(BatchNorm)                     BatchNorm with Act
+//	BatchNorm(Conv), in training       Conv with Post.Moments, and BatchNorm with Running
+//	BatchNorm(Conv), with Running      Conv with Post.Norm
+//	Add(ConvBackData, d)               ConvBackData with Plus
 //	BatchNormBack(…, ActBack(y, dy))   BatchNormBack with Act
 //	SGD(Gate(…, dp), p, dp, …)         SGD(Gate(…), p, dp, …)
 //
 // A row only proposes. It takes effect where the operations' shape rules accept
 // the new nodes and the device supports every one of them.
-var fusions = []fusion{actBackPooled, unpoolOnLoad, sumPooled, actOnStore, poolOnStore, plusOnStore, normActOnStore, actBackOnLoad, gateWithoutGradients}
+var fusions = []fusion{actBackPooled, unpoolOnLoad, sumPooled, actOnStore, poolOnStore, plusOnStore, normActOnStore, actBackOnLoad, normOnStore, momentsOnStore, plusGradient, gateWithoutGradients}
 
 // A fusion proposes what to do about node i: nil, if it does not begin the
 // pattern.
@@ -302,6 +305,71 @@ func actBackOnLoad(f *fuser, i int) edit {
 	op.Act = &back.Act
 	n.Op, n.In = op, append(slices.Clone(n.In[:4]), act.In[1], act.In[0])
 	return edit{i: n, at: {}}
+}
+
+// normOnStore lets a BatchNorm with given statistics, and what follows it, act on the
+// sums of a Conv before they are stored, where nobody else reads these.
+func normOnStore(f *fuser, i int) edit {
+	n := f.nodes[i]
+	norm, ok := n.Op.(graph.BatchNorm)
+	if !ok || !norm.Running || f.reads[n.In[0]] > 1 {
+		return nil
+	}
+	at, conv := f.maker(n.In[0])
+	op, ok := conv.Op.(graph.Conv)
+	if !ok || op.Post != (graph.Post{}) {
+		return nil
+	}
+	op.Post.Norm = &norm
+	conv.Op, conv.In, conv.Out = op, append(slices.Clone(conv.In), n.In[1:]...), n.Out
+	return edit{i: conv, at: {}}
+}
+
+// momentsOnStore takes mean and variance of what a Conv stores while it is at hand,
+// so that the BatchNorm behind it need read it once only. They pass through f32 on
+// that way.
+func momentsOnStore(f *fuser, i int) edit {
+	n := f.nodes[i]
+	norm, ok := n.Op.(graph.BatchNorm)
+	if !ok || norm.Running {
+		return nil
+	}
+	at, conv := f.maker(n.In[0])
+	op, ok := conv.Op.(graph.Conv)
+	if !ok || op.Post != (graph.Post{}) {
+		return nil
+	}
+	op.Post.Moments, norm.Running = true, true
+	statistics := slices.Clone(n.Out[1:])
+	for k, v := range statistics {
+		if v == 0 {
+			statistics[k] = f.m.temp(n.Name, graph.Tensor{Shape: f.m.Tensors[n.In[1]].Shape, Type: graph.F32})
+		}
+	}
+	conv.Op, conv.Out = op, append(slices.Clone(conv.Out), statistics...)
+	n.Op, n.Out = norm, n.Out[:1]
+	n.In = slices.Concat(n.In[:3], statistics, n.In[3:])
+	return edit{at: conv, i: n}
+}
+
+// plusGradient adds to a gradient of a Conv's input before it is stored, where nobody
+// else reads it.
+func plusGradient(f *fuser, i int) edit {
+	n := f.nodes[i]
+	if _, ok := n.Op.(graph.Add); !ok || n.In[0] == n.In[1] {
+		return nil
+	}
+	for k, v := range n.In {
+		at, back := f.maker(v)
+		op, ok := back.Op.(graph.ConvBackData)
+		if !ok || op.Plus || f.reads[v] > 1 {
+			continue
+		}
+		op.Plus = true
+		back.Op, back.In, back.Out = op, append(slices.Clone(back.In), n.In[1-k]), n.Out
+		return edit{i: back, at: {}}
+	}
+	return nil
 }
 
 // gateWithoutGradients takes the gradients that an SGD reads off the gate before it, if nobody

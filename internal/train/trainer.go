@@ -7,9 +7,11 @@ package train
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
+	"imgcls/internal/augment"
 	"imgcls/internal/data"
 	"imgcls/internal/device"
 	"imgcls/internal/graph"
@@ -30,6 +32,8 @@ type Config struct {
 	Optimizer  optim.Optimizer
 	Schedule   optim.Schedule
 	Groups     []optim.Group // of parameters; without any, norms and biases do not decay
+	Augment    augment.Policy
+	Smooth     float64 // share of a label that goes to all classes
 	Seed       uint64
 	EvalBatch  int // pictures per forward run; it changes speed and memory only
 	Budget     Budget
@@ -68,6 +72,7 @@ type Trainer struct {
 type cells struct {
 	step, cursor, scalars, losses graph.Value // state
 	table, order                  graph.Value // inputs
+	epoch                         graph.Value // input; 0 where nothing depends on it
 	samples                       []graph.Value
 	scale, tally                  graph.Value // state of a scaled loss; 0 where it is not
 }
@@ -147,6 +152,9 @@ func (t *Trainer) build() {
 			g.Input("train.labels", graph.I32, n),
 		},
 	}
+	if t.cfg.Augment != (augment.Policy{}) {
+		t.cells.epoch = g.Input("epoch", graph.I64, 1)
+	}
 	if t.cfg.Precision == graph.F16 {
 		t.cells.scale, t.cells.tally = g.State("loss.scale", graph.F32, 1), g.State("loss.tally", graph.I64, 3)
 	}
@@ -165,13 +173,13 @@ func (t *Trainer) step(batch int) entry {
 	name := fmt.Sprintf("train@%d", batch)
 	g.Begin(name)
 	samples := g.Add("gather", graph.Gather{Batch: batch}, append([]graph.Value{c.order, c.cursor}, c.samples...)...)
-	logits, scope := t.cfg.Network.Train(g, samples[0])
+	logits, scope := t.cfg.Network.Train(g, t.augment(samples[0]))
 	t.scope = scope
 	compared := []graph.Value{logits, samples[1]}
 	if c.scale != 0 {
 		compared = append(compared, c.scale)
 	}
-	loss := g.Add("loss", graph.SoftmaxXent{}, compared...)
+	loss := g.Add("loss", graph.SoftmaxXent{Smooth: t.cfg.Smooth}, compared...)
 	grads := g.Backward([]graph.Value{logits}, []graph.Value{loss[1]})
 
 	e := entry{name: name, batch: batch, watched: []graph.Value{loss[0]}, names: []string{"the loss"}}
@@ -195,6 +203,20 @@ func (t *Trainer) step(batch int) entry {
 	g.AddSet("tick", graph.Tick{Batch: batch}, []graph.Value{c.step, c.cursor, c.scalars},
 		counted, c.step, c.cursor, c.scalars, c.table)
 	return e
+}
+
+// augment adds what is done to the pictures of a batch at random. A blank pixel is the
+// mean that pictures are normalised with, and so becomes about 0.
+func (t *Trainer) augment(pictures graph.Value) graph.Value {
+	c, g := t.cells, t.graph
+	if c.epoch == 0 {
+		return pictures
+	}
+	op := graph.Augment{Policy: t.cfg.Augment, Seed: t.cfg.Seed}
+	for _, mean := range t.cfg.Network.Preprocess.Mean {
+		op.Blank = append(op.Blank, uint8(min(max(math.Round(255*mean), 0), 255)))
+	}
+	return g.Add("augment", op, pictures, c.order, c.cursor, c.epoch)[0]
 }
 
 // load writes data, schedule and first parameters.
@@ -234,10 +256,15 @@ func (t *Trainer) shuffle() error {
 	return t.begin(t.order, t.place.Done*t.cfg.Batch)
 }
 
-// begin sets the order of the samples and the place in it.
+// begin sets the order of the samples, the place in it, and the epoch that it is of.
 func (t *Trainer) begin(order []int32, cursor int) error {
 	if err := t.prog.Write(t.cells.order, device.Bytes(order)); err != nil {
 		return err
+	}
+	if t.cells.epoch != 0 {
+		if err := t.prog.Write(t.cells.epoch, device.Bytes([]int64{int64(t.place.Epoch)})); err != nil {
+			return err
+		}
 	}
 	return t.prog.Write(t.cells.cursor, device.Bytes([]int64{int64(cursor)}))
 }

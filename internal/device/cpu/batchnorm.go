@@ -46,6 +46,26 @@ func rowsOf(x []float32, channels, lo, hi int) []float32 {
 	return x[lo*channels : hi*channels]
 }
 
+// statistics adds the phase that finishes what Moments left of chunks of so many rows.
+func (b *builder) statistics(norm *kernel.Norm, mean, variance []float32, partials []float64, counts []int, eps float64) {
+	b.split(norm.C, 2*perElement*float64(len(counts)), func(lo, hi int, _ []float32) {
+		norm.Statistics(mean, variance, partials, counts, eps, lo, hi)
+	})
+}
+
+// given returns a norm whose statistics and factors are inputs of n, from the first
+// one on, and which a phase makes ready.
+func (b *builder) given(op graph.BatchNorm, n graph.Node, first, places int) *kernel.Norm {
+	in := func(i int) []float32 { return b.f32(n.In[first+i]) }
+	weight, bias, mean, variance := in(0), in(1), in(2), in(3)
+	norm := newNorm(op, len(weight), places)
+	b.whole(func() {
+		norm.Given(mean, variance, op.Eps)
+		norm.Prepare(weight, bias)
+	})
+	return norm
+}
+
 func (b *builder) batchNorm(op graph.BatchNorm, n graph.Node) {
 	y, x, weight, bias := b.f32(n.Out[0]), b.f32(n.In[0]), b.f32(n.In[1]), b.f32(n.In[2])
 	var plus []float32
@@ -54,20 +74,15 @@ func (b *builder) batchNorm(op graph.BatchNorm, n graph.Node) {
 	}
 	c := len(weight)
 	rows := len(x) / c
-	norm := newNorm(op, c, rows)
+	var norm *kernel.Norm
 	if op.Running {
-		mean, variance := b.f32(n.In[3]), b.f32(n.In[4])
-		b.whole(func() {
-			norm.Given(mean, variance, op.Eps)
-			norm.Prepare(weight, bias)
-		})
+		norm = b.given(op, n, 1, rows)
 	} else {
+		norm = newNorm(op, c, rows)
 		mean, variance := b.f32(n.Out[1]), b.f32(n.Out[2])
-		partials, counts := b.moments(c, rows, func(partial []float64, lo, hi int) { norm.Moments(partial, x[lo*c:hi*c]) })
-		b.whole(func() {
-			norm.Statistics(mean, variance, partials, counts, op.Eps)
-			norm.Prepare(weight, bias)
-		})
+		partials, counts := b.moments(c, rows, func(partial []float64, lo, hi int) { norm.Moments(partial, x[lo*c:hi*c], 0, c) })
+		b.statistics(norm, mean, variance, partials, counts, op.Eps)
+		b.whole(func() { norm.Prepare(weight, bias) })
 	}
 	if y == nil {
 		return

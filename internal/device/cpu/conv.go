@@ -14,7 +14,8 @@ func (b *builder) conv(op graph.Conv, n graph.Node) {
 		return
 	}
 	l := kernel.Layer{X: b.f32(n.In[0]), ReLU: op.Post.Act != nil}
-	if len(n.In) == 3 {
+	own := len(n.In) - op.Post.Inputs()
+	if own == 3 {
 		l.Bias = b.f32(n.In[2])
 	}
 	w, walk := b.f32(n.In[1]), c.Forward(b.set)
@@ -30,7 +31,31 @@ func (b *builder) conv(op graph.Conv, n graph.Node) {
 		return
 	}
 	l.Y = b.f32(n.Out[0])
-	b.walk(walk, l, filters, c, c.O)
+	rows := c.N * c.Places()
+	switch post := op.Post; {
+	case post.Norm != nil:
+		norm := b.given(*post.Norm, n, own, rows)
+		var plus []float32
+		if post.Norm.Plus {
+			plus = b.f32(n.In[len(n.In)-1])
+		}
+		b.walk(walk, l, filters, c, c.O, func(s strip) { norm.ApplyTo(s.of(l.Y), s.of(plus), s.j, s.end) })
+	case post.Moments:
+		norm := kernel.NewNorm(c.O, rows)
+		mean, variance := b.f32(n.Out[1]), b.f32(n.Out[2])
+		if l.Y == nil { // nobody reads but its moments
+			l.Y = make([]float32, rows*c.O)
+		}
+		var partials []float64 // made when it is known how many
+		each := kernel.PartialSize * c.O
+		counts := b.walk(walk, l, filters, c, c.O, func(s strip) {
+			norm.Moments(partials[s.part*each:][:each], s.of(l.Y), s.j, s.end)
+		})
+		partials = make([]float64, each*len(counts))
+		b.statistics(norm, mean, variance, partials, counts, 0)
+	default:
+		b.walk(walk, l, filters, c, c.O, nil)
+	}
 }
 
 // convPool cuts the pooled images into lines. The lines of y under one of them
@@ -58,7 +83,7 @@ func (b *builder) convPool(c kernel.Conv, walk *kernel.Walk, l kernel.Layer, fil
 			}
 			image := l.X[at/pool.P*image:]
 			top := at % pool.P * pool.Stride
-			walk.Lines(l, image, top, top+pool.Kernel, scratch)
+			walk.ComputeInto(l, image, top, top+pool.Kernel, scratch)
 			one.Forward(values, which, l.Y, 0, 1)
 		}
 	})
@@ -82,9 +107,14 @@ func (b *builder) convBackData(op graph.ConvBackData, n graph.Node) {
 		c.PackBackData(b.set, data, w, lo, hi)
 	})
 	l := kernel.Layer{Y: b.f32(n.Out[0])}
+	plus := b.plus(op, n)
 	if op.Unpool == nil {
 		l.X = b.f32(n.In[1])
-		b.walk(walk, l, filters, c, c.I)
+		var after func(strip)
+		if plus != nil {
+			after = func(s strip) { s.add(l.Y, plus) }
+		}
+		b.walk(walk, l, filters, c, c.I, after)
 		return
 	}
 	image := c.H * c.W * c.I
@@ -92,8 +122,24 @@ func (b *builder) convBackData(op graph.ConvBackData, n graph.Node) {
 	b.split(c.N, convTime(c), func(lo, hi int, scratch []float32) {
 		for i := lo; i < hi; i++ {
 			walk.Compute(kernel.Layer{Y: l.Y[i*image:], X: dy(i, scratch), Packed: filters.data}, 0, walk.Tiles(), 0, c.I, scratch)
+			addTo(l.Y, plus, i*image, (i+1)*image)
 		}
 	})
+}
+
+// plus returns what a gradient is added to, or nil.
+func (b *builder) plus(op graph.ConvBackData, n graph.Node) []float32 {
+	if !op.Plus {
+		return nil
+	}
+	return b.f32(n.In[len(n.In)-1])
+}
+
+// addTo adds the elements lo to hi of plus, where that is not nil, to those of y.
+func addTo(y, plus []float32, lo, hi int) {
+	if plus != nil {
+		kernel.Add(y[lo:hi], y[lo:hi], plus[lo:hi])
+	}
 }
 
 // fewBackData is convBackData of few channels.
@@ -102,10 +148,11 @@ func (b *builder) fewBackData(few *kernel.FewBack, c kernel.Conv, op graph.ConvB
 	work := align(few.Scratch())
 	b.scratch.memberNeed = max(b.scratch.memberNeed, work)
 	filters := b.pack(n.In[0], packFew, few.Packed(), 1, len(w), func(data []float32, _, _ int) { few.Pack(data, w) })
-	image, dy := c.H*c.W*c.I, b.gradients(op.Unpool, c, n, work)
+	image, dy, plus := c.H*c.W*c.I, b.gradients(op.Unpool, c, n, work), b.plus(op, n)
 	b.split(c.N, convTime(c), func(lo, hi int, scratch []float32) {
 		for i := lo; i < hi; i++ {
 			few.Compute(dx[i*image:], filters.data, dy(i, scratch), scratch)
+			addTo(dx, plus, i*image, (i+1)*image)
 		}
 	})
 }
@@ -118,12 +165,33 @@ func (b *builder) tooLarge(w *kernel.Walk) bool {
 	return b.err != nil
 }
 
-// walk adds the phase that computes a convolution. Where the filters fill a
-// cache, a chunk takes some of them through all images, else all of them through
-// some.
-func (b *builder) walk(w *kernel.Walk, l kernel.Layer, filters *packed, c kernel.Conv, columns int) {
+// A strip is a part of the output of a walk, rows of width columns, that one chunk
+// has just computed: of the rows lo to hi the columns j to end. Strips of the same
+// rows have one part.
+type strip struct{ part, width, lo, hi, j, end int }
+
+// of returns the rows of x, and nil for no tensor.
+func (s strip) of(x []float32) []float32 { return rowsOf(x, s.width, s.lo, s.hi) }
+
+// add adds the strip of plus to that of y.
+func (s strip) add(y, plus []float32) {
+	if s.j == 0 && s.end == s.width {
+		addTo(y, plus, s.lo*s.width, s.hi*s.width)
+		return
+	}
+	for row := s.lo; row < s.hi; row++ {
+		addTo(y, plus, row*s.width+s.j, row*s.width+s.end)
+	}
+}
+
+// walk adds the phase that computes a convolution, in whole lines. Where the filters
+// fill a cache, a chunk takes some of them through all images, else all of them
+// through some. It returns the rows of each part; after, if it is not nil, is given
+// every strip.
+func (b *builder) walk(w *kernel.Walk, l kernel.Layer, filters *packed, c kernel.Conv, columns int, after func(strip)) (counts []int) {
 	const large = 1 << 17 // elements
-	units := c.N * w.Tiles()
+	units := c.N * w.Lines()
+	line := len(l.Y) / units / columns // rows
 	panels := []int{0, columns}
 	if w.Packed() > large {
 		panels = b.set.Panels(columns)
@@ -134,8 +202,16 @@ func (b *builder) walk(w *kernel.Walk, l kernel.Layer, filters *packed, c kernel
 		l := l
 		l.Packed = filters.data // allocated after this was written
 		j, part := chunk/down, chunk%down
-		w.Compute(l, units*part/down, units*(part+1)/down, panels[j], panels[j+1], scratch)
+		lo, hi := units*part/down, units*(part+1)/down
+		w.ComputeLines(l, lo, hi, panels[j], panels[j+1], scratch)
+		if after != nil {
+			after(strip{part: part, width: columns, lo: lo * line, hi: hi * line, j: panels[j], end: panels[j+1]})
+		}
 	}})
+	for part := range down {
+		counts = append(counts, (units*(part+1)/down-units*part/down)*line)
+	}
+	return counts
 }
 
 // convBackFilter cuts the tiles of dw into chunks, and the images into groups

@@ -74,7 +74,9 @@ func (p *processor) Supports(n graph.Node, t []graph.Tensor) bool {
 	}
 	switch op := n.Op.(type) {
 	case graph.SoftmaxXent:
-		return len(n.In) == 2
+		return len(n.In) == op.Inputs()
+	case graph.MatMul:
+		return op.Post.Norm == nil && !op.Post.Moments
 	case graph.SGD:
 		return !op.Scaled
 	case graph.AdamW:

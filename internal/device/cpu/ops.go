@@ -46,6 +46,8 @@ func kernelFor(op graph.Op) func(b *builder, n graph.Node) {
 		return with(op, (*builder).softmaxXent)
 	case graph.Gather:
 		return with(op, (*builder).gather)
+	case graph.Augment:
+		return with(op, (*builder).augment)
 	case graph.Normalize:
 		return with(op, (*builder).normalize)
 	case graph.Gate:
@@ -79,6 +81,8 @@ const (
 	perChecked = 0.04
 	perNormal  = 0.2
 	perByte    = 0.03 // copied
+	perDrawn   = 500  // random words, and what follows from them
+	perChanged = 1    // a value of a picture, by all that may become of it
 )
 
 // matMul cuts y into parts, as wide as each other.
@@ -201,12 +205,20 @@ func (b *builder) channelSum(_ graph.ChannelSum, n graph.Node) {
 
 // softmaxXent is one chunk: the scores of a batch are few, and their sum has an
 // order.
-func (b *builder) softmaxXent(_ graph.SoftmaxXent, n graph.Node) {
+func (b *builder) softmaxXent(op graph.SoftmaxXent, n graph.Node) {
 	loss, dx := b.f32(n.Out[0]), b.f32(n.Out[1])
 	x, t := b.f32(n.In[0]), b.i32(n.In[1])
 	exps := make([]float64, len(x)/len(t))
+	run := func() float32 { return kernel.SoftmaxXent(dx, x, t, exps) }
+	if op.Soft() {
+		targets := kernel.Targets{T: t, Smooth: op.Smooth}
+		if op.Mixed {
+			targets.U, targets.W = b.i32(n.In[2]), b.f32(n.In[3])
+		}
+		run = func() float32 { return kernel.SoftXent(dx, x, targets, exps) }
+	}
 	b.whole(func() {
-		mean := kernel.SoftmaxXent(dx, x, t, exps)
+		mean := run()
 		if loss != nil {
 			loss[0] = mean
 		}
@@ -226,6 +238,19 @@ func (b *builder) gather(op graph.Gather, n graph.Node) {
 			kernel.Gather(y[lo*size:hi*size], x, order[at+lo:at+hi], size)
 		})
 	}
+}
+
+func (b *builder) augment(op graph.Augment, n graph.Node) {
+	y, x, shape := b.bytes(n.Out[0]), b.bytes(n.In[0]), b.shape(n.In[0])
+	order, cursor, epoch := b.i32(n.In[1]), b.i64(n.In[2]), b.i64(n.In[3])
+	k := kernel.Augment{H: shape[1], W: shape[2], Policy: op.Policy, Blank: op.Blank}
+	size := shape[1] * shape[2] * shape[3]
+	b.split(shape[0], perDrawn+perChanged*float64(size), func(lo, hi int, _ []float32) {
+		for i := lo; i < hi; i++ {
+			draw := op.Policy.Draw(op.Seed, epoch[0], int64(order[int(cursor[0])+i]), k.H, k.W)
+			k.One(y[i*size:(i+1)*size], x[i*size:(i+1)*size], draw)
+		}
+	})
 }
 
 func (b *builder) normalize(op graph.Normalize, n graph.Node) {

@@ -22,6 +22,8 @@ func lowering(op graph.Op) func(b *builder, n graph.Node) []kernel.Launch {
 		return with(op, (*builder).adamW)
 	case graph.Add:
 		return with(op, (*builder).add)
+	case graph.Augment:
+		return with(op, (*builder).augment)
 	case graph.AvgPool:
 		return with(op, (*builder).avgPool)
 	case graph.AvgPoolBack:
@@ -180,6 +182,13 @@ func (b *builder) gather(op graph.Gather, n graph.Node) []kernel.Launch {
 	return k.Launches(b.memory.table)
 }
 
+func (b *builder) augment(op graph.Augment, n graph.Node) []kernel.Launch {
+	x := b.tensor(n.In[0]).Shape
+	k := kernel.Augment{Op: op, N: x[0], H: x[1], W: x[2], C: x[3], Y: b.at(n.Out[0]), X: b.at(n.In[0])}
+	k.Order, k.Cursor, k.Epoch = b.at(n.In[1]), b.at(n.In[2]), b.at(n.In[3])
+	return k.Launches(b.memory.table)
+}
+
 func (b *builder) normalize(op graph.Normalize, n graph.Node) []kernel.Launch {
 	y := b.tensor(n.Out[0])
 	return kernel.Normalize{Op: op, N: y.Shape[0], Size: y.Len() / y.Shape[0], Y: b.at(n.Out[0]), X: b.at(n.In[0])}.Launches(b.memory.table)
@@ -209,11 +218,15 @@ func (b *builder) avgPoolBack(op graph.AvgPoolBack, n graph.Node) []kernel.Launc
 	return b.pool(n.Out[0], n.In[0], op.R, op.S, op.Stride, op.Pad).AvgBack(b.at(n.Out[0]), b.at(n.In[0]))
 }
 
-func (b *builder) softmaxXent(_ graph.SoftmaxXent, n graph.Node) []kernel.Launch {
+func (b *builder) softmaxXent(op graph.SoftmaxXent, n graph.Node) []kernel.Launch {
 	x := b.tensor(n.In[0]).Shape
 	k := kernel.SoftmaxXent{N: x[0], C: x[1], Loss: b.at(n.Out[0]), DX: b.at(n.Out[1]), X: b.at(n.In[0]), T: b.at(n.In[1])}
-	if len(n.In) == 3 {
-		k.Scale = b.at(n.In[2])
+	k.Smooth = op.Smooth
+	if op.Mixed {
+		k.U, k.W = b.at(n.In[2]), b.at(n.In[3])
+	}
+	if i := op.Inputs(); len(n.In) > i {
+		k.Scale = b.at(n.In[i])
 	}
 	return k.Launches(b.memory.take)
 }

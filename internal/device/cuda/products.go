@@ -18,7 +18,7 @@ func multiplies(n graph.Node, t []graph.Tensor) bool {
 	case graph.ConvBackData:
 		dy := t[n.In[1]].Shape
 		x := graph.Tensor{Shape: []int{dy[0], op.H, op.W, t[n.In[0]].Shape[3]}}
-		return op.Unpool == nil && convolution(op.Conv, x, t[n.In[0]]).Check() == nil
+		return op.Unpool == nil && !op.Plus && convolution(op.Conv, x, t[n.In[0]]).Check() == nil
 	case graph.ConvBackFilter:
 		x, o := t[n.In[0]], t[n.In[1]].Shape[3]
 		w := graph.Tensor{Shape: []int{o, op.R, op.S, x.Shape[3]}}
@@ -28,7 +28,7 @@ func multiplies(n graph.Node, t []graph.Tensor) bool {
 }
 
 func epilogue(p graph.Post) bool {
-	return (p.Act == nil || p.Act.Kind == graph.ReLU || p.Act.Kind == graph.ReLU6) && (p.Pool == nil || kernel.Pools(*p.Pool))
+	return p.Norm == nil && !p.Moments && (p.Act == nil || p.Act.Kind == graph.ReLU || p.Act.Kind == graph.ReLU6) && (p.Pool == nil || kernel.Pools(*p.Pool))
 }
 
 // convolution returns the extents of op on x with w; x's type is the products'.

@@ -124,6 +124,7 @@ func fusionCases() []testCase {
 		cases = append(cases, k.forward()...)
 		cases = append(cases, k.actBack())
 		cases = append(cases, k.unpool()...)
+		cases = append(cases, k.norm()...)
 	}
 	return slices.Concat(cases, matMulFusions(), normFusions(), gateFusions())
 }
@@ -312,6 +313,51 @@ func (k fusionGeometry) unpool() []testCase {
 			},
 		}},
 	}
+}
+
+// norm makes the cases of a batch norm behind a convolution, and of a gradient that is
+// added to another.
+func (k fusionGeometry) norm() []testCase {
+	x, w, o, s := float(k.n, k.h, k.w, k.i), float(k.o, k.f, k.f, k.i), float(k.o), float(k.sums()...)
+	variance := arg{graph.F32, given(0.5, 1.5, 0.75), []int{k.o}}
+	relu6 := graph.Act{Kind: graph.ReLU6}
+	finite := []int{1}
+	given := func(what, fused string, in []arg, build func(g *graph.Graph, in []graph.Value, y graph.Value) []graph.Value) testCase {
+		return testCase{name: k.name + ", " + what, in: append([]arg{x, w, o, o, o, variance}, in...), near: composedOfSums, pattern: &pattern{
+			fused: fused, finite: finite,
+			build: func(g *graph.Graph, in []graph.Value) []graph.Value {
+				y := g.Add("conv", k.conv, in[:2]...)[0]
+				y = g.Add("norm", graph.BatchNorm{Eps: 1e-5, Running: true}, y, in[2], in[3], in[4], in[5])[0]
+				return build(g, in[6:], y)
+			},
+		}}
+	}
+	cases := []testCase{
+		given("norm", "Conv+BatchNorm", nil, func(_ *graph.Graph, _ []graph.Value, y graph.Value) []graph.Value { return []graph.Value{y} }),
+		given("norm and act", "Conv+BatchNorm+Act", nil, func(g *graph.Graph, _ []graph.Value, y graph.Value) []graph.Value {
+			return g.Add("act", relu6, y)
+		}),
+		given("norm, add and act", "Conv+BatchNorm+Add+Act", []arg{s}, func(g *graph.Graph, in []graph.Value, y graph.Value) []graph.Value {
+			return g.Add("act", relu6, g.Add("add", graph.Add{}, in[0], y)[0])
+		}),
+	}
+	if k.sums()[0]*k.sums()[1]*k.sums()[2] > 1 {
+		cases = append(cases, testCase{name: k.name + ", moments", in: []arg{x, w, o, o}, near: composedOfSums, pattern: &pattern{
+			fused: "Conv+Moments BatchNorm+Act", finite: finite, reordered: true,
+			build: func(g *graph.Graph, in []graph.Value) []graph.Value {
+				conv := g.Add("conv", k.conv, in[:2]...)
+				y := g.Add("norm", graph.BatchNorm{Eps: 1e-2}, conv[0], in[2], in[3])
+				return append(append(conv, y[1:]...), g.Add("act", relu6, y[0])...)
+			},
+		}})
+	}
+	return append(cases, testCase{name: k.name + ", gradient added", in: []arg{w, s, x}, near: contraction, pattern: &pattern{
+		fused: "ConvBackData+Add", finite: []int{0},
+		build: func(g *graph.Graph, in []graph.Value) []graph.Value {
+			d := g.Add("conv", graph.ConvBackData{Conv: k.conv, H: k.h, W: k.w}, in[:2]...)[0]
+			return g.Add("add", graph.Add{}, in[2], d)
+		},
+	}})
 }
 
 // matMulFusions makes the cases of MatMul and Act.

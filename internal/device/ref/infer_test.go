@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"imgcls/internal/augment"
 	"imgcls/internal/device/ref"
 	"imgcls/internal/graph"
 	"imgcls/internal/plan"
@@ -31,7 +32,7 @@ func TestInfer(t *testing.T) {
 	}
 	for _, op := range []string{
 		"Conv", "ConvBackData", "ConvBackFilter", "MaxPool", "MaxPoolBack", "Act", "ActBack", "MatMul", "Add", "ChannelSum",
-		"SoftmaxXent", "Gather", "Normalize", "Reshape", "Gate", "Record", "Tick", "SGD", "AdamW", "BatchNorm", "BatchNormBack", "Track", "AvgPool", "AvgPoolBack",
+		"SoftmaxXent", "Gather", "Normalize", "Reshape", "Gate", "Record", "Tick", "SGD", "AdamW", "Augment", "BatchNorm", "BatchNormBack", "Track", "AvgPool", "AvgPoolBack",
 		"Conv+Act", "Conv+MaxPool", "Conv+Act+MaxPool", "MatMul+Act", "MaxPoolBack+ConvBackData", "MaxPoolBack+ConvBackFilter",
 	} {
 		if accepted[op] < 20 {
@@ -131,7 +132,7 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 		}
 	}
 	single := func(typ graph.DType) { in = append(in, graph.Tensor{Type: typ, Shape: []int{1}}) }
-	kind := c.below(24)
+	kind := c.below(25)
 	switch kind {
 	case 0:
 		conv.Post = c.post(apart)
@@ -174,9 +175,12 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 		op = graph.ChannelSum{}
 		floats(c.below(5))
 	case 10:
-		op = graph.SoftmaxXent{}
+		op = graph.SoftmaxXent{Smooth: float64(c.small(0, 1)) / 2, Mixed: flag}
 		floats(2)
 		in = append(in, c.tensor(graph.I32, 1))
+		if flag {
+			in = append(in, in[1], graph.Tensor{Type: graph.F32, Shape: in[1].Shape})
+		}
 	case 11:
 		op = graph.Gather{Batch: h}
 		in = append(in, c.tensor(graph.I32, 1))
@@ -209,6 +213,14 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 		single(graph.I32)
 		floats(1, 1)
 		in = append(in, in[2], in[2])
+	case 24:
+		op = graph.Augment{
+			Policy: augment.Policy{Crop: c.small(0, 1), Reflect: flag, Flip: augment.Flip(c.below(3)), Brightness: 0.5, Contrast: 0.5, Saturation: 0.5, Cutout: c.small(0, 2)},
+			Blank:  make([]uint8, c.small(1, 3)&7),
+		}
+		in = append(in, c.tensor(graph.U8, 4), c.tensor(graph.I32, 1))
+		single(graph.I64)
+		single(graph.I64)
 	case 23:
 		op = graph.AdamW{Keep: c.small(0, 2), Rate: c.small(0, 2), Root: c.small(0, 2), Eps: 1}
 		single(graph.I32)

@@ -67,13 +67,15 @@ func kernelFor(n graph.Node, t []graph.Tensor) func(p *Program) {
 		})
 	case graph.SoftmaxXent:
 		return func(p *Program) {
-			kernel.SoftmaxXent(p.real(out(0)), p.real(out(1)), p.real(in(0)), p.i32(in(1)))
-			if len(n.In) == 3 {
-				kernel.Scale(p.real(out(1)), p.real(in(2))[0])
+			p.xent(op, n)
+			if i := op.Inputs(); len(n.In) > i {
+				kernel.Scale(p.real(out(1)), p.real(in(i))[0])
 			}
 		}
 	case graph.Gather:
 		return func(p *Program) { p.gather(n, t) }
+	case graph.Augment:
+		return func(p *Program) { p.augment(op, n, t[in(0)].Shape) }
 	case graph.Normalize:
 		return func(p *Program) { kernel.Normalize(p.real(out(0)), p.u8(in(0)), op.Mean, op.Std) }
 	case graph.Gate:
@@ -209,6 +211,33 @@ func (p *Program) bias(n graph.Node) []float64 {
 		return nil
 	}
 	return p.real(n.In[2])
+}
+
+// xent runs a SoftmaxXent, without its scale.
+func (p *Program) xent(op graph.SoftmaxXent, n graph.Node) {
+	loss, dx, x, t := p.real(n.Out[0]), p.real(n.Out[1]), p.real(n.In[0]), p.i32(n.In[1])
+	if !op.Soft() {
+		kernel.SoftmaxXent(loss, dx, x, t)
+		return
+	}
+	q := make([]float64, len(x))
+	if op.Mixed {
+		kernel.Targets(q, t, p.i32(n.In[2]), p.real(n.In[3]), op.Smooth)
+	} else {
+		kernel.Targets(q, t, nil, nil, op.Smooth)
+	}
+	kernel.SoftXent(loss, dx, x, q, len(x)/len(t))
+}
+
+// augment runs an Augment on pictures of shape [N,H,W,C].
+func (p *Program) augment(op graph.Augment, n graph.Node, shape []int) {
+	y, x, order := p.u8(n.Out[0]), p.u8(n.In[0]), p.i32(n.In[1])
+	cursor, epoch := p.i64(n.In[2])[0], p.i64(n.In[3])[0]
+	h, w, size := shape[1], shape[2], shape[1]*shape[2]*shape[3]
+	for i := range shape[0] {
+		draw := op.Policy.Draw(op.Seed, epoch, int64(order[int(cursor)+i]), h, w)
+		kernel.Augment(y[i*size:(i+1)*size], x[i*size:(i+1)*size], h, w, op.Policy, op.Blank, draw)
+	}
 }
 
 // gather runs a Gather for each resident tensor that somebody reads.

@@ -32,28 +32,29 @@ func (n *Norm) Bound(ceiling float32) {
 	n.forward.Ceiling, n.back.Ceiling = ceiling, ceiling
 }
 
-// Moments leaves in partial [3·C] the sums of the rows x, of their squared distances
-// from their own mean, and that mean.
-func (n *Norm) Moments(partial []float64, x []float32) {
+// Moments leaves in partial [3·C] the sums of the channels j to end of rows of x, of
+// their squared distances from their own mean, and that mean.
+func (n *Norm) Moments(partial []float64, x []float32, j, end int) {
 	c := n.C
-	sum, squares, mean := partial[:c], partial[c:2*c], partial[2*c:3*c]
-	clear(partial)
+	sum, squares, mean := partial[j:end], partial[c+j:c+end], partial[2*c+j:2*c+end]
+	clear(sum)
+	clear(squares)
 	rows := len(x) / c
-	vec.Sums(sum, x, rows, c)
+	vec.Sums(sum, x[j:], rows, c)
 	for i, s := range sum {
 		mean[i] = s / float64(rows)
 	}
-	vec.Squares(squares, x, mean, rows, c)
+	vec.Squares(squares, x[j:], mean, rows, c)
 }
 
 // PartialSize is how many numbers of a channel Moments and Products leave.
 const PartialSize = 3
 
-// Statistics adds up the partials of chunks of so many rows, and stores mean and
-// variance, which may be nil.
-func (n *Norm) Statistics(mean, variance []float32, partials []float64, rows []int, eps float64) {
+// Statistics adds up the partials of chunks of so many rows, for the channels lo to hi,
+// and stores mean and variance, which may be nil.
+func (n *Norm) Statistics(mean, variance []float32, partials []float64, rows []int, eps float64, lo, hi int) {
 	places := float64(n.Places)
-	for i := range n.C {
+	for i := lo; i < hi; i++ {
 		sum, squares := 0.0, 0.0
 		for k := range rows {
 			sum += partials[PartialSize*n.C*k+i]
@@ -96,6 +97,23 @@ func (n *Norm) Apply(y, x, plus []float32) {
 	forward := n.forward
 	forward.Plus = plus
 	forward.Apply(y, x)
+}
+
+// ApplyTo is Apply in place, to the channels j to end of rows.
+func (n *Norm) ApplyTo(y, plus []float32, j, end int) {
+	if j == 0 && end == n.C {
+		n.Apply(y, y, plus)
+		return
+	}
+	forward := n.forward
+	forward.Mean, forward.Scale, forward.Bias = forward.Mean[j:end], forward.Scale[j:end], forward.Bias[j:end]
+	for at := 0; at < len(y); at += n.C {
+		if plus != nil {
+			forward.Plus = plus[at+j : at+end]
+		}
+		row := y[at+j : at+end]
+		forward.Apply(row, row)
+	}
 }
 
 // Products leaves in partial [3·C] the sums of dy and of dy·(x − mean). What was

@@ -2,7 +2,10 @@ package cpu
 
 import (
 	"fmt"
+	"strings"
 	"testing"
+
+	"imgcls/internal/augment"
 )
 
 // BenchmarkNormalize takes four pictures of 32×32 with linear tables and with
@@ -37,6 +40,23 @@ func BenchmarkSoftmaxXent(b *testing.B) {
 			x, dx, t, exps := random(1, 10*batch), make([]float32, 10*batch), make([]int32, batch), make([]float64, 10)
 			for b.Loop() {
 				SoftmaxXent(dx, x, t, exps)
+			}
+		})
+	}
+}
+
+func BenchmarkAugment(b *testing.B) {
+	for _, name := range []string{"standard", "flip=alternate,crop=2,reflect", "flip,crop=4,cutout=8", "standard,jitter"} {
+		text, jitters := strings.CutSuffix(name, ",jitter")
+		p, _ := augment.Parse(text)
+		if jitters {
+			p.Brightness, p.Contrast, p.Saturation = 0.4, 0.4, 0.4
+		}
+		b.Run(name, func(b *testing.B) {
+			a := Augment{H: 32, W: 32, Policy: p, Blank: []uint8{125, 122, 114}}
+			x, y := make([]uint8, 32*32*3), make([]uint8, 32*32*3)
+			for i := range b.N {
+				a.One(y, x, p.Draw(42, 1, int64(i), 32, 32))
 			}
 		})
 	}

@@ -144,7 +144,7 @@ func walked(t *testing.T, what string, w *Walk, n int, x, bias []float32, column
 	for line := range lines {
 		one := l
 		one.Y = l.Y[line*w.size:]
-		w.Lines(one, x, line, line+1, scratch)
+		w.ComputeInto(one, x, line, line+1, scratch)
 	}
 	if !slices.Equal(l.Y, whole[:len(l.Y)]) {
 		t.Errorf("%s by lines has other bits", what)

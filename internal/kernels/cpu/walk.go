@@ -142,6 +142,13 @@ type Layer struct {
 	ReLU               bool
 }
 
+// ComputeLines computes the lines lo to hi, counted over all images, as Compute does.
+func (w *Walk) ComputeLines(l Layer, lo, hi, j, end int, scratch []float32) {
+	lines, tiles := len(w.lines)-1, len(w.tiles)
+	first := func(line int) int { return line/lines*tiles + w.lines[line%lines] }
+	w.Compute(l, first(lo), first(hi), j, end, scratch)
+}
+
 // Compute computes the tiles lo to hi, counted over all images, of the output's
 // columns j to end, which are whole panels.
 func (w *Walk) Compute(l Layer, lo, hi, j, end int, scratch []float32) {
@@ -158,9 +165,12 @@ func (w *Walk) Compute(l Layer, lo, hi, j, end int, scratch []float32) {
 	}
 }
 
-// Lines computes the lines lo to hi of the image x with all columns into l.Y,
+// Lines returns the number of lines of one image.
+func (w *Walk) Lines() int { return len(w.lines) - 1 }
+
+// ComputeInto computes the lines lo to hi of the image x with all columns into l.Y,
 // which begins with line lo.
-func (w *Walk) Lines(l Layer, x []float32, lo, hi int, scratch []float32) {
+func (w *Walk) ComputeInto(l Layer, x []float32, lo, hi int, scratch []float32) {
 	for j := 0; j < w.columns; {
 		t := w.panel(l, j, scratch)
 		t.A, t.C, t.Places = &x[0], &l.Y[j], &w.tiles[w.lines[lo]]

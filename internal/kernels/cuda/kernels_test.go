@@ -22,6 +22,7 @@ var cases = []struct {
 	{"Add", checkAdd},
 	{"ChannelSum", checkChannelSum},
 	{"Gather", checkGather},
+	{"Augment", checkAugment},
 	{"Normalize", checkNormalize},
 	{"MaxPool", checkMaxPool},
 	{"Gate", checkGate},
@@ -38,6 +39,7 @@ var cases = []struct {
 	{"BatchNorm", checkBatchNorm},
 	{"Track", checkTrack},
 	{"SoftmaxXent", checkSoftmaxXent},
+	{"SoftXent", checkSoftXent},
 }
 
 // small has fewer threads than most tensors have elements, and more than the

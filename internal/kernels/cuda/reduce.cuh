@@ -5,7 +5,7 @@ static const unsigned all_lanes = 0xffffffffu;
 
 // warp_sum adds up v over the lanes and gives every lane the same bits: in each
 // round two partners add the same two numbers.
-static __device__ float warp_sum(float v) {
+template <class T> static __device__ T warp_sum(T v) {
   for (int distance = 16; distance > 0; distance /= 2) {
     v += __shfl_xor_sync(all_lanes, v, distance);
   }

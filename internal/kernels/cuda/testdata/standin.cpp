@@ -51,7 +51,7 @@ struct Meeting {
 
 struct Warp {
   Meeting meeting{32};
-  float lane[32];
+  double lane[32];
 };
 
 struct Fiber {
@@ -80,12 +80,12 @@ static void wait_at(Meeting &m) {
 
 void __syncthreads() { wait_at(everyone); }
 
-float __shfl_xor_sync(unsigned, float v, int distance) {
+template <class T> T __shfl_xor_sync(unsigned, T v, int distance) {
   Warp &warp = warps[threadIdx.x / 32];
   const unsigned lane = threadIdx.x % 32;
   warp.lane[lane] = v;
   wait_at(warp.meeting);
-  const float other = warp.lane[lane ^ distance];
+  const T other = (T)warp.lane[lane ^ distance];
   wait_at(warp.meeting); // all have read
   return other;
 }
