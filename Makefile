@@ -6,7 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FLAGS   := -trimpath -ldflags "-s -w -X main.release=$(VERSION)"
 TARGETS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: all build cuda pure root check-root gpu-kit tools test check lint generated noasm arm64 race cross fuzz soak soak-kills soak-signals soak-faults learn bits bench peers epoch clean
+.PHONY: all build cuda pure root check-root gpu-kit tools test check lint generated noasm arm64 race cross fuzz soak soak-kills soak-signals soak-faults learn finetune bits bench peers epoch clean
 
 all: build
 
@@ -147,6 +147,11 @@ soak-faults:
 ## learn: the tutorial's recipe on the whole of CIFAR-10, five seeds (DATA=folder or archive)
 learn: build
 	bench/learn.sh $(or $(DATA),cifar10)
+
+## finetune: five classes of CIFAR-10 with 50 pictures each, from weights for the other five and from none
+finetune:
+	@test -n "$(DATA)" || { echo "use: make finetune DATA=folder of cifar-10-batches-bin"; exit 2; }
+	IMGCLS_FINETUNE=$(abspath $(DATA)) $(GO) test ./internal/train -run '^TestFineTuning$$' -count 1 -timeout 2h -v
 
 ## bits: the same seed gives the same model file for GOMAXPROCS 1, 2 and 8
 bits: build

@@ -54,6 +54,8 @@ var subRanks = map[string]int{
 	"internal/device/cpu":        5,
 	"internal/device/ref":        5,
 	"internal/device/devicetest": 6,
+
+	"internal/device/cuda/standin": 7,
 }
 
 func TestLayers(t *testing.T) {

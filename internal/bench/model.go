@@ -36,9 +36,11 @@ func pictures(p models.Preprocess, n int) []byte {
 	return pixels
 }
 
-// network returns the model for pictures of the work's size, or else its recipe's.
+// network returns the model for pictures of the work's size, or else its recipe's,
+// without views: what is measured is one run of a picture.
 func (w Work) network(model models.Model) models.Network {
 	net := model.Plain(classes)
+	net.Preprocess.TTA = ""
 	if w.Size > 0 {
 		net.Preprocess.Height, net.Preprocess.Width = w.Size, w.Size
 	}

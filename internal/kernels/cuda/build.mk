@@ -63,9 +63,10 @@ DRIVER := $(CURDIR)/internal/device/cuda/driver
 CUDAENV = CGO_ENABLED=1 CGO_LDFLAGS="-g -O2 -Wl,--as-needed -L$(DRIVER)/stub" \
 	CGO_CFLAGS="-g -O2 -I$(DRIVER)/include -I$$(echo $(if $(filter build/%,$(NVCC)),$(CURDIR)/build/nvcc/lib/python3*/site-packages/nvidia/cu13,$(abspath $(dir $(realpath $(NVCC)))..))/include)"
 
+# Go's cache of tests does not see the library change, so none is taken from it.
 ## test-cuda: the tests of what has the build tag cuda, on the stand-in driver
 .PHONY: test-cuda
 test-cuda: $(FATBIN) build/standin/libcuda.so.1
 	$(CUDAENV) $(GO) vet -tags cuda ./internal/device/cuda/...
-	$(CUDAENV) IMGCLS_LIBCUDA=$(CURDIR)/build/standin/libcuda.so.1 $(GO) test -tags cuda ./internal/device/cuda/...
-	$(CUDAENV) IMGCLS_LIBCUDA=$(CURDIR)/build/standin/libcuda.so.1 $(GO) test -tags cuda -run "GPU|FaultsOfTheDriver" ./internal/train ./cmd/imgcls
+	$(CUDAENV) IMGCLS_LIBCUDA=$(CURDIR)/build/standin/libcuda.so.1 $(GO) test -count=1 -tags cuda ./internal/device/cuda/...
+	$(CUDAENV) IMGCLS_LIBCUDA=$(CURDIR)/build/standin/libcuda.so.1 $(GO) test -count=1 -tags cuda -run "GPU|FaultsOfTheDriver" ./internal/train ./cmd/imgcls

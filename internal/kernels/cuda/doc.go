@@ -48,10 +48,10 @@
 //
 // # Testing
 //
-// No GPU is needed: testdata/standin.cpp compiles the same kernels.cu for the
-// host, where the threads of a block take turns. The test runs every kernel
-// under the address and undefined-behaviour sanitizers, with the threads in one
-// order and in the reverse, and compares it with package ref. So it finds wrong
-// indices, accesses out of bounds, missing barriers, and barriers that only some
-// threads reach. It says nothing about speed or about how a GPU orders memory.
+// No GPU is needed: package device/cuda/standin builds the same kernels.cu for this
+// machine's processor. The test runs every kernel on it under the address and
+// undefined-behaviour sanitizers, with the threads in their order and in another one,
+// and compares it with package ref. So it finds wrong indices, accesses out of bounds,
+// missing barriers, and barriers that only some threads reach. It says nothing about
+// speed or about how a GPU orders memory.
 package cuda

@@ -23,6 +23,7 @@ var cases = []struct {
 	{"ChannelSum", checkChannelSum},
 	{"Gather", checkGather},
 	{"Augment", checkAugment},
+	{"Mix", checkMix},
 	{"Normalize", checkNormalize},
 	{"MaxPool", checkMaxPool},
 	{"Gate", checkGate},
@@ -39,6 +40,8 @@ var cases = []struct {
 	{"BatchNorm", checkBatchNorm},
 	{"Track", checkTrack},
 	{"SoftmaxXent", checkSoftmaxXent},
+	{"MatMul", checkMatMul},
+	{"Conv", checkConv},
 	{"SoftXent", checkSoftXent},
 }
 

@@ -9,106 +9,95 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
-	"imgcls/internal/device/devicetest"
+	driver "imgcls/internal/device/cuda/standin"
 )
 
 const root = "../../.."
 
-// TestKernels compiles kernels.cu for this machine and holds every kernel to
-// package ref.
+// TestKernels holds every kernel to package ref, on the stand-in driver under the
+// sanitizers for addresses and undefined behaviour.
 func TestKernels(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("the stand-in is for Linux")
+	sanitizers := "address,undefined"
+	if !works(t, "-fsanitize="+sanitizers) {
+		t.Logf("this g++ lacks %s: bounds are those of pages", sanitizers)
+		sanitizers = ""
 	}
-	compiler, err := exec.LookPath("g++")
-	if err != nil {
-		devicetest.Require(t, "gxx")
-	}
-	flags := []string{"-fsanitize=address,undefined", "-fno-sanitize-recover=all"}
-	if !works(t, compiler, flags...) {
-		t.Logf("this g++ lacks %s: reads out of bounds go unseen", flags[0])
-		flags = nil
-	}
-	s := start(t, compiler, flags...)
+	build := driver.New(t, filepath.Join(root, "kernels.cu"), sanitizers)
+	s := start(t, build.Program(t, "testdata/launch.cpp"), "", "1")
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) { c.check(t, s) })
 	}
-	for _, k := range kernels(t) {
-		if !s.ran[k.name] && !t.Failed() {
-			t.Errorf("no case runs %s", k.name)
+	for _, name := range build.Kernels(t) {
+		if !s.ran[name] && !t.Failed() {
+			t.Errorf("no case runs %s", name)
 		}
 	}
 }
 
-// works reports whether programs compiled with flags run here.
-func works(t *testing.T, compiler string, flags ...string) bool {
+// works reports whether programs that g++ compiles with a flag run here.
+func works(t *testing.T, flag string) bool {
 	source := filepath.Join(t.TempDir(), "empty.cpp")
 	if err := os.WriteFile(source, []byte("int main() {}\n"), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	program := strings.TrimSuffix(source, ".cpp")
-	if exec.Command(compiler, append(flags, "-o", program, source)...).Run() != nil {
+	if exec.Command("g++", flag, "-o", program, source).Run() != nil {
 		return false
 	}
 	return exec.Command(program).Run() == nil
 }
 
-// A standin is a running testdata/standin.cpp.
+// A standin runs kernels twice, on two stand-in drivers: one takes blocks and threads
+// in their order, the other in another one. Where a barrier is missing, one of the two
+// reads what is not there yet.
 type standin struct {
+	runs  []process
+	ran   map[string]bool // kernels
+	ended bool
+}
+
+// A process is a running testdata/launch.cpp.
+type process struct {
 	in     io.Writer
 	out    io.Reader
 	errors *bytes.Buffer
 	wait   func() error
-	ran    map[string]bool
 }
 
-// start compiles the stand-in and runs it until the test ends.
-func start(t *testing.T, compiler string, flags ...string) *standin {
-	dir := t.TempDir()
-	var list strings.Builder
-	for _, k := range kernels(t) {
-		fmt.Fprintf(&list, "KERNEL(%s)\n", k.name)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "kernels.inc"), []byte(list.String()), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	program := filepath.Join(dir, "standin")
-	flags = append(flags, "-std=c++20", "-ffp-contract=off",
-		"-I", root, "-I", dir, "-o", program, "testdata/standin.cpp")
-	if out, err := exec.Command(compiler, flags...).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-
-	// A kernel may loop for ever.
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	cmd := exec.CommandContext(ctx, program)
-	cmd.Env = append(os.Environ(), "ASAN_OPTIONS=detect_leaks=0")
-	s := &standin{errors: new(bytes.Buffer), ran: map[string]bool{}, wait: cmd.Wait}
-	cmd.Stderr = s.errors
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	s.in, s.out = in, out
-	t.Cleanup(func() {
-		defer cancel()
-		in.Close()
-		if err := cmd.Wait(); err != nil && !t.Failed() {
-			t.Errorf("stand-in: %v\n%s", err, s.errors)
+// start runs the program until the test ends, once for each STANDIN_SHUFFLE.
+func start(t testing.TB, program string, shuffles ...string) *standin {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute) // a kernel may loop for ever
+	t.Cleanup(cancel)
+	s := &standin{ran: map[string]bool{}}
+	for _, shuffle := range shuffles {
+		cmd := exec.CommandContext(ctx, program)
+		cmd.Env = append(os.Environ(), "ASAN_OPTIONS=detect_leaks=0", "STANDIN_SHUFFLE="+shuffle)
+		p := process{errors: new(bytes.Buffer), wait: cmd.Wait}
+		cmd.Stderr = p.errors
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
 		}
-	})
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		p.in, p.out = in, out
+		s.runs = append(s.runs, p)
+		t.Cleanup(func() {
+			in.Close()
+			if err := cmd.Wait(); err != nil && !t.Failed() {
+				t.Errorf("stand-in: %v\n%s", err, p.errors)
+			}
+		})
+	}
 	return s
 }
 
@@ -120,7 +109,13 @@ type result struct{ slice any }
 
 // launch runs a kernel. An argument is an int, a slice that the kernel only
 // reads, a result, or nil for a null pointer.
-func (s *standin) launch(t *testing.T, kernel string, g grid, args ...any) {
+func (s *standin) launch(t testing.TB, kernel string, g grid, args ...any) {
+	t.Helper()
+	s.launch3(t, kernel, [3]int64{g.x, g.y, 1}, g.threads, args...)
+}
+
+// launch3 runs a kernel with blocks in three directions.
+func (s *standin) launch3(t testing.TB, kernel string, blocks [3]int64, threads int64, args ...any) {
 	t.Helper()
 	s.ran[kernel] = true
 	var request bytes.Buffer
@@ -131,7 +126,7 @@ func (s *standin) launch(t *testing.T, kernel string, g grid, args ...any) {
 			}
 		}
 	}
-	put(int64(len(kernel)), []byte(kernel), g, int64(len(args)))
+	put(int64(len(kernel)), []byte(kernel), blocks, threads, int64(len(args)))
 	for _, a := range args {
 		switch a := a.(type) {
 		case nil:
@@ -144,16 +139,28 @@ func (s *standin) launch(t *testing.T, kernel string, g grid, args ...any) {
 			put(int64(binary.Size(a)), a)
 		}
 	}
-	if _, err := s.in.Write(request.Bytes()); err != nil {
-		t.Fatalf("%s: the stand-in has ended: %v", kernel, err)
+	if s.ended {
+		t.Fatalf("%s: the stand-in has ended before", kernel)
+	}
+	for _, p := range s.runs {
+		if _, err := p.in.Write(request.Bytes()); err != nil {
+			s.end(t, kernel, p)
+		}
 	}
 	for i, a := range args {
 		s.receive(t, fmt.Sprintf("%s: argument %d", kernel, i), a)
 	}
 }
 
-// receive reads what a launch made of an argument.
-func (s *standin) receive(t *testing.T, what string, arg any) {
+// end ends a test whose kernel the stand-in has stopped.
+func (s *standin) end(t testing.TB, what string, p process) {
+	t.Helper()
+	s.ended = true
+	t.Fatalf("%s: %v\n%s", what, p.wait(), p.errors)
+}
+
+// receive reads what the launches made of an argument.
+func (s *standin) receive(t testing.TB, what string, arg any) {
 	t.Helper()
 	if _, number := arg.(int); number || arg == nil {
 		return
@@ -162,9 +169,16 @@ func (s *standin) receive(t *testing.T, what string, arg any) {
 	if !overwritten {
 		r.slice = arg
 	}
-	got := make([]byte, binary.Size(r.slice))
-	if _, err := io.ReadFull(s.out, got); err != nil {
-		t.Fatalf("%s: the stand-in ended: %v\n%s", what, s.wait(), s.errors)
+	var got []byte
+	for i, p := range s.runs {
+		one := make([]byte, binary.Size(r.slice))
+		if _, err := io.ReadFull(p.out, one); err != nil {
+			s.end(t, what, p)
+		}
+		if i > 0 && !bytes.Equal(got, one) {
+			t.Errorf("%s: the order of threads changes the results", what)
+		}
+		got = one
 	}
 	if overwritten {
 		if _, err := binary.Decode(got, binary.NativeEndian, r.slice); err != nil {

@@ -13,10 +13,13 @@ namespace standin {
 
 static const unsigned most_threads = 1024;
 
-// A Meeting is where lanes of one warp wait for one another.
+// A Meeting is where lanes of one warp wait for one another, for last(closure, lanes),
+// which is the same whoever comes last.
 struct Meeting {
   unsigned mask, here;
   const char *what;
+  void (*last)(void *, void **);
+  void *closure;
   void *lanes[32];
 };
 
@@ -143,13 +146,29 @@ static void wait() {
   standin_switch(&self->stack, b->stacks.prepare(stack, threads_entry));
 }
 
-static void finish(Warp &w, Meeting &m, void (*last)(void *, void **), void *closure);
+// complete reports whether all lanes that can still come to a meeting are there.
+static bool complete(const Warp &w, const Meeting &m) { return m.here == (m.mask & w.lanes & ~w.ended); }
+
+static void finish(Warp &w, size_t meeting) {
+  Block *b = here.block;
+  Meeting &m = w.meetings[meeting];
+  m.last(m.closure, m.lanes);
+  const unsigned first = here.thread->id / 32 * 32;
+  for (unsigned i = 0; i < 32; i++) {
+    if (m.lanes[i] && first + i != here.thread->id) b->ready.push_back(&b->threads[first + i]);
+  }
+  w.meetings.erase(w.meetings.begin() + meeting);
+}
 
 static void end(Block *b, Thread *t) {
   t->ended = true;
   b->live--;
   Warp &w = b->warps[t->id / 32];
   w.ended |= 1u << t->id % 32;
+  // Others may have waited for this lane alone.
+  for (size_t i = w.meetings.size(); i-- > 0;) {
+    if (complete(w, w.meetings[i])) finish(w, i);
+  }
 }
 
 // threads_entry runs threads to their end on one stack, for as long as the next
@@ -195,33 +214,20 @@ void meet(unsigned mask, const char *what, void *mine, void (*last)(void *, void
   const unsigned lane = here.thread->id % 32, bit = 1u << lane;
   Warp &w = b->warps[here.thread->id / 32];
   if (!(mask & bit)) stop(std::string(what) + ": this lane is not in its own mask");
-  Meeting *m = nullptr;
-  for (Meeting &open : w.meetings) {
-    if (open.mask == mask) m = &open;
+  size_t at = w.meetings.size();
+  for (size_t i = 0; i < w.meetings.size(); i++) {
+    const Meeting &open = w.meetings[i];
+    if (open.mask == mask) at = i;
     else if (open.mask & mask) stop(std::string(what) + ": its mask overlaps with that of lanes which wait at a " + open.what);
   }
-  if (!m) {
-    w.meetings.push_back({mask, 0, what, {}});
-    m = &w.meetings.back();
-  }
-  if (strcmp(m->what, what)) stop(std::string(what) + ": other lanes of this warp are at a " + m->what);
-  m->here |= bit;
-  m->lanes[lane] = mine;
-  if (m->here != (mask & w.lanes & ~w.ended)) {
+  if (at == w.meetings.size()) w.meetings.push_back({mask, 0, what, last, closure, {}});
+  Meeting &m = w.meetings[at];
+  if (strcmp(m.what, what)) stop(std::string(what) + ": other lanes of this warp are at a " + m.what);
+  m.here |= bit;
+  m.lanes[lane] = mine;
+  if (complete(w, m)) finish(w, at);
+  else
     wait();
-    return;
-  }
-  finish(w, *m, last, closure);
-}
-
-static void finish(Warp &w, Meeting &m, void (*last)(void *, void **), void *closure) {
-  Block *b = here.block;
-  last(closure, m.lanes);
-  const unsigned first = here.thread->id / 32 * 32;
-  for (unsigned i = 0; i < 32; i++) {
-    if (m.lanes[i] && first + i != here.thread->id) b->ready.push_back(&b->threads[first + i]);
-  }
-  w.meetings.erase(w.meetings.begin() + (&m - w.meetings.data()));
 }
 
 void whole_warp(void *const *lanes, const char *what) {
@@ -268,7 +274,7 @@ void run_blocks(Launch &l) {
     fill_shared(*l.kernel);
     // The permutation i·a + c visits every block once, as a has no divisor in
     // common with their number.
-    const uint64_t place = l.shuffle ? (uint64_t)(((unsigned __int128)i * l.step + l.seed) % l.total) : i;
+    const uint64_t place = l.shuffle ? (uint64_t)(((unsigned __int128)i * l.step + l.seed % l.total) % l.total) : i;
     run_block(b, l, place);
     if ((ran & (ran - 1)) == 0) learn_shared(*l.kernel);
   }

@@ -1,6 +1,7 @@
 #include "fail.h"
 
 #include "memory.h"
+#include "module.h"
 #include "stream.h"
 
 #include <fcntl.h>
@@ -8,45 +9,58 @@
 
 #include <cstdlib>
 #include <map>
+#include <sstream>
 
 namespace standin {
-
-int modules_held, graphs_held; // calls.cpp counts them
 
 static std::recursive_mutex all;
 static int lost;     // the code that lost the context
 static long calls;
 static std::map<std::string, long> of_name;
 
-struct Plan {
+struct Fault {
   std::string name; // of a call or kernel; empty: any call
   bool kernel = false;
   long nth = 0;
   int code = 0;
 };
 
-static const Plan &plan() {
-  static const Plan p = [] {
-    Plan p;
+// whole reads a number that is all of text and at least 1.
+static long whole(const std::string &text) {
+  char *end;
+  const long n = strtol(text.c_str(), &end, 10);
+  if (text.empty() || *end || n < 1) stop("STANDIN_FAIL: \"" + text + "\" is not a number");
+  return n;
+}
+
+static Fault read_fault(const std::string &text) {
+  const size_t colon = text.rfind(':');
+  if (colon == std::string::npos) stop("STANDIN_FAIL: \"" + text + "\" has no code");
+  Fault f;
+  f.code = whole(text.substr(colon + 1));
+  f.name = text.substr(0, colon);
+  if (f.name.rfind("kernel:", 0) == 0) {
+    f.kernel = true;
+    f.name.erase(0, 7);
+  } else if (const size_t hash = f.name.find('#'); hash != std::string::npos) {
+    f.nth = whole(f.name.substr(hash + 1));
+    f.name.resize(hash);
+  } else {
+    f.nth = whole(f.name);
+    f.name.clear();
+  }
+  return f;
+}
+
+static const std::vector<Fault> &faults() {
+  static const std::vector<Fault> all = [] {
+    std::vector<Fault> all;
     const char *text = getenv("STANDIN_FAIL");
-    if (!text || !*text) return p;
-    std::string s = text;
-    const size_t colon = s.rfind(':');
-    if (colon == std::string::npos) return p;
-    p.code = atoi(s.c_str() + colon + 1);
-    s.resize(colon);
-    if (s.rfind("kernel:", 0) == 0) {
-      p.kernel = true;
-      p.name = s.substr(7);
-    } else if (const size_t hash = s.find('#'); hash != std::string::npos) {
-      p.nth = atol(s.c_str() + hash + 1);
-      p.name = s.substr(0, hash);
-    } else {
-      p.nth = atol(s.c_str());
-    }
-    return p;
+    std::stringstream list(text ? text : "");
+    for (std::string one; std::getline(list, one, ',');) all.push_back(read_fault(one));
+    return all;
   }();
-  return p;
+  return all;
 }
 
 bool loses_context(int code) {
@@ -60,8 +74,10 @@ int settle(int code) {
 }
 
 int kernel_fault(const char *kernel) {
-  const Plan &p = plan();
-  return p.kernel && p.name == kernel ? settle(p.code) : 0;
+  for (const Fault &f : faults()) {
+    if (f.kernel && f.name == kernel) return settle(f.code);
+  }
+  return 0;
 }
 
 // A Log is the file that STANDIN_LOG names: a line for each call, and behind them
@@ -82,7 +98,8 @@ struct Log {
   void held() {
     char text[160];
     write(text, snprintf(text, sizeof text, "held memory=%-4d pinned=%-4d streams=%-4d events=%-4d graphs=%-4d modules=%-4d\n",
-                         memory_held(false), memory_held(true), (int)streams.size(), (int)events.size(), graphs_held, modules_held));
+                         memory_held(false), memory_held(true), (int)streams.size(), (int)events.size(),
+                         (int)(graphs.size() + execs.size()), (int)modules.size()));
   }
 };
 
@@ -97,8 +114,12 @@ Call::Call(const char *name) : lock(all) {
   log().call(name);
   injected = lost;
   if (lost) return;
-  const Plan &p = plan();
-  if (p.code && !p.kernel && (p.name.empty() ? calls == p.nth : p.name == name && nth == p.nth)) injected = settle(p.code);
+  for (const Fault &f : faults()) {
+    if (!f.kernel && f.nth == (f.name.empty() ? calls : nth) && (f.name.empty() || f.name == name)) {
+      injected = settle(f.code);
+      return;
+    }
+  }
 }
 
 Call::~Call() { log().held(); }

@@ -5,6 +5,7 @@
 //   STANDIN_FAIL=NAME#K:CODE       the Kth call of that name
 //   STANDIN_FAIL=kernel:NAME:CODE  that kernel fails when it runs: the error comes
 //                                  out where something waits for it
+//   STANDIN_FAIL=FAULT,FAULT…      each of them
 //
 // After a code that loses the context every call returns it.
 #pragma once

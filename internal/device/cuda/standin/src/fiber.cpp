@@ -69,7 +69,7 @@ standin_switch:
 
 namespace standin {
 
-static const size_t guard = 64 << 10; // a frame may be larger than a page
+static const size_t guard = 64 << 10; // larger frames are touched page by page: -fstack-clash-protection
 
 Stacks::Stacks() {
   base = (char *)mmap(nullptr, (size + guard) * most, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

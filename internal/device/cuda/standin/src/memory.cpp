@@ -6,6 +6,14 @@
 #include <cstdlib>
 #include <map>
 
+// Under the address sanitizer bounds are exact to the byte, in kernels as in copies.
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(begin, size)
+#define ASAN_UNPOISON_MEMORY_REGION(begin, size)
+#endif
+
 namespace standin {
 
 struct Allocation {
@@ -17,6 +25,12 @@ struct Allocation {
 // By address. What was released stays known, as its pages stay without access.
 static std::map<uintptr_t, Allocation> allocations;
 static size_t held;
+
+static const unsigned char fresh = 0xff; // each byte of a NaN
+static size_t page() {
+  static const size_t size = sysconf(_SC_PAGESIZE);
+  return size;
+}
 
 size_t memory_total() {
   static const char *text = getenv("STANDIN_MEMORY");
@@ -34,13 +48,15 @@ int memory_held(bool pinned) {
 
 uintptr_t reserve(size_t n, bool pinned) {
   if (!pinned && n > memory_free()) return 0;
-  const size_t page = sysconf(_SC_PAGESIZE), aligned = 256; // as cuMemAlloc's
-  const size_t size = (n + aligned - 1) / aligned * aligned, mapped = (size + page - 1) / page * page + page;
+  const size_t aligned = 256; // as cuMemAlloc's
+  const size_t size = (n + aligned - 1) / aligned * aligned, mapped = (size + page() - 1) / page() * page() + page();
   char *map = (char *)mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (map == MAP_FAILED) return 0;
-  mprotect(map + mapped - page, page, PROT_NONE);
-  memset(map, 0xff, mapped - page);
-  const uintptr_t at = (uintptr_t)map + mapped - page - size;
+  mprotect(map + mapped - page(), page(), PROT_NONE);
+  memset(map, fresh, mapped - page());
+  const uintptr_t at = (uintptr_t)map + mapped - page() - size;
+  ASAN_POISON_MEMORY_REGION(map, mapped);
+  ASAN_UNPOISON_MEMORY_REGION((void *)at, n);
   allocations[at] = {map, mapped, n, pinned, false};
   if (!pinned) held += n;
   return at;
@@ -67,6 +83,22 @@ static bool inside(uintptr_t at, size_t n, bool pinned) {
 
 bool is_pinned(const void *at, size_t n) { return inside((uintptr_t)at, n, true); }
 bool is_device(uintptr_t at, size_t n) { return inside(at, n, false); }
+
+// What lies around an allocation on its pages holds NaNs, as long as nobody writes there.
+__attribute__((no_sanitize("address"))) void check_edges(const char *kernel) {
+  for (auto &[begin, a] : allocations) {
+    if (a.released) continue;
+    const char *end = (const char *)begin + a.size, *last = a.map + a.mapped - page();
+    const struct {
+      const char *from, *to;
+    } edges[] = {{a.map, (const char *)begin}, {end, last}};
+    for (auto &e : edges) {
+      for (const char *c = e.from; c < e.to; c++) {
+        if ((unsigned char)*c != fresh) stop(std::string("kernel ") + kernel + " wrote to a place " + describe((uintptr_t)c));
+      }
+    }
+  }
+}
 
 std::string describe(uintptr_t at) {
   for (auto &[begin, a] : allocations) {

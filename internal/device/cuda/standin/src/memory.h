@@ -15,6 +15,9 @@ bool is_pinned(const void *at, size_t n);
 // device reports whether [at, at+n) is device memory.
 bool is_device(uintptr_t at, size_t n);
 
+// check_edges stops the program if that kernel wrote around an allocation.
+void check_edges(const char *kernel);
+
 size_t memory_total();
 size_t memory_free();
 int memory_held(bool pinned); // allocations that were not released

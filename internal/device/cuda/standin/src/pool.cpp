@@ -90,7 +90,7 @@ void run(const Kernel &kernel, Index grid, Index block, void *const *parameters)
   l.shuffle = shuffled(&l.seed);
   if (l.shuffle) {
     Random r{l.seed * 0x9e3779b97f4a7c15 + launches++};
-    l.seed = r.next() % l.total;
+    l.seed = r.next();
     do l.step = r.next() % l.total + 1;
     while (std::gcd(l.step, l.total) != 1);
   }

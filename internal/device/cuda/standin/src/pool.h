@@ -13,7 +13,7 @@ struct Launch {
   std::atomic<uint64_t> next{0};
   uint64_t total;
   bool shuffle;
-  uint64_t seed, step; // of the order of blocks
+  uint64_t seed, step; // of the order of blocks; the seed is that of their threads too
 };
 
 void run_blocks(Launch &l);

@@ -37,7 +37,7 @@ void cp_wait(int pending) {
       copies[kept++] = c;
       continue;
     }
-    memcpy(c.to, c.from, c.filled);
+    if (c.filled) memcpy(c.to, c.from, c.filled); // from may be null
     memset((char *)c.to + c.filled, 0, c.bytes - c.filled);
   }
   copies.resize(kept);
