@@ -32,6 +32,7 @@ type Work struct {
 	Kernel int `json:"kernel,omitempty"`
 	Stride int `json:"stride,omitempty"`
 	Pad    int `json:"pad,omitempty"`
+	Groups int `json:"groups,omitempty"` // of a convolution's channels; 0 means 1
 
 	Kind    string `json:"kind,omitempty"`    // of an activation
 	Lengths []int  `json:"lengths,omitempty"` // of an optimizer's parameters
