@@ -85,7 +85,7 @@ func (s *settings) examine() *checkup {
 		c.CPU.Threads = runtime.GOMAXPROCS(0)
 	}
 	if dev, _, err := device.Open("cpu", s.kinds()...); err == nil {
-		if free, known := dev.(device.Meter).Free(); known {
+		if free, _, known := dev.(device.Meter).Free(); known {
 			bytes := int64(free)
 			c.MemoryBytes = &bytes
 		}

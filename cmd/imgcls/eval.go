@@ -28,8 +28,8 @@ func runEval(ctx context.Context, s *settings, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer c.Close()
-	name, err := s.evalData(c, dir)
+	defer s.close(c)
+	name, err := s.evalData(c.Classifier, dir)
 	if err != nil {
 		return err
 	}

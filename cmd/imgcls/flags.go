@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"imgcls/internal/augment"
+	"imgcls/internal/checkpoint"
 	"imgcls/internal/device"
 	"imgcls/internal/optim"
 	"imgcls/internal/run"
@@ -40,6 +41,9 @@ type settings struct {
 
 	model     auto[string]
 	weights   auto[string]
+	start     *checkpoint.Model // the file of weights, while it is needed
+	resetHead bool
+	freeze    int
 	convert   bool
 	classMap  auto[string]
 	classes   auto[int]
@@ -55,6 +59,7 @@ type settings struct {
 	weightDecay auto[float64]
 	augment     auto[augment.Policy]
 	smooth      auto[float64]
+	tta         auto[string]
 	groups      auto[[]optim.Group]
 	sched       auto[string]
 	warmup      auto[float64]
@@ -72,6 +77,9 @@ type settings struct {
 	saveEvery train.Interval
 	keep      int
 	dryRun    bool
+
+	checkEvery  int
+	gpuPatience time.Duration
 
 	maxSteps  int
 	maxTime   time.Duration
@@ -130,7 +138,7 @@ func newSettings(c *console) *settings {
 		dataDir: defaultDataDir(), download: "auto", split: "test",
 		output: defaultOutput(), format: "text", topk: 5,
 		modes:  []string{"train", "infer"},
-		resume: resumeNone, saveEvery: train.Interval{Epochs: 1}, keep: 3,
+		resume: resumeNone, saveEvery: train.Interval{Epochs: 1}, keep: 3, gpuPatience: time.Minute,
 		origins: map[string]string{},
 	}
 	const (
@@ -143,6 +151,7 @@ func newSettings(c *console) *settings {
 	s.rows = []row{
 		{"device", "", everywhere, always, bind(&s.device, text()), "compute on auto, cpu, ref, cuda or cuda:N"},
 		{"sync", "", everywhere, never, bind(&s.sync, truth()), "start a GPU's kernels one by one, so that an error names the one that failed; slow"},
+		{"gpu-patience", "", everywhere, never, bind(&s.gpuPatience, duration()), "end when a GPU does not end a step in this time; 0 for a minute"},
 		{"seed", "", everywhere, fixed, bind(&s.seed, intIn(0, 1<<53-1)), "seed of all random numbers"},
 		{"threads", "", everywhere, always, bindList(&s.threads, &s.threadsList, intIn(0, 4096)), "CPU threads; 0 takes one for each core"},
 		{"verbose", "v", everywhere, never, level{&s.verbose}, "say more; may be repeated"},
@@ -165,7 +174,10 @@ func newSettings(c *console) *settings {
 
 		{"model", "", "train eval predict plan bench", fixed, bind(&s.model, orAuto(text())),
 			"network `name` (auto: cifar-net, or what the model file says)"},
-		{"weights", "", learns, fixed, bind(&s.weights, orAuto(text())), "start from the weights in this `file`"},
+		{"weights", "", learns, fixed, bind(&s.weights, orAuto(text())),
+			"start from the weights in this `file`: imgcls's, or torchvision's, timm's or transformers' safetensors"},
+		{"reset-head", "", learns, fixed, bind(&s.resetHead, truth()), "start the layer of the classes anew, for other classes than those of --weights"},
+		{"freeze", "", learns, fixed, bind(&s.freeze, intIn(0, 10_000)), "keep the first `N` layers as they are"},
 		{"convert", "", reads, always, bind(&s.convert, truth()), "accept half-precision weights"},
 		{"class-map", "", "eval predict", never, bind(&s.classMap, orAuto(text())),
 			"`file` of class names, one a line, for a model without them"},
@@ -194,9 +206,12 @@ func newSettings(c *console) *settings {
 		{"lr-step-size", "", learns, decides, bind(&s.lrStep, orAuto(intIn(1, 100_000))), "epochs between two cuts of step"},
 		{"lr-gamma", "", learns, decides, bind(&s.lrGamma, orAuto(numberIn(0, 1))), "factor of each cut of step"},
 
-		{"augment", "", learns, decides, bind(&s.augment, orAuto(policy())),
+		{"augment", "", "train plan", decides, bind(&s.augment, orAuto(policy())),
 			"change training pictures at random: " + augment.Syntax + " (also --aug)"},
 		{"label-smoothing", "", learns, decides, bind(&s.smooth, orAuto(numberBelow(1))), "share of each label that goes to all classes alike"},
+
+		{"tta", "", "train eval predict", decides, bind(&s.tta, orAuto(oneOf(augment.TTA...))),
+			"average logits over views of a picture: flip for its mirror image, 6 for those moved by a pixel too (auto: as the model says)"},
 
 		{"val-split", "", learns, fixed, bind(&s.valSplit, orAuto(numberBelow(1))),
 			"fraction of the training pictures held out to choose by (auto: 0, or 0.1 for flags that need it)"},
@@ -215,6 +230,8 @@ func newSettings(c *console) *settings {
 		{"override", "", learns, never, bind(&s.override, list()), "`settings` that a resumed run may change, as lr,momentum"},
 		{"save-every", "", learns, always, bind(&s.saveEvery, interval()), "save a checkpoint each 1epoch, 500it or 5m"},
 		{"keep", "", learns, always, bind(&s.keep, intIn(1, 1_000_000)), "checkpoints that are kept, the newest"},
+		{"check-every", "", learns, always, bind(&s.checkEvery, intIn(0, 1<<40)),
+			"take each so many-th step twice and compare all bits, to find hardware that computes wrongly; 0 for never"},
 		{"dry-run", "", learns, never, bind(&s.dryRun, truth()), "take two steps, estimate memory and time, and write nothing"},
 
 		{"format", "", "eval predict info plan models devices doctor bench", never, bind(&s.format, oneOf("text", "json", "jsonl")),
@@ -229,7 +246,7 @@ func newSettings(c *console) *settings {
 }
 
 // aliases are further names of flags.
-var aliases = map[string]string{"wd": "weight-decay", "aug": "augment"}
+var aliases = map[string]string{"wd": "weight-decay", "aug": "augment", "pretrained": "weights"}
 
 // has reports whether the command has the flag.
 func (r row) has(command string) bool {

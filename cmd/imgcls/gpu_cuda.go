@@ -13,7 +13,7 @@ import (
 
 // gpus lists the kinds of GPU that this build has.
 func (s *settings) gpus() []device.Kind {
-	return []device.Kind{cuda.Kind(cuda.Options{Sync: s.sync})}
+	return []device.Kind{cuda.Kind(cuda.Options{Sync: s.sync, Patience: s.gpuPatience})}
 }
 
 // describeGPUs asks the driver.

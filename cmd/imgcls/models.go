@@ -22,7 +22,7 @@ type modelRow struct {
 func runModels(_ context.Context, s *settings, _ []string) error {
 	var rows []modelRow
 	for _, m := range models.All {
-		parameters, macs, err := m.Cost(10)
+		parameters, macs, err := m.Plain(10).Cost()
 		if err != nil {
 			return err
 		}

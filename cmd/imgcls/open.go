@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io"
 	"os"
 	"strings"
 
@@ -30,6 +32,14 @@ func (s *settings) openDevice() (device.Device, error) {
 		s.say("device  %s (%s)", dev, why)
 	}
 	return dev, err
+}
+
+// close gives back a device or what is on it. Results are safe by then, so that it
+// cannot be done is a warning.
+func (s *settings) close(what io.Closer) {
+	if err := what.Close(); err != nil {
+		s.warn("%v", err)
+	}
 }
 
 // precisionOn returns what --precision means on dev for a model with that recipe, and
@@ -95,7 +105,7 @@ func (s *settings) openData(ctx context.Context, name string) (*data.Set, error)
 
 // openModel loads the MODEL of a command: a run folder, a model file, or a file
 // of weights together with --model. dir is the run folder, if it is one.
-func (s *settings) openModel(path string, batch int) (c *infer.Classifier, dir string, err error) {
+func (s *settings) openModel(path string, batch int) (m *loaded, dir string, err error) {
 	path, dir = run.Locate(path)
 	o := infer.Options{Convert: s.convert, Batch: batch}
 	if o.Overrides, err = s.overrides(); err != nil {
@@ -106,13 +116,26 @@ func (s *settings) openModel(path string, batch int) (c *infer.Classifier, dir s
 		return nil, "", err
 	}
 	o.Precision = s.trainedIn(dir, dev)
-	c, err = infer.Open(dev, path, o)
-	return c, dir, err
+	c, err := infer.Open(dev, path, o)
+	if err != nil {
+		s.close(dev)
+		return nil, "", err
+	}
+	return &loaded{c, dev}, dir, nil
 }
+
+// A loaded model has the device to itself.
+type loaded struct {
+	*infer.Classifier
+	device device.Device
+}
+
+// Close gives the model's memory and the device back.
+func (l *loaded) Close() error { return errors.Join(l.Classifier.Close(), l.device.Close()) }
 
 // overrides are the flags that say what a file of bare weights does not.
 func (s *settings) overrides() (o checkpoint.Overrides, err error) {
-	o = checkpoint.Overrides{Model: s.model.value, Size: s.imgSize.value, Mean: s.mean.value, Std: s.std.value}
+	o = checkpoint.Overrides{Model: s.model.value, Size: s.imgSize.value, Mean: s.mean.value, Std: s.std.value, TTA: s.tta.value}
 	if s.classMap.known {
 		o.Classes, err = readClasses(s.classMap.value)
 	}

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"imgcls/internal/fault"
-	"imgcls/internal/infer"
 	"imgcls/internal/metrics"
 	"imgcls/internal/picture"
 	"imgcls/internal/run"
@@ -42,7 +41,7 @@ func runPredict(ctx context.Context, s *settings, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer c.Close()
+	defer s.close(c)
 	failed := 0
 	var all []any // for json, which is one list
 	for _, input := range inputs {
@@ -75,7 +74,7 @@ func runPredict(ctx context.Context, s *settings, args []string) error {
 }
 
 // predict answers one input, with a prediction or an unread.
-func (s *settings) predict(ctx context.Context, c *infer.Classifier, input string) (any, error) {
+func (s *settings) predict(ctx context.Context, c *loaded, input string) (any, error) {
 	if info, err := os.Stat(input); err == nil && info.IsDir() {
 		return unread{input, "holds no PNG or JPEG files"}, nil
 	}

@@ -46,8 +46,3 @@ type Program interface {
 	// Close frees the arena.
 	Close() error
 }
-
-// A Meter is a Device that knows how many bytes of its memory are free.
-type Meter interface {
-	Free() (bytes int, known bool)
-}

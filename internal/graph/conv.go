@@ -2,17 +2,36 @@ package graph
 
 import "fmt"
 
-// Conv is the cross-correlation of images x [N,H,W,I] with filters w [O,R,S,I],
+// Conv is the cross-correlation of images x [N,H,W,I] with filters w [O,R,S,I/G],
 // plus a bias b [O] where a third input is given:
 //
-//	y[n,p,q,o] = b[o] + Σ_{r,s,i} x[n, p·Stride+r−Pad, q·Stride+s−Pad, i] · w[o,r,s,i]
+//	y[n,p,q,o] = b[o] + Σ_{r,s,i} x[n, p·Stride+r−Pad, q·Stride+s−Pad, g·I/G + i] · w[o,r,s,i]
 //
-// x and w have one type, which is y's too; b is F32. Outside x stand zeros. P = (H + 2·Pad − R)/Stride + 1, rounded down; Q likewise.
+// where o lies in group g of G, each of O/G filters on I/G channels of x. x and w have
+// one type, which is y's too; b is F32. Outside x stand zeros.
+// P = (H + 2·Pad − R)/Stride + 1, rounded down; Q likewise.
 // Post acts on y before it is stored; where that pools, there is a second output
 // arg, as of MaxPool.
 type Conv struct {
 	Stride, Pad int
+	Groups      int // G; 0 means 1. With as many as channels each has filters of its own
 	Post        Post
+}
+
+// groups returns G, by which I and O must be divisible.
+func (c Conv) groups() int {
+	if c.Groups == 0 {
+		return 1
+	}
+	return c.Groups
+}
+
+// divides reports that channels cannot be cut into the groups of c.
+func (c Conv) divides(what string, channels int) error {
+	if g := c.groups(); g < 1 || channels%g != 0 {
+		return fmt.Errorf("%d %s cannot be cut into %d groups", channels, what, g)
+	}
+	return nil
 }
 
 // Infer returns y [N,P,Q,O], or what Post makes of it.
@@ -26,8 +45,17 @@ func (c Conv) Infer(in []Tensor) ([]Tensor, error) {
 		return nil, err
 	}
 	x, w := in[0].Shape, in[1].Shape
-	if x[3] != w[3] {
-		return nil, fmt.Errorf("input has %d channels, filter wants %d", x[3], w[3])
+	if err := c.divides("channels of the input", x[3]); err != nil {
+		return nil, err
+	}
+	if err := c.divides("filters", w[0]); err != nil {
+		return nil, err
+	}
+	if of := x[3] / c.groups(); of != w[3] {
+		if c.groups() > 1 {
+			return nil, fmt.Errorf("each of %d groups of the input has %d channels, filter wants %d", c.groups(), of, w[3])
+		}
+		return nil, fmt.Errorf("input has %d channels, filter wants %d", of, w[3])
 	}
 	if in[0].Type != in[1].Type {
 		return nil, fmt.Errorf("input is %s, filter %s: want one type", in[0], in[1])
@@ -56,9 +84,9 @@ func (c Conv) Grad(g *Graph, n Node, dout []Value) []Value {
 	return din
 }
 
-// Flops counts R·S·I multiply-adds for each sum, and what Post takes.
+// Flops counts R·S·I/G multiply-adds for each sum, and what Post takes.
 func (c Conv) Flops(in, _ []Tensor) int {
-	sums, err := Conv{Stride: c.Stride, Pad: c.Pad}.Infer(in[:len(in)-c.Post.Inputs()])
+	sums, err := Conv{Stride: c.Stride, Pad: c.Pad, Groups: c.Groups}.Infer(in[:len(in)-c.Post.Inputs()])
 	if err != nil {
 		return 0
 	}
@@ -70,9 +98,9 @@ func (c Conv) Parts() []string { return c.Post.parts("Conv") }
 
 // ConvBackData is the gradient of Conv with respect to x:
 //
-//	dx[n,h,w,i] = Σ dy[n,p,q,o] · w[o,r,s,i]  over p·Stride+r−Pad = h, q·Stride+s−Pad = w
+//	dx[n,h,w,g·I/G + i] = Σ dy[n,p,q,o] · w[o,r,s,i]  over o in g, p·Stride+r−Pad = h, q·Stride+s−Pad = w
 //
-// Inputs are w [O,R,S,I] and dy [N,P,Q,O], of one type, which is dx's too; H and W
+// Inputs are w [O,R,S,I/G] and dy [N,P,Q,O], of one type, which is dx's too; H and W
 // are those of x. With Unpool,
 // which only the planner sets, the inputs after w are those of a MaxPoolBack by
 // windows that are apart, and dy is what that would give. With Plus, which only the
@@ -98,7 +126,10 @@ func (c ConvBackData) Infer(in []Tensor) ([]Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := Tensor{Shape: []int{dy.Shape[0], c.H, c.W, w[3]}, Type: dy.Type}
+	if g := c.groups(); g < 1 || g > mostElements/w[3] {
+		return nil, fmt.Errorf("%d groups make no sense", g)
+	}
+	x := Tensor{Shape: []int{dy.Shape[0], c.H, c.W, c.groups() * w[3]}, Type: dy.Type}
 	if plus != nil && !plus[0].sameAs(x) {
 		return nil, fmt.Errorf("gradient is %s, what is added to it %s", x, plus[0])
 	}
@@ -108,13 +139,13 @@ func (c ConvBackData) Infer(in []Tensor) ([]Tensor, error) {
 // Grad is not supported: no model differentiates twice.
 func (c ConvBackData) Grad(*Graph, Node, []Value) []Value { return nil }
 
-// Flops counts R·S·I multiply-adds for each gradient: as many as the forward
+// Flops counts R·S·O/G multiply-adds for each gradient: as many as the forward
 // operation, or of windows only the winners.
 func (c ConvBackData) Flops(in, _ []Tensor) int {
 	adds := 0
 	if c.Plus {
 		in = in[:len(in)-1]
-		adds = in[len(in)-1].Shape[0] * c.H * c.W * in[0].Shape[3]
+		adds = in[len(in)-1].Shape[0] * c.H * c.W * c.groups() * in[0].Shape[3]
 	}
 	return 2*in[len(in)-1].Len()*in[0].Len()/in[0].Shape[0] + adds
 }
@@ -130,7 +161,7 @@ func (c ConvBackData) Parts() []string {
 
 // ConvBackFilter is the gradient of Conv with respect to w:
 //
-//	dw[o,r,s,i] = Σ_{n,p,q} dy[n,p,q,o] · x[n, p·Stride+r−Pad, q·Stride+s−Pad, i]
+//	dw[o,r,s,i] = Σ_{n,p,q} dy[n,p,q,o] · x[n, p·Stride+r−Pad, q·Stride+s−Pad, g·I/G + i]
 //
 // Inputs are x [N,H,W,I] and dy [N,P,Q,O], of one type; dw is F32. R and S are those
 // of w. With Unpool, the inputs after x are as of ConvBackData.
@@ -140,7 +171,7 @@ type ConvBackFilter struct {
 	Unpool *MaxPool
 }
 
-// Infer returns dw, f32 [O,R,S,I].
+// Infer returns dw, f32 [O,R,S,I/G].
 func (c ConvBackFilter) Infer(in []Tensor) ([]Tensor, error) {
 	if err := leading(c.Unpool, in); err != nil {
 		return nil, err
@@ -150,7 +181,10 @@ func (c ConvBackFilter) Infer(in []Tensor) ([]Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := Tensor{Shape: []int{dy.Shape[3], c.R, c.S, x[3]}, Type: dy.Type}
+	if err := c.divides("channels of the input", x[3]); err != nil {
+		return nil, err
+	}
+	w := Tensor{Shape: []int{dy.Shape[3], c.R, c.S, x[3] / c.groups()}, Type: dy.Type}
 	err = agrees(c.Conv, []Tensor{in[0], w}, dy)
 	w.Type = F32
 	return []Tensor{w}, err

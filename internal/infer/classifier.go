@@ -46,13 +46,20 @@ func Open(dev device.Device, path string, o Options) (*Classifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := graph.New()
-	entry := Add(g, network, o.Batch)
-	module, err := plan.CompileIn(precision, g, dev.Supports)
+	planned := func(batch int) (*graph.Graph, Entry, *plan.Module, error) {
+		g := graph.New()
+		entry := Add(g, network, batch)
+		module, err := plan.CompileIn(precision, g, dev.Supports)
+		return g, entry, module, err
+	}
+	g, entry, module, err := planned(o.Batch)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", network.Model.Name, err)
 	}
-	prog, err := dev.Compile(module)
+	prog, err := device.Compile(dev, module, o.Batch, func(batch int) (*plan.Module, error) {
+		_, _, other, err := planned(batch)
+		return other, err
+	})
 	if err != nil {
 		return nil, err
 	}

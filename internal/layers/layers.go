@@ -3,11 +3,12 @@ package layers
 import "imgcls/internal/graph"
 
 // Conv is a convolution with square filters, followed by a bias. Parameters:
-// weight [Out,Kernel,Kernel,I], bias [Out].
+// weight [Out,Kernel,Kernel,I/Groups], bias [Out].
 type Conv struct {
 	Out, Kernel int
 	Stride      int // 0 means 1
 	Pad         int
+	Groups      int // each filter sees the channels of one group; 0 means 1
 	NoBias      bool
 	Init        ConvInit
 }
@@ -15,11 +16,12 @@ type Conv struct {
 // Apply maps [N,H,W,I] to [N,P,Q,Out].
 func (c Conv) Apply(s *Scope, x graph.Value) graph.Value {
 	in := channels(s, x)
-	inputs := []graph.Value{x, s.Param("weight", c.Init.of(c.Out, c.Kernel, in), c.Out, c.Kernel, c.Kernel, in)}
+	of := max(1, in/max(1, c.Groups)) // whether they can be cut so is for the operation to say
+	inputs := []graph.Value{x, s.Param("weight", c.Init.of(c.Out, c.Kernel, of), c.Out, c.Kernel, c.Kernel, of)}
 	if !c.NoBias {
-		inputs = append(inputs, s.Param("bias", FanIn(c.Kernel*c.Kernel*in), c.Out))
+		inputs = append(inputs, s.Param("bias", FanIn(c.Kernel*c.Kernel*of), c.Out))
 	}
-	return s.Add(graph.Conv{Stride: max(c.Stride, 1), Pad: c.Pad}, inputs...)
+	return s.Add(graph.Conv{Stride: max(c.Stride, 1), Pad: c.Pad, Groups: c.Groups}, inputs...)
 }
 
 // Linear is a product with a matrix, followed by a bias. Parameters: weight
@@ -27,6 +29,7 @@ func (c Conv) Apply(s *Scope, x graph.Value) graph.Value {
 type Linear struct {
 	Out    int // or Classes
 	NoBias bool
+	Std    float64 // the weight starts normal with it, and the bias as 0; 0 means FanIn for both
 }
 
 // Apply maps [N,I] to [N,Out].
@@ -35,10 +38,13 @@ func (l Linear) Apply(s *Scope, x graph.Value) graph.Value {
 		l.Out = s.classes
 	}
 	in := channels(s, x)
-	fan := FanIn(in)
-	inputs := []graph.Value{x, s.Param("weight", fan, l.Out, in)}
+	weight, bias := FanIn(in), FanIn(in)
+	if l.Std > 0 {
+		weight, bias = Init{Std: l.Std}, Init{}
+	}
+	inputs := []graph.Value{x, s.Param("weight", weight, l.Out, in)}
 	if !l.NoBias {
-		inputs = append(inputs, s.Param("bias", fan, l.Out))
+		inputs = append(inputs, s.Param("bias", bias, l.Out))
 	}
 	return s.Add(graph.MatMul{TransB: true}, inputs...)
 }

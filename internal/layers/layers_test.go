@@ -104,6 +104,27 @@ func TestInitialValues(t *testing.T) {
 	}
 }
 
+// Kaiming's normal by fan-out: mean 0, variance 2/(O·K²), and the kurtosis of a normal.
+func TestNormalInitialValues(t *testing.T) {
+	g, s, _ := apply(Seq{{"conv", Conv{Out: 64, Kernel: 3, Init: HeNormal}}}, 2, 1, 8, 8, 70)
+	values := make([]float32, 64*9*70)
+	s.Initialize(g.Named("conv.weight"), 1, values)
+	var moments [5]float64
+	deviation := math.Sqrt(2.0 / (64 * 9))
+	for _, v := range values {
+		for k := range moments {
+			moments[k] += math.Pow(float64(v)/deviation, float64(k)) / float64(len(values))
+		}
+	}
+	// The deviation of the mean of zᵏ is √(E z²ᵏ − (E zᵏ)²)/√n, five of which are allowed.
+	root := 5 / math.Sqrt(float64(len(values)))
+	for k, c := range [5]struct{ want, spread float64 }{{1, 0}, {0, 1}, {1, 1.4}, {0, 3.9}, {3, 9.8}} {
+		if math.Abs(moments[k]-c.want) > c.spread*root+1e-9 {
+			t.Errorf("moment %d is %v, want %v", k, moments[k], c.want)
+		}
+	}
+}
+
 // In training a BatchNorm reads no running statistics and has them tracked; else it
 // reads them. Both have the same cells, under PyTorch's names.
 func TestBatchNormModes(t *testing.T) {

@@ -29,6 +29,7 @@ type Recipe struct {
 	Schedule  optim.Schedule
 	Groups    []optim.Group
 	Augment   augment.Policy
+	TTA       string    // views that an evaluation averages, one of augment.TTA; "" is none
 	Smooth    float64   // of labels, as --label-smoothing
 	Size      int       // height and width of pictures where the data do not say
 	Mean, Std []float64 // for each channel of pictures scaled to 0 … 1
@@ -42,7 +43,7 @@ func (r Recipe) with(epochs, batch int, lr float64) Recipe {
 }
 
 // All lists the models, the default first.
-var All = []Model{CifarNet, ResNet20, ResNet18, ResNet34, ResNet50}
+var All = []Model{CifarNet, ResNet20, ResNet18, ResNet34, ResNet50, MobileNetV2}
 
 // Lookup returns the model of that name.
 func Lookup(name string) (Model, error) {

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -91,6 +92,84 @@ func TestNormalized(t *testing.T) {
 			}
 		} else if fault.KindOf(err) != fault.Usage || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v, %v: error %v, want %q", c.mean, c.std, err, c.want)
+		}
+	}
+}
+
+// A block is a layer, and so is what stands in none.
+func TestLayers(t *testing.T) {
+	for _, c := range []struct {
+		model Model
+		want  string
+	}{
+		{CifarNet, "conv1 conv2 fc1 fc2 fc3"},
+		{MobileNetV2, "features.0 features.1 features.2 features.3 features.4 features.5 features.6 features.7 features.8 features.9 features.10 features.11 features.12 features.13 features.14 features.15 features.16 features.17 features.18 classifier.1"},
+		{ResNet18, "conv1 bn1 layer1.0 layer1.1 layer2.0 layer2.1 layer3.0 layer3.1 layer4.0 layer4.1 fc"},
+	} {
+		if got := strings.Join(c.model.Plain(5).Layers(), " "); got != c.want {
+			t.Errorf("%s has the layers %s, want %s", c.model.Name, got, c.want)
+		}
+	}
+}
+
+// The head is what follows the number of classes.
+func TestHead(t *testing.T) {
+	for _, m := range All {
+		n := m.Plain(5)
+		var head []string
+		for name := range n.Head() {
+			head = append(head, name)
+		}
+		slices.Sort(head)
+		last := n.Layers()[len(n.Layers())-1]
+		if want := []string{last + ".bias", last + ".weight"}; !slices.Equal(head, want) {
+			t.Errorf("%s: the head is %v, want %v", m.Name, head, want)
+		}
+	}
+}
+
+// Parameters for ten classes are those of the same networks in PyTorch, with the
+// filter of the stem that the size asks for; multiply-adds too.
+func TestSizes(t *testing.T) {
+	for _, c := range []struct {
+		model      Model
+		size       int
+		parameters int
+		macs       float64 // in millions
+	}{
+		{CifarNet, 32, 62006, 0.652},
+		{ResNet20, 32, 272474, 40.81},
+		{ResNet18, 224, 11181642, 1813.6},
+		{ResNet34, 224, 21289802, 3663.3},
+		{ResNet50, 224, 23528522, 4087.2},
+		{MobileNetV2, 224, 2236682, 299.5},
+		{ResNet18, 65, 11181642, 0},
+		{ResNet18, 64, 11173962, 0}, // (7·7 − 3·3)·3·64 fewer
+		{ResNet18, 32, 11173962, 555.4},
+		{ResNet50, 32, 23520842, 1297.8},
+	} {
+		n := c.model.Plain(10)
+		n.Preprocess.Height, n.Preprocess.Width = c.size, c.size
+		parameters, macs, err := n.Cost()
+		if err != nil || parameters != c.parameters {
+			t.Errorf("%s at %d: %d parameters, want %d (%v)", c.model.Name, c.size, parameters, c.parameters, err)
+		}
+		if got := float64(macs) / 1e6; c.macs > 0 && (got < 0.998*c.macs || got > 1.002*c.macs) {
+			t.Errorf("%s at %d: %.1f M multiply-adds, want %.1f", c.model.Name, c.size, got, c.macs)
+		}
+	}
+}
+
+// Every model takes pictures of 16×16 and more, square or not.
+func TestOddSizes(t *testing.T) {
+	for _, m := range All {
+		for _, size := range [][2]int{{16, 16}, {17, 33}, {64, 65}, {95, 40}} {
+			n := m.Plain(3)
+			n.Preprocess.Height, n.Preprocess.Width = size[0], size[1]
+			g := n.Single()
+			if err := g.Err(); err != nil {
+				t.Errorf("%s, %v: %v", m.Name, size, err)
+			}
 		}
 	}
 }

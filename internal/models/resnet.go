@@ -37,6 +37,16 @@ var (
 	large = small.sized(224, []float64{0.485, 0.456, 0.406}, []float64{0.229, 0.224, 0.225})
 )
 
+// builtIn are the recipes for the sets that come with imgcls. Shapes and digits are few,
+// and a mirrored digit is none.
+var builtIn = map[string]Recipe{"cifar10": small, "shapes": small.with(10, 64, 0.05), "digits": digits}
+
+var digits = func() Recipe {
+	r := small.with(10, 64, 0.1)
+	r.Augment = augment.Policy{Crop: 2}
+	return r
+}()
+
 // sized returns the recipe for pictures of another size and normalisation.
 func (r Recipe) sized(size int, mean, std []float64) Recipe {
 	r.Size, r.Mean, r.Std = size, mean, std
@@ -57,7 +67,7 @@ func residual(name, about string, kind func(out, stride int) layers.Layer, chann
 		}
 	}
 	net = append(net, layers.Named{Layer: layers.GlobalAvgPool{}}, layers.Named{Name: "fc", Layer: layers.Linear{Out: layers.Classes}})
-	return Model{Name: name, About: about, Net: net, Recipe: recipe, On: map[string]Recipe{"cifar10": small}}
+	return Model{Name: name, About: about, Net: net, Recipe: recipe, On: builtIn}
 }
 
 // smallest is the height of the smallest picture that is worth halving twice at once.

@@ -10,6 +10,7 @@ import (
 	"imgcls/internal/checkpoint"
 	"imgcls/internal/checkpoint/safetensors"
 	"imgcls/internal/fault"
+	"imgcls/internal/graph"
 	"imgcls/internal/metrics"
 	"imgcls/internal/run"
 )
@@ -27,9 +28,10 @@ type Saving struct {
 // the model file.
 //
 // A save that fails in mid-run is a warning, and is tried again when the next one
-// is due; the last one of a run is an error. When ctx ends, or training diverges,
-// the place and the parameters of the last whole step are saved, and the cause is
-// returned.
+// is due; the last one of a run is an error. When ctx ends, training diverges or the
+// device finds no room for a step, the place and the parameters of the last whole
+// step are saved, and the cause is returned. With any other error of the device
+// nothing is read from it any more: what it holds cannot be trusted.
 func (t *Trainer) Into(ctx context.Context, folder *run.Folder, saving Saving, tell func(run.Event) error, slice func(step int, loss float64)) (*metrics.Report, error) {
 	s := &session{t: t, folder: folder, saving: saving, store: folder.Checkpoints(saving.Keep), saved: time.Now(), failing: map[string]bool{}}
 	if err := s.recoverBest(); err != nil {
@@ -41,7 +43,8 @@ func (t *Trainer) Into(ctx context.Context, folder *run.Folder, saving Saving, t
 		Pause: s.pause,
 		Epoch: func(e Epoch) error { return s.epoch(e, tell) },
 	})
-	if err != nil && context.Cause(ctx) == nil && fault.KindOf(err) != fault.Diverged {
+	kind := fault.KindOf(err)
+	if err != nil && (kind == fault.Device || context.Cause(ctx) == nil && kind != fault.Diverged && kind != fault.Room) {
 		return nil, err
 	}
 	if unsaved := s.finish(); unsaved != nil {
@@ -65,6 +68,7 @@ type session struct {
 	saved   time.Time       // when a checkpoint was last tried
 	at      *Place          // the place of the newest checkpoint
 	failing map[string]bool // what could not be saved last, and the user knows
+	unread  bool            // the device did not give what was to be saved
 }
 
 // A pending model is ready to be written.
@@ -116,12 +120,15 @@ func (s *session) epoch(e Epoch, tell func(run.Event) error) error {
 }
 
 // try saves the model or a checkpoint in mid-run. Only a run folder that is lost
-// for good is an error.
+// for good and a device that fails are errors.
 func (s *session) try(what string, save func() error) error {
 	if err := s.folder.Keep(); err != nil {
 		return err
 	}
 	err := save()
+	if err != nil && s.unread {
+		return err
+	}
 	switch failed := s.failing[what]; {
 	case err == nil && failed:
 		s.folder.Warn("saving the " + what + " works again")
@@ -130,6 +137,13 @@ func (s *session) try(what string, save func() error) error {
 	}
 	s.failing[what] = err != nil
 	return nil
+}
+
+// read reads from the device what is to be saved.
+func (s *session) read(v graph.Value, dst []byte) error {
+	err := s.t.prog.Read(v, dst)
+	s.unread = err != nil
+	return err
 }
 
 // prepare makes the model of the parameters as they are, with the figures of
@@ -143,9 +157,12 @@ func (s *session) prepare(weights string, test *metrics.Report) error {
 	file, err := checkpoint.Prepare(checkpoint.Info{
 		Model: n.Model.Name, Classes: n.Classes, Preprocess: n.Preprocess, Figures: figures,
 		Data: checkpoint.Source{Name: record.Data.Name, Fingerprint: record.Data.Fingerprint},
-	}, s.t.graph, s.t.prog.Read)
+	}, s.t.graph, s.read)
+	if err != nil {
+		return err
+	}
 	s.pending = &pending{file, Saved{Step: s.t.place.Step, Weights: weights, TestLoss: figures.Loss, TestTop1: figures.Top1}}
-	return err
+	return nil
 }
 
 // write writes the pending model, and what run.json says of it.
@@ -182,7 +199,7 @@ func (s *session) keep() error {
 		Step: p.Step, Place: place, History: s.t.history, Settings: s.folder.Config(), Build: s.saving.Build,
 		Data: checkpoint.Source{Name: record.Data.Name, Fingerprint: record.Data.Fingerprint},
 	}
-	if err := state.Capture(s.t.graph, s.t.prog.Read); err != nil {
+	if err := state.Capture(s.t.graph, s.read); err != nil {
 		return err
 	}
 	best := 0
@@ -270,7 +287,7 @@ func (s *session) recoverBest() error {
 		return nil
 	}
 	var now checkpoint.State
-	if err := now.Capture(s.t.graph, s.t.prog.Read); err != nil {
+	if err := now.Capture(s.t.graph, s.read); err != nil {
 		return err
 	}
 	if err := best.Restore(s.t.graph, s.t.prog.Write); err != nil {

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -81,7 +82,11 @@ func (t *Trainer) epoch(ctx context.Context, hooks Hooks) error {
 		}
 		start := time.Now()
 		e, n := t.next(paced(perStep), every)
-		losses, err := t.steps(e, n)
+		take := func() ([]float32, error) { return t.steps(e, n) }
+		if t.checks() {
+			take = func() ([]float32, error) { return t.repeated(e) }
+		}
+		losses, err := take()
 		for _, l := range losses {
 			if l-l == 0 { // else the step was skipped
 				p.Loss.add(float64(l), e.batch)
@@ -129,6 +134,9 @@ func (t *Trainer) next(n, every int) (entry, int) {
 	}
 	if save := t.cfg.SaveEvery.Steps; save > 0 {
 		n = min(n, save-p.Step%save)
+	}
+	if check := t.cfg.CheckEvery; check > 0 { // the steps before the one that is checked, or that one
+		n = min(n, max(1, check-1-p.Step%check))
 	}
 	if last := t.Steps() - 1; t.short.batch > 0 {
 		if p.Done == last {
@@ -182,10 +190,12 @@ func paced(perStep time.Duration) int {
 }
 
 // steps runs an entry n times and returns the losses. A step whose gate was shut
-// was not counted: that is how divergence shows.
+// was not counted: that is how divergence shows. Where the device finds no room to
+// start one, those before it count.
 func (t *Trainer) steps(e entry, n int) ([]float32, error) {
-	if err := t.prog.Run(e.index, n); err != nil {
-		return nil, err
+	unstarted := t.prog.Run(e.index, n)
+	if unstarted != nil && fault.KindOf(unstarted) != fault.Room {
+		return nil, unstarted
 	}
 	var counted [1]int64
 	if err := t.prog.Read(t.cells.step, device.Bytes(counted[:])); err != nil {
@@ -201,7 +211,7 @@ func (t *Trainer) steps(e entry, n int) ([]float32, error) {
 	}
 	t.place.Step += taken
 	scaled, err := t.scaled()
-	if err != nil {
+	if err = cmp.Or(err, unstarted); err != nil {
 		return losses, err
 	}
 	if taken < n {

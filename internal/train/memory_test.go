@@ -9,16 +9,19 @@ import (
 	"imgcls/internal/device/cpu"
 	"imgcls/internal/fault"
 	"imgcls/internal/models"
+	"imgcls/internal/plan"
 )
 
-// A small device has so many bytes free.
+// A small device has so many bytes free, of 1 TiB.
 type small struct {
 	device.Device
 	free  int
 	known bool
 }
 
-func (s small) Free() (int, bool) { return s.free, s.known }
+func (s small) Free() (bytes, total int, known bool) { return s.free, 1 << 40, s.known }
+
+func (s small) Needs(m *plan.Module) int { return m.Arena }
 
 // What does not fit is refused with the largest batch that does: that one fits,
 // and one more does not.
@@ -29,13 +32,20 @@ func TestMeasure(t *testing.T) {
 	if err != nil || m.Need < 1<<20 || !m.Known {
 		t.Fatalf("%+v, %v", m, err)
 	}
-	if _, err := Measure(small{dev, 0, false}, set, cfg); err != nil {
+	refusal := func(free int, known bool) error {
+		trainer, err := New(small{dev, free, known}, set, cfg)
+		if err == nil {
+			trainer.Close()
+		}
+		return err
+	}
+	if err := refusal(0, false); err != nil {
 		t.Errorf("where nothing is known: %v", err)
 	}
 	free := m.Need * 2 / 3
-	_, err = Measure(small{dev, free, true}, set, cfg)
+	err = refusal(free, true)
 	var largest int
-	if fault.KindOf(err) != fault.Room {
+	if fault.KindOf(err) != fault.Room || !strings.Contains(err.Error(), fault.Grouped(int64(free))+" of 1,099,511,627,776 are free") {
 		t.Fatalf("error %v", err)
 	}
 	if _, scan := fmt.Sscanf(err.Error()[strings.Index(err.Error(), "use --batch-size"):], "use --batch-size %d or less", &largest); scan != nil {
@@ -43,11 +53,11 @@ func TestMeasure(t *testing.T) {
 	}
 	for batch, fits := range map[int]bool{largest: true, largest + 1: false} {
 		cfg.Batch = batch
-		if _, err := Measure(small{dev, free, true}, set, cfg); (err == nil) != fits {
+		if err := refusal(free, true); (err == nil) != fits {
 			t.Errorf("batch %d: %v", batch, err)
 		}
 	}
-	if _, err = Measure(small{dev, 1 << 10, true}, set, cfg); err == nil || !strings.Contains(err.Error(), "a batch of 1 does not fit either") {
+	if err := refusal(1<<10, true); err == nil || !strings.Contains(err.Error(), "a batch of 1 does not fit either") {
 		t.Errorf("where nothing fits: %v", err)
 	}
 }

@@ -17,7 +17,7 @@ import (
 // counts is what it says is free, where it says so.
 func allocate(size, beside int) ([]byte, error) {
 	const do = "use a smaller --batch-size or --img-size, or a machine with more memory"
-	if free, known := available(); known && size+beside > free {
+	if free, _, known := available(); known && size+beside > free {
 		return nil, fault.New(fault.Room, "memory", "", do, "network and data need %d bytes, %d are free", size+beside, free)
 	}
 	room := reserve(size + plan.Align)
@@ -34,19 +34,30 @@ func reserve(size int) (room []byte) {
 	return make([]byte, size)
 }
 
-// Free returns the bytes of memory that a program may still take.
-func (p *processor) Free() (bytes int, known bool) { return available() }
+// Free returns the bytes of memory that a program may still take, and all of them.
+func (p *processor) Free() (bytes, total int, known bool) { return available() }
 
-// available returns the bytes that programs may still take, as Linux tells.
-func available() (free int, known bool) {
+// Needs returns the bytes of m's arena.
+func (p *processor) Needs(m *plan.Module) int { return m.Arena }
+
+// available returns the bytes that programs may still take, and all that there are,
+// as Linux tells.
+func available() (free, total int, known bool) {
 	info, err := os.ReadFile("/proc/meminfo")
 	if err != nil {
-		return 0, false
+		return 0, 0, false
 	}
-	_, rest, found := bytes.Cut(info, []byte("MemAvailable:"))
+	free, known = kilobytes(info, "MemAvailable:")
+	total, all := kilobytes(info, "MemTotal:")
+	return free, total, known && all
+}
+
+// kilobytes returns the bytes that a line of /proc/meminfo tells in kB.
+func kilobytes(info []byte, line string) (n int, known bool) {
+	_, rest, found := bytes.Cut(info, []byte(line))
 	number, _, _ := bytes.Cut(bytes.TrimLeft(rest, " "), []byte(" kB"))
-	free, err = strconv.Atoi(string(number))
-	return free << 10, found && err == nil
+	n, err := strconv.Atoi(string(number))
+	return n << 10, found && err == nil
 }
 
 // floats allocates n elements beside so many bytes.

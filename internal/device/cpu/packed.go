@@ -20,6 +20,7 @@ const (
 	packForward packing = iota
 	packBackData
 	packFew
+	packDepthwise
 )
 
 // packs holds what entries pack, and how often each Value changed.
@@ -65,9 +66,9 @@ func (p *packs) upToDate(one *packed) bool {
 	return one.lasting && one.made == p.changes[one.of]
 }
 
-// pack adds the phase that packs v, a matrix of that many columns of depth
-// elements, a panel of columns at a time.
-func (b *builder) pack(v graph.Value, how packing, need, columns, depth int, run func(data []float32, lo, hi int)) *packed {
+// pack adds the phase that packs v, a matrix of columns of depth elements, a panel of
+// columns at a time.
+func (b *builder) pack(v graph.Value, how packing, need int, panels []int, depth int, run func(data []float32, lo, hi int)) *packed {
 	root := b.module.Root[v]
 	key := packKey{root, how, b.module.Tensors[v].Dims()}
 	one := b.packs.all[key]
@@ -78,7 +79,8 @@ func (b *builder) pack(v graph.Value, how packing, need, columns, depth int, run
 		b.packs.all[key] = one
 	}
 	b.packed = append(b.packed, one)
-	panels, all := b.set.Panels(columns), b.packs
+	all := b.packs
+	columns := panels[len(panels)-1]
 	b.split(len(panels)-1, perPacked*float64(depth*ceil(columns, len(panels)-1)), func(lo, hi int, _ []float32) {
 		run(one.data, panels[lo], panels[hi])
 	})

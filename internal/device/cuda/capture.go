@@ -3,7 +3,6 @@
 package cuda
 
 import (
-	"fmt"
 	"unsafe"
 
 	"gorgonia.org/cu"
@@ -55,7 +54,7 @@ func reads(m *plan.Module, e *plan.Entry, r ring) bool {
 func (p *program) compile() (err error) {
 	defer func() {
 		if err != nil && !sticky(err) {
-			_ = p.release()
+			err = both(err, p.release())
 		}
 	}()
 	if err := p.build(); err != nil {
@@ -145,25 +144,23 @@ func (p *program) ready(e *entry, at int) error {
 	if sticky(putErr) {
 		return putErr
 	}
+	what := "capture " + e.name
 	g, err := driver.EndCapture(p.stream)
-	if putErr != nil {
-		if err == nil {
-			_ = g.Destroy()
-		}
-		return putErr
+	if putErr != nil && err != nil && !sticky(err) {
+		return putErr // which spoils the capture
 	}
 	if err != nil {
-		return failed("capture "+e.name, err)
+		return both(putErr, failed(what, err))
 	}
-	s.exec, err = g.Instantiate()
-	s.captured = err == nil
+	if err = putErr; err == nil {
+		s.exec, err = g.Instantiate()
+		s.captured = err == nil
+		err = failed(what, err)
+	}
 	if sticky(err) {
-		return failed("capture "+e.name, err)
+		return err
 	}
-	if destroyed := g.Destroy(); err == nil {
-		err = destroyed
-	}
-	return failed("capture "+e.name, err)
+	return both(err, failed(what, g.Destroy()))
 }
 
 // put puts the work of a slot on the stream.
@@ -236,10 +233,7 @@ func (p *program) Close() error {
 		if sticky(unended) {
 			return unended
 		}
-		if err := p.release(); err != nil {
-			return fmt.Errorf("close: %w", err)
-		}
-		return unended
+		return both(unended, p.release())
 	}})
 }
 

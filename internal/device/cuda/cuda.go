@@ -101,7 +101,7 @@ type gpu struct {
 func (g *gpu) open() (err error) {
 	defer func() {
 		if err != nil && !sticky(err) {
-			_ = g.release()
+			err = both(err, g.release())
 		}
 	}()
 	if err := start(); err != nil {
@@ -134,7 +134,11 @@ func start() error {
 	} else if err != nil {
 		return failed("the driver does not start", err)
 	}
-	if v := cu.Version(); v < floorDriver {
+	v, err := driver.Version()
+	if err != nil {
+		return failed("the driver has no version", err)
+	}
+	if v < floorDriver {
 		return fault.New(fault.Device, "cuda", "", "update the driver to R580 or later",
 			"the driver is for CUDA %s, imgcls needs %s", release(v), release(floorDriver))
 	}
@@ -212,14 +216,24 @@ func (g *gpu) String() string {
 	return fmt.Sprintf("cuda:%d: %s, %s, %d GiB", g.index, g.name, point(g.capability), g.total>>30)
 }
 
-// Free returns the bytes of the GPU's memory that nobody has.
-func (g *gpu) Free() (bytes int, known bool) {
+// Free returns the bytes of the GPU's memory that nobody has, and all of them.
+func (g *gpu) Free() (bytes, total int, known bool) {
 	err := g.owner.ask(request{do: func(request) error {
-		free, _, err := cu.MemInfo()
-		bytes = int(free)
+		free, all, err := cu.MemInfo()
+		bytes, total = int(free), int(all)
 		return failed("ask for free memory", driver.Wrap("cuMemGetInfo_v2", err))
 	}})
-	return bytes, err == nil
+	return bytes, total, err == nil
+}
+
+// Needs returns the bytes that m takes on the GPU: arena, tables and room.
+func (g *gpu) Needs(m *plan.Module) int {
+	p := newProgram(g, m)
+	if err := p.build(); err != nil {
+		return m.Arena // Compile says why
+	}
+	p.memory.measured()
+	return p.memory.bytes()
 }
 
 // Supports says yes to what has a kernel.

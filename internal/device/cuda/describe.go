@@ -3,7 +3,6 @@
 package cuda
 
 import (
-	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -41,7 +40,9 @@ func Describe() Description {
 	if driver.Init() != nil {
 		return d
 	}
-	d.Driver = release(cu.Version())
+	if v, err := driver.Version(); err == nil {
+		d.Driver = release(v)
+	}
 	n, err := cu.NumDevices()
 	if err != nil && d.Err == nil {
 		d.Err = failed("no GPU is found", driver.Wrap("cuDeviceGetCount", err))
@@ -67,7 +68,7 @@ func describe(index int, unusable error) GPU {
 		}
 		defer func() {
 			if !sticky(err) {
-				err = errors.Join(err, g.release())
+				err = both(err, g.release())
 			}
 		}()
 		if err = g.retain(); err != nil {

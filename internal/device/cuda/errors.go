@@ -37,7 +37,7 @@ func failed(what string, err error) error {
 	if err == nil || errors.As(err, &known) {
 		return err
 	}
-	do, kind := "", fault.Device
+	do, kind := "imgcls doctor looks at driver and GPU; --sync names the kernel, if it is one", fault.Device
 	switch code := driver.CodeOf(err); {
 	case code == outOfMemory:
 		kind = fault.Room
@@ -56,20 +56,26 @@ func failed(what string, err error) error {
 	return fault.New(kind, "cuda", "", do, "%s: %w", what, err)
 }
 
+// both is an error and that of giving back, after it, what had been made. A lost
+// context comes first: what comes first decides how the process ends.
+func both(err, after error) error {
+	switch {
+	case err == nil:
+		return after
+	case after == nil:
+		return err
+	case sticky(after):
+		return fmt.Errorf("%w; this came after: %w", after, err)
+	}
+	return fmt.Errorf("%w; after that: %w", err, after)
+}
+
 // visible says what hides devices.
 func visible() string {
 	if list, set := os.LookupEnv("CUDA_VISIBLE_DEVICES"); set {
 		return fmt.Sprintf("CUDA_VISIBLE_DEVICES is %s, which hides all other GPUs", fault.Quote(list))
 	}
 	return "nvidia-smi lists the GPUs; in a container, start it with --gpus all"
-}
-
-// noRoom is the error of an allocation that failed.
-func noRoom(need, free, total int64, err error) error {
-	return fault.New(fault.Room, "memory of the GPU", "",
-		"use a smaller --batch-size or --img-size, or end other processes that use the GPU (nvidia-smi lists them)",
-		"network and data need %s bytes, %s of %s are free: %w",
-		fault.Grouped(need), fault.Grouped(free), fault.Grouped(total), err)
 }
 
 // hangs is the error of a step that does not end.

@@ -61,13 +61,6 @@ func (m *memory) table(words []int64) kernel.Addr {
 func (m *memory) allocate() error {
 	n := int64(max(m.bytes(), plan.Align))
 	at, err := cu.MemAlloc(n)
-	if driver.CodeOf(err) == outOfMemory {
-		free, total, unknown := cu.MemInfo()
-		if unknown != nil {
-			return failed("memory", driver.Wrap("cuMemGetInfo_v2", unknown))
-		}
-		return noRoom(n, free, total, driver.Wrap("cuMemAlloc_v2", err))
-	}
 	if err != nil {
 		return failed("memory", driver.Wrap("cuMemAlloc_v2", err))
 	}

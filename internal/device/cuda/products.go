@@ -17,7 +17,7 @@ func multiplies(n graph.Node, t []graph.Tensor) bool {
 		return epilogue(op.Post) && convolution(op, t[n.In[0]], t[n.In[1]]).Check() == nil
 	case graph.ConvBackData:
 		dy := t[n.In[1]].Shape
-		x := graph.Tensor{Shape: []int{dy[0], op.H, op.W, t[n.In[0]].Shape[3]}}
+		x := graph.Tensor{Shape: []int{dy[0], op.H, op.W, max(1, op.Groups) * t[n.In[0]].Shape[3]}}
 		return op.Unpool == nil && !op.Plus && convolution(op.Conv, x, t[n.In[0]]).Check() == nil
 	case graph.ConvBackFilter:
 		x, o := t[n.In[0]], t[n.In[1]].Shape[3]
@@ -37,7 +37,7 @@ func convolution(op graph.Conv, x, w graph.Tensor) kernel.Conv {
 	return kernel.Conv{
 		N: xs[0], H: xs[1], W: xs[2], I: xs[3], O: ws[0], R: ws[1], S: ws[2],
 		P: (xs[1]+2*op.Pad-ws[1])/op.Stride + 1, Q: (xs[2]+2*op.Pad-ws[2])/op.Stride + 1,
-		Stride: op.Stride, Pad: op.Pad, Type: x.Type,
+		Stride: op.Stride, Pad: op.Pad, Groups: op.Groups, Type: x.Type,
 	}
 }
 

@@ -134,10 +134,14 @@ func runSteps(r request) error {
 func (p *program) start(e *entry, at int) error {
 	s := &e.slots[at]
 	if s.captured {
-		if err := s.exec.Launch(p.stream); err != nil {
-			return failed(e.name, err)
+		err := s.exec.Launch(p.stream)
+		if driver.CodeOf(err) == outOfMemory { // once more, with nothing held by steps in flight
+			if err := p.settle(); err != nil {
+				return err
+			}
+			err = s.exec.Launch(p.stream)
 		}
-		return nil
+		return failed(e.name, err)
 	}
 	return p.oneByOne(e, at)
 }

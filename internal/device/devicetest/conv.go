@@ -20,11 +20,19 @@ func convCases() []testCase {
 		{"padding wider than the filter", 1, 2, 3, 2, 3, 2, 1, graph.Conv{Stride: 1, Pad: 3}},
 		{"prime", 2, 7, 11, 7, 11, 3, 5, graph.Conv{Stride: 1, Pad: 2}},
 		{"long sums", 2, 12, 12, 16, 5, 5, 5, graph.Conv{Stride: 1}},
+		{"groups", 2, 7, 6, 6, 9, 3, 3, graph.Conv{Stride: 2, Pad: 1, Groups: 3}},
+		{"groups of many", 2, 6, 9, 34, 82, 3, 2, graph.Conv{Stride: 1, Groups: 2}},
+		{"filters of one channel", 3, 5, 6, 5, 10, 5, 5, graph.Conv{Stride: 1, Pad: 2, Groups: 5}},
+		{"depthwise", 3, 9, 8, 17, 17, 3, 3, graph.Conv{Stride: 1, Pad: 1, Groups: 17}},
+		{"depthwise, stride", 2, 10, 11, 37, 37, 3, 3, graph.Conv{Stride: 2, Pad: 1, Groups: 37}},
+		{"depthwise 5×5", 2, 11, 7, 8, 8, 5, 5, graph.Conv{Stride: 1, Pad: 2, Groups: 8}},
+		{"depthwise, stride and gaps", 2, 9, 12, 3, 3, 2, 3, graph.Conv{Stride: 3, Groups: 3}},
+		{"depthwise, padding wider than the filter", 1, 2, 3, 2, 2, 2, 1, graph.Conv{Stride: 1, Pad: 3, Groups: 2}},
 	}
 	var cases []testCase
 	for _, k := range geometries {
 		p, q := (k.h+2*k.op.Pad-k.r)/k.op.Stride+1, (k.w+2*k.op.Pad-k.s)/k.op.Stride+1
-		x, w, b, dy := float(k.n, k.h, k.w, k.i), float(k.o, k.r, k.s, k.i), float(k.o), float(k.n, p, q, k.o)
+		x, w, b, dy := float(k.n, k.h, k.w, k.i), float(k.o, k.r, k.s, k.i/max(1, k.op.Groups)), float(k.o), float(k.n, p, q, k.o)
 		cases = append(cases,
 			testCase{name: k.name, op: k.op, in: []arg{x, w}, rows: 1, near: contraction},
 			testCase{name: k.name + ", bias", op: k.op, in: []arg{x, w, b}, rows: 1, near: contraction},

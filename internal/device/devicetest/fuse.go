@@ -118,6 +118,8 @@ func fusionCases() []testCase {
 		{"padding and stride", 3, 11, 14, 6, 5, 3, graph.Conv{Stride: 2, Pad: 1}, graph.MaxPool{Kernel: 2, Stride: 2}, true},
 		{"gaps between windows", 2, 12, 11, 3, 4, 3, graph.Conv{Stride: 1, Pad: 2}, graph.MaxPool{Kernel: 2, Stride: 3}, true},
 		{"large", 2, 30, 34, 3, 8, 5, graph.Conv{Stride: 1}, graph.MaxPool{Kernel: 2, Stride: 2}, true},
+		{"groups", 2, 9, 11, 4, 6, 3, graph.Conv{Stride: 1, Pad: 1, Groups: 2}, graph.MaxPool{Kernel: 2, Stride: 2}, true},
+		{"depthwise", 2, 9, 11, 19, 19, 3, graph.Conv{Stride: 1, Pad: 1, Groups: 19}, graph.MaxPool{Kernel: 2, Stride: 2}, true},
 		{"overlap", 2, 9, 8, 3, 4, 3, graph.Conv{Stride: 1}, graph.MaxPool{Kernel: 3, Stride: 2}, false},
 		{"windows with padding", 2, 9, 8, 3, 4, 3, graph.Conv{Stride: 1}, graph.MaxPool{Kernel: 2, Stride: 2, Pad: 1}, false},
 	} {
@@ -215,7 +217,7 @@ func (k fusionGeometry) forward() []testCase {
 		finite = []int{1}
 	}
 	chain := func(what, fused string, act, pool, actRead bool, biases int) testCase {
-		in := []arg{float(k.n, k.h, k.w, k.i), float(k.o, k.f, k.f, k.i), float(k.o)}
+		in := []arg{float(k.n, k.h, k.w, k.i), float(k.o, k.f, k.f, k.i/max(1, k.conv.Groups)), float(k.o)}
 		return testCase{name: k.name + ", " + what, in: in[:2+biases], rows: 1, near: contraction, pattern: &pattern{
 			fused: fused, finite: finite,
 			build: func(g *graph.Graph, in []graph.Value) []graph.Value {
@@ -269,7 +271,7 @@ func (k fusionGeometry) actBack() testCase {
 // each alone, and all three.
 func (k fusionGeometry) unpool() []testCase {
 	s, pooled := k.sums(), k.pooled()
-	x, w, d := float(k.n, k.h, k.w, k.i), float(k.o, k.f, k.f, k.i), float(pooled...)
+	x, w, d := float(k.n, k.h, k.w, k.i), float(k.o, k.f, k.f, k.i/max(1, k.conv.Groups)), float(pooled...)
 	winners := arg{graph.U8, insideWindow(k.pool, s[1], s[2], pooled[1], pooled[2], k.o), pooled}
 	back := func(g *graph.Graph, in []graph.Value) graph.Value {
 		return g.Add("pool", graph.MaxPoolBack{MaxPool: k.pool, H: s[1], W: s[2]}, in...)[0]
@@ -318,7 +320,7 @@ func (k fusionGeometry) unpool() []testCase {
 // norm makes the cases of a batch norm behind a convolution, and of a gradient that is
 // added to another.
 func (k fusionGeometry) norm() []testCase {
-	x, w, o, s := float(k.n, k.h, k.w, k.i), float(k.o, k.f, k.f, k.i), float(k.o), float(k.sums()...)
+	x, w, o, s := float(k.n, k.h, k.w, k.i), float(k.o, k.f, k.f, k.i/max(1, k.conv.Groups)), float(k.o), float(k.sums()...)
 	variance := arg{graph.F32, given(0.5, 1.5, 0.75), []int{k.o}}
 	relu6 := graph.Act{Kind: graph.ReLU6}
 	finite := []int{1}

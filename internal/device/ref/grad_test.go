@@ -40,6 +40,8 @@ var gradCases = []gradCase{
 	{name: "conv, stride", leaves: leaves([]int{2, 6, 5, 2}, []int{2, 2, 3, 2}), build: one(graph.Conv{Stride: 2})},
 	{name: "conv, stride and padding", leaves: leaves([]int{1, 6, 7, 2}, []int{3, 3, 3, 2}, []int{3}), build: one(graph.Conv{Stride: 3, Pad: 2})},
 	{name: "conv, gaps", leaves: leaves([]int{1, 7, 5, 1}, []int{2, 1, 2, 1}), build: one(graph.Conv{Stride: 3})},
+	{name: "conv, groups", leaves: leaves([]int{2, 4, 5, 6}, []int{4, 3, 2, 3}, []int{4}), build: one(graph.Conv{Stride: 1, Pad: 1, Groups: 2})},
+	{name: "conv, depthwise", leaves: leaves([]int{2, 5, 6, 3}, []int{3, 3, 3, 1}), build: one(graph.Conv{Stride: 2, Pad: 1, Groups: 3})},
 	{name: "pool", leaves: leaves([]int{2, 5, 4, 3}), spaced: true, build: one(graph.MaxPool{Kernel: 2, Stride: 2})},
 	{name: "pool, overlap and padding", leaves: leaves([]int{2, 5, 6, 2}), spaced: true, build: one(graph.MaxPool{Kernel: 3, Stride: 1, Pad: 1})},
 	{name: "pool, gaps", leaves: leaves([]int{1, 7, 5, 2}), spaced: true, build: one(graph.MaxPool{Kernel: 2, Stride: 3})},

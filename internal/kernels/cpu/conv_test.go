@@ -21,6 +21,10 @@ func TestConv(t *testing.T) {
 		{N: 2, H: 32, W: 32, I: 3, P: 32, Q: 32, O: 16, R: 3, S: 3, Stride: 1, Pad: 1},
 		{N: 2, H: 4, W: 40, I: 7, P: 3, Q: 26, O: 3, R: 2, S: 15, Stride: 1}, // wider than some sets could take
 		{N: 1, H: 5, W: 29, I: 9, P: 5, Q: 29, O: 25, R: 1, S: 7, Stride: 1, Pad: 0},
+		{N: 3, H: 7, W: 6, I: 6, P: 4, Q: 3, O: 9, R: 3, S: 3, Stride: 2, Pad: 1, Groups: 3},
+		{N: 2, H: 9, W: 8, I: 34, O: 82, R: 3, S: 2, Stride: 1, Groups: 2},
+		{N: 2, H: 5, W: 6, I: 5, P: 5, Q: 6, O: 10, R: 5, S: 5, Stride: 1, Pad: 2, Groups: 5},
+		{N: 3, H: 7, W: 9, I: 37, P: 4, Q: 5, O: 37, R: 3, S: 3, Stride: 2, Pad: 1, Groups: 37},
 	} {
 		if c.Pad == 0 {
 			c.P, c.Q = (c.H-c.R)/c.Stride+1, (c.W-c.S)/c.Stride+1
@@ -50,8 +54,8 @@ func checkConv(t *testing.T, c Conv) {
 	for _, set := range tile.Sets() {
 		what := fmt.Sprintf("%s: %+v: ", set.Name, c)
 		got := map[string][]float32{
-			"y":  walked(t, what+"y", c.Forward(set), len(dy), x, bias, c.O, func(packed []float32) { c.PackForward(set, packed, w, 0, c.O) }),
-			"dx": walked(t, what+"dx", c.BackData(set), len(x), dy, nil, c.I, func(packed []float32) { c.PackBackData(set, packed, w, 0, c.I) }),
+			"y":  walked(t, what+"y", c.Forward(set), len(dy), x, bias, func(packed []float32) { c.PackForward(set, packed, w, 0, c.O) }),
+			"dx": walked(t, what+"dx", c.BackData(set), len(x), dy, nil, func(packed []float32) { c.PackBackData(set, packed, w, 0, c.I) }),
 		}
 		f := NewFilter(set, c)
 		parts, dw := filled(len(w)*2), filled(len(w))
@@ -120,17 +124,18 @@ func filled(n int) []float32 {
 
 // walked runs a walk as a whole, and in parts of tiles and of columns, which must
 // give the same bits, with and without ReLU.
-func walked(t *testing.T, what string, w *Walk, n int, x, bias []float32, columns int, pack func([]float32)) []float32 {
+func walked(t *testing.T, what string, w *Walk, n int, x, bias []float32, pack func([]float32)) []float32 {
 	t.Helper()
 	packed, scratch := filled(w.Packed()), filled(w.Scratch())
 	pack(packed)
+	columns := w.groups * w.columns
 	images := n / (columns * w.places())
 	units := images * w.Tiles()
 	l := Layer{Y: filled(n), X: x, Packed: packed, Bias: bias}
 	w.Compute(l, 0, units, 0, columns, scratch)
 	whole := l.Y
 	l.Y = filled(n)
-	panels := w.set.Panels(columns)
+	panels := w.Panels()
 	for j := range panels[1:] {
 		for lo := 0; lo < units; lo += 3 {
 			w.Compute(l, lo, min(lo+3, units), panels[j], panels[j+1], scratch)
@@ -159,7 +164,7 @@ func walked(t *testing.T, what string, w *Walk, n int, x, bias []float32, column
 	return whole
 }
 
-func (w *Walk) places() int { return (len(w.lines) - 1) * w.size / w.columns }
+func (w *Walk) places() int { return (len(w.lines) - 1) * w.size / (w.groups * w.columns) }
 
 // each calls f with the elements of y, x and w of every product.
 func (c Conv) each(f func(y, x, w int)) {
@@ -171,8 +176,8 @@ func (c Conv) each(f func(y, x, w int)) {
 				continue
 			}
 			for o := range c.O {
-				for i := range c.I {
-					f(place*c.O+o, ((n*c.H+h)*c.W+v)*c.I+i, (o*c.R*c.S+tap)*c.I+i)
+				for i := range c.ins() {
+					f(place*c.O+o, ((n*c.H+h)*c.W+v)*c.I+o/c.outs()*c.ins()+i, (o*c.R*c.S+tap)*c.ins()+i)
 				}
 			}
 		}

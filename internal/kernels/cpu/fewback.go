@@ -39,7 +39,7 @@ const fewChannels = 8
 func (c Conv) FewBackData(set *tile.Set) *FewBack {
 	lanes := set.Lanes(c.S * c.I)
 	across := (c.S*c.I + lanes - 1) / lanes // vectors of a row of the filter
-	if c.I >= fewChannels || c.S*c.I > tile.MostRun {
+	if c.groups() > 1 || c.I >= fewChannels || c.S*c.I > tile.MostRun {
 		return nil
 	}
 	f := &FewBack{conv: c, set: set, lanes: lanes, pitch: (c.W + 2*c.Pad) * c.I}

@@ -5,7 +5,7 @@ import "imgcls/internal/kernels/cpu/tile"
 // A Filter is the list of tiles in which the gradient of a convolution's filters
 // is summed over images:
 //
-//	dw[o,r,s,i] = Σ dy[n,p,q,o] · x[n, p·Stride+r−Pad, q·Stride+s−Pad, i]
+//	dw[o,r,s,i] = Σ dy[n,p,q,o] · x[n, p·Stride+r−Pad, q·Stride+s−Pad, g·I/G + i]
 //
 // The places p, q of a tap are those whose x is inside the image. Where the filters
 // fill vectors better than what lies under one of them in a run, the sum is made
@@ -16,6 +16,7 @@ type Filter struct {
 	Transposed bool
 	block      int // images that a tile goes through before the next tile
 	tiles      []filterTile
+	slides     *Slides // of a depthwise convolution, instead
 }
 
 // A filterTile is a tile of dw with the places that it is summed over.
@@ -28,20 +29,24 @@ type filterTile struct {
 // NewFilter returns the tiles of c.
 func NewFilter(set *tile.Set, c Conv) *Filter {
 	f := &Filter{conv: c, set: set}
+	if c.Depthwise() {
+		f.Transposed, f.slides = true, c.DepthwiseForward()
+		return f
+	}
 	if !set.Native() { // it goes place by place
 		return f
 	}
-	run := c.I
-	if c.Pad == 0 { // what lies under a row of the filter is one run
+	run := c.ins()
+	if c.Pad == 0 && c.groups() == 1 { // what lies under a row of the filter is one run
 		run *= c.S
 	}
-	f.Transposed = run*set.Packed(1, c.O) < c.O*set.Packed(1, run)
+	f.Transposed = run*set.Packed(1, c.outs()) < c.outs()*set.Packed(1, run)
 	// x and dy of a block of images stay in a nearby cache for all tiles.
 	const near = 1 << 17
 	f.block = max(1, near/(c.H*c.W*c.I+c.Places()*c.O))
 	for r := range c.R {
 		p, p1 := c.inside(r, c.H, c.P)
-		if c.Pad == 0 {
+		if run > c.ins() {
 			f.add(r, 0, p, p1, 0, c.Q, run)
 			continue
 		}
@@ -71,10 +76,19 @@ func (f *Filter) add(r, s, p, p1, q, q1, run int) {
 		dy: (p*c.Q + q) * c.O, x: ((p*c.Stride+r-c.Pad)*c.W + q*c.Stride + s - c.Pad) * c.I,
 		length: q1 - q, height: p1 - p,
 	}
-	tap := (r*c.S + s) * c.I
-	tall, wide := c.O, run
+	for group := range c.groups() {
+		f.addGroup(t, group, (r*c.S+s)*c.ins(), run)
+		t.dy, t.x = t.dy+c.outs(), t.x+c.ins()
+	}
+}
+
+// addGroup adds the tiles of one group, whose places t has.
+func (f *Filter) addGroup(t filterTile, group, tap, run int) {
+	c := f.conv
+	first := group * c.outs()
+	tall, wide := c.outs(), run
 	if f.Transposed {
-		tall, wide = run, c.O
+		tall, wide = run, c.outs()
 	}
 	for j := 0; j < wide; j += t.width {
 		t.width = f.set.Width(wide - j)
@@ -83,17 +97,23 @@ func (f *Filter) add(r, s, p, p1, q, q1, run int) {
 			t.m = f.set.Share(tall - i)
 			at := t
 			if f.Transposed {
-				at.x, at.dy, at.dw = t.x+i, t.dy+j, (tap+i)*c.O+j
+				at.x, at.dy, at.dw = t.x+i, t.dy+j, (tap+i)*c.O+first+j
 			} else {
-				at.x, at.dy, at.dw = t.x+j, t.dy+i, i*c.Taps()+tap+j
+				at.x, at.dy, at.dw = t.x+j, t.dy+i, (first+i)*c.Taps()+tap+j
 			}
 			f.tiles = append(f.tiles, at)
 		}
 	}
 }
 
+// fewest is the channels of a tile of a depthwise convolution: some vectors.
+const fewest = 32
+
 // Tiles returns the number of tiles; gonum's are the filters.
 func (f *Filter) Tiles() int {
+	if f.slides != nil {
+		return (f.conv.O + fewest - 1) / fewest
+	}
 	if !f.set.Native() {
 		return f.conv.O
 	}
@@ -103,6 +123,10 @@ func (f *Filter) Tiles() int {
 // Sum computes the tiles from to until of dw [O,R,S,I], or [R,S,I,O] where it is
 // Transposed, over that many images of x and dy. With add it adds to what is there.
 func (f *Filter) Sum(dw, x, dy []float32, from, until, images int, add bool) {
+	if f.slides != nil {
+		f.channels(dw, x, dy, from*fewest, min(until*fewest, f.conv.O), images, add)
+		return
+	}
 	if !f.set.Native() {
 		f.places(dw, x, dy, from, until, images, add)
 		return
@@ -111,6 +135,19 @@ func (f *Filter) Sum(dw, x, dy []float32, from, until, images int, add bool) {
 		for i := from; i < until; i++ {
 			f.tile(&f.tiles[i], dw, x, dy, n, min(f.block, images-n), add || n > 0)
 		}
+	}
+}
+
+// channels does so for the channels lo to hi of a depthwise convolution.
+func (f *Filter) channels(dw, x, dy []float32, lo, hi, images int, add bool) {
+	c := f.conv
+	if !add {
+		for tap := range c.R * c.S {
+			clear(dw[tap*c.O+lo : tap*c.O+hi])
+		}
+	}
+	for n := range images {
+		f.slides.products(dw, x[n*c.H*c.W*c.I:], dy[n*c.Places()*c.O:], lo, hi)
 	}
 }
 
@@ -161,17 +198,27 @@ func (f *Filter) places(dw, x, dy []float32, from, until, images int, add bool) 
 	for at := range images * c.Places() {
 		n, p, q := at/c.Places(), at/c.Q%c.P, at%c.Q
 		h, v := p*c.Stride-c.Pad, q*c.Stride-c.Pad
-		s, s1 := max(0, -v), min(c.S, c.W-v) // what lies inside is one run
+		s, s1 := max(0, -v), min(c.S, c.W-v)
 		for o := from; o < until; o++ {
 			g := dy[at*c.O+o]
 			if g == 0 || s >= s1 {
 				continue
 			}
 			for r := max(0, -h); r < min(c.R, c.H-h); r++ {
-				run := x[((n*c.H+h+r)*c.W+v+s)*c.I:][:(s1-s)*c.I]
-				tile.Axpy(g, run, dw[o*c.Taps()+(r*c.S+s)*c.I:][:len(run)])
+				c.addRow(dw[o*c.Taps()+(r*c.S+s)*c.ins():], x[((n*c.H+h+r)*c.W+v+s)*c.I+o/c.outs()*c.ins():], g, s1-s)
 			}
 		}
+	}
+}
+
+// addRow adds g times what lies under so many taps of a row of a filter.
+func (c Conv) addRow(dw, x []float32, g float32, taps int) {
+	run := c.ins()
+	if c.groups() == 1 {
+		run, taps = run*taps, 1
+	}
+	for i := range taps {
+		tile.Axpy(g, x[i*c.I:][:run], dw[i*run:][:run])
 	}
 }
 

@@ -19,8 +19,10 @@ type Walk struct {
 	set     *tile.Set
 	size    int // elements of an output line
 	from    int // elements of an input image
-	columns int // of the output
-	depth   int // rows of the packed filters
+	groups  int
+	columns int // of a group of the output
+	next    int // elements of an input place from one group to the next
+	depth   int // rows of the packed filters of a group
 	k       int // elements of a run
 
 	tiles []tile.Places
@@ -31,8 +33,8 @@ type Walk struct {
 	tooLarge bool // there are more runs than fit; then the lists end early
 }
 
-func newWalk(set *tile.Set, size, from, columns, depth int) *Walk {
-	return &Walk{set: set, size: size, from: from, columns: columns, depth: depth, lines: []int{0}}
+func newWalk(set *tile.Set, size, from, groups, columns, depth int) *Walk {
+	return &Walk{set: set, size: size, from: from, groups: groups, columns: columns, depth: depth, lines: []int{0}}
 }
 
 // Tiles returns the number of tiles of one image.
@@ -46,7 +48,18 @@ var mostWords = math.MaxInt32/4 - 1<<12
 func (w *Walk) TooLarge() bool { return w.tooLarge }
 
 // Packed returns the elements of the packed filters.
-func (w *Walk) Packed() int { return w.set.Packed(w.depth, w.columns) }
+func (w *Walk) Packed() int { return w.groups * w.set.Packed(w.depth, w.columns) }
+
+// Panels returns where the panels of the output's columns begin, and their end.
+func (w *Walk) Panels() []int {
+	bounds := []int{0}
+	for group := range w.groups {
+		for _, end := range w.set.Panels(w.columns)[1:] {
+			bounds = append(bounds, group*w.columns+end)
+		}
+	}
+	return bounds
+}
 
 // Scratch returns the elements of the scratch that Compute works in.
 func (w *Walk) Scratch() int {
@@ -158,10 +171,10 @@ func (w *Walk) Compute(l Layer, lo, hi, j, end int, scratch []float32) {
 		for at := lo; at < hi; at += t.Count {
 			n, first := at/tiles, at%tiles
 			t.Count = min(tiles-first, hi-at)
-			t.A, t.C, t.Places = &l.X[n*w.from], &l.Y[n*image+j], &w.tiles[first]
+			t.A, t.C, t.Places = &l.X[n*w.from+j/w.columns*w.next], &l.Y[n*image+j], &w.tiles[first]
 			w.set.Rows(&t)
 		}
-		j += t.Width
+		j += t.N
 	}
 }
 
@@ -171,20 +184,22 @@ func (w *Walk) Lines() int { return len(w.lines) - 1 }
 // ComputeInto computes the lines lo to hi of the image x with all columns into l.Y,
 // which begins with line lo.
 func (w *Walk) ComputeInto(l Layer, x []float32, lo, hi int, scratch []float32) {
-	for j := 0; j < w.columns; {
+	for j := 0; j < w.groups*w.columns; {
 		t := w.panel(l, j, scratch)
-		t.A, t.C, t.Places = &x[0], &l.Y[j], &w.tiles[w.lines[lo]]
+		t.A, t.C, t.Places = &x[j/w.columns*w.next], &l.Y[j], &w.tiles[w.lines[lo]]
 		t.Count, t.CShift = w.lines[hi]-w.lines[lo], 4*lo*w.size
 		w.set.Rows(&t)
-		j += t.Width
+		j += t.N
 	}
 }
 
 // panel returns what the tiles of the panel share that begins at column j.
 func (w *Walk) panel(l Layer, j int, scratch []float32) tile.Rows {
-	t := tile.Rows{B: &l.Packed[w.set.Packed(w.depth, j)], K: w.k, Depth: w.depth, Runs: unsafe.SliceData(w.runs), COff: unsafe.SliceData(w.coff), Scratch: scratch}
-	t.Width = w.set.Width(w.columns - j)
-	t.N = min(t.Width, w.columns-j)
+	group, column := j/w.columns, j%w.columns
+	at := group*w.set.Packed(w.depth, w.columns) + w.set.Packed(w.depth, column)
+	t := tile.Rows{B: &l.Packed[at], K: w.k, Depth: w.depth, Runs: unsafe.SliceData(w.runs), COff: unsafe.SliceData(w.coff), Scratch: scratch}
+	t.Width = w.set.Width(w.columns - column)
+	t.N = min(t.Width, w.columns-column)
 	if l.Bias != nil {
 		t.Bias = &l.Bias[j]
 	}

@@ -25,6 +25,10 @@ func (c Conv) Check() error {
 			return fmt.Errorf("a convolution with an extent of %d, more than 2³¹ − 1: take a smaller batch", n)
 		}
 	}
+	const most = 1<<16 - 1 // blocks of a grid in that direction
+	if c.Groups > most {
+		return fmt.Errorf("a convolution in %d groups, more than %d", c.Groups, most)
+	}
 	return nil
 }
 

@@ -1,33 +1,36 @@
 package ref
 
 // A ConvShape holds the extents of a convolution of x [N,H,W,I] with w
-// [O,R,S,I] into y [N,P,Q,O], by Stride, over Pad rows and columns of zeros on
+// [O,R,S,I/G] in G groups into y [N,P,Q,O], by Stride, over Pad rows and columns of zeros on
 // every side of x.
 type ConvShape struct {
 	N, H, W, I  int
 	O, R, S     int
 	P, Q        int
 	Stride, Pad int
+	G           int
 }
 
 // terms calls f for each product x·w that is added to an element of y, with
 // the places of the three in memory. Products with the zeros outside x are
 // left out.
 func (k ConvShape) terms(f func(x, w, y int)) {
+	each := k.I / k.G
 	for n := range k.N {
 		for p := range k.P {
 			for q := range k.Q {
 				for o := range k.O {
 					y := ((n*k.P+p)*k.Q+q)*k.O + o
+					group := o / (k.O / k.G)
 					for r := range k.R {
 						for s := range k.S {
 							h, v := p*k.Stride+r-k.Pad, q*k.Stride+s-k.Pad
 							if h < 0 || h >= k.H || v < 0 || v >= k.W {
 								continue
 							}
-							x := ((n*k.H+h)*k.W + v) * k.I
-							w := ((o*k.R+r)*k.S + s) * k.I
-							for i := range k.I {
+							x := ((n*k.H+h)*k.W+v)*k.I + group*each
+							w := ((o*k.R+r)*k.S + s) * each
+							for i := range each {
 								f(x+i, w+i, y)
 							}
 						}
@@ -41,7 +44,7 @@ func (k ConvShape) terms(f func(x, w, y int)) {
 // Conv is the cross-correlation of x with w plus the bias b [O], which may be
 // nil:
 //
-//	y[n,p,q,o] = b[o] + Σ_{r,s,i} x[n, p·Stride+r−Pad, q·Stride+s−Pad, i] · w[o,r,s,i]
+//	y[n,p,q,o] = b[o] + Σ_{r,s,i} x[n, p·Stride+r−Pad, q·Stride+s−Pad, g·I/G + i] · w[o,r,s,i]
 func Conv(y, x, w, b []float64, k ConvShape) {
 	for i := range y {
 		y[i] = 0

@@ -17,6 +17,13 @@ import (
 // stream is cu's stream, a struct of the one C pointer, as this package's cgo has it.
 func stream(s cu.Stream) C.CUstream { return *(*C.CUstream)(unsafe.Pointer(&s)) }
 
+// Version is the CUDA that the driver is for: 13000 for 13.0.
+func Version() (int, error) {
+	var v C.int
+	err := check("cuDriverGetVersion", int(C.cuDriverGetVersion(&v)))
+	return int(v), err
+}
+
 // AllocHost returns n bytes of pinned host memory, n ≥ 1, which a GPU copies from
 // and to while the host goes on. The memory is C's; FreeHost ends it.
 func AllocHost(n int) ([]byte, error) {
