@@ -103,7 +103,7 @@ func checkConvShape(t *testing.T, s *standin, k cuda.Conv) {
 	if err := k.Check(); err != nil {
 		t.Fatal(err)
 	}
-	shape := ref.ConvShape{N: k.N, H: k.H, W: k.W, I: k.I, O: k.O, R: k.R, S: k.S, P: k.P, Q: k.Q, Stride: k.Stride, Pad: k.Pad}
+	shape := ref.ConvShape{N: k.N, H: k.H, W: k.W, I: k.I, O: k.O, R: k.R, S: k.S, P: k.P, Q: k.Q, Stride: k.Stride, Pad: k.Pad, G: max(1, k.Groups)}
 	r := random(k.H)
 	x, w := rounded(k.Type, noise(r, k.N*k.H*k.W*k.I)), rounded(k.Type, noise(r, k.O*k.R*k.S*k.I))
 	dy, bias := rounded(k.Type, noise(r, k.N*k.P*k.Q*k.O)), noise(r, k.O)
