@@ -143,23 +143,23 @@ def matmul(work, settings):
 def convolution(work, settings):
     form = layout(settings)
     n, size, inner, outer, kernel = (work[k] for k in ("batch", "size", "in", "out", "kernel"))
-    stride, pad = work["stride"], work.get("pad", 0)
+    stride, pad, groups = work["stride"], work.get("pad", 0), work.get("groups", 1)
     out = (size + 2 * pad - kernel) // stride + 1
 
     def noise(*shape):
         return (torch.rand(*shape) * 2 - 1).contiguous(memory_format=form)
 
-    x, w, dy = noise(n, inner, size, size), noise(outer, inner, kernel, kernel), noise(n, outer, out, out)
+    x, w, dy = noise(n, inner, size, size), noise(outer, inner // groups, kernel, kernel), noise(n, outer, out, out)
 
     def forward():
         with torch.inference_mode():
-            F.conv2d(x, w, None, stride, pad)
+            F.conv2d(x, w, None, stride, pad, 1, groups)
 
     def backward(wanted):
         def step():
             with torch.inference_mode():
                 torch.ops.aten.convolution_backward(
-                    dy, x, w, None, [stride] * 2, [pad] * 2, [1, 1], False, [0, 0], 1, wanted)
+                    dy, x, w, None, [stride] * 2, [pad] * 2, [1, 1], False, [0, 0], groups, wanted)
         return step
 
     return {

@@ -29,7 +29,7 @@ func (w Work) Flops() int {
 		return 0
 	}
 	p := w.outSize()
-	return 2 * w.Batch * p * p * w.Out * w.Kernel * w.Kernel * w.In
+	return 2 * w.Batch * p * p * w.Out * w.Kernel * w.Kernel * (w.In / max(1, w.Groups))
 }
 
 func (w Work) outSize() int { return (w.Size+2*w.Pad-w.Kernel)/w.Stride + 1 }
@@ -38,10 +38,10 @@ func (w Work) outSize() int { return (w.Size+2*w.Pad-w.Kernel)/w.Stride + 1 }
 func (w Work) graph() (*graph.Graph, error) {
 	g := graph.New()
 	g.Begin(w.Op)
-	conv := graph.Conv{Stride: w.Stride, Pad: w.Pad}
+	conv := graph.Conv{Stride: w.Stride, Pad: w.Pad, Groups: w.Groups}
 	input := func(name string, shape ...int) graph.Value { return g.Input(name, graph.F32, shape...) }
 	x := func() graph.Value { return input("x", w.Batch, w.Size, w.Size, w.In) }
-	filter := func() graph.Value { return input("w", w.Out, w.Kernel, w.Kernel, w.In) }
+	filter := func() graph.Value { return input("w", w.Out, w.Kernel, w.Kernel, w.In/max(1, w.Groups)) }
 	dy := func() graph.Value { return input("dy", w.Batch, w.outSize(), w.outSize(), w.Out) }
 	for _, extent := range []int{w.Batch, w.Size, w.In, w.Out, w.Kernel, w.Stride} {
 		if w.Op != MatMul && extent < 1 {

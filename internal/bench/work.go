@@ -21,13 +21,14 @@ type Work struct {
 	N int `json:"n,omitempty"`
 	K int `json:"k,omitempty"`
 	// A convolution is of Batch images Size×Size×In with Out filters
-	// Kernel×Kernel×In.
+	// Kernel×Kernel×In/Groups, where 0 groups mean one.
 	Size   int `json:"size,omitempty"`
 	In     int `json:"in,omitempty"`
 	Out    int `json:"out,omitempty"`
 	Kernel int `json:"kernel,omitempty"`
 	Stride int `json:"stride,omitempty"`
 	Pad    int `json:"pad,omitempty"`
+	Groups int `json:"groups,omitempty"`
 
 	// Settings are words of the contender's own: ways of doing the same work.
 	Settings []string `json:"settings,omitempty"`
