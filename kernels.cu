@@ -76,6 +76,7 @@ static __device__ i64 thread_count() { return (i64)gridDim.x * blockDim.x; }
 #include "internal/kernels/cuda/augment.cuh"
 #include "internal/kernels/cuda/batchnorm.cuh"
 #include "internal/kernels/cuda/cast.cuh"
+#include "internal/kernels/cuda/dropout.cuh"
 #include "internal/kernels/cuda/gather.cuh"
 #include "internal/kernels/cuda/pool.cuh"
 #include "internal/kernels/cuda/step.cuh"

@@ -36,6 +36,7 @@ type root struct {
 	graph    *graph.Graph
 	classes  int
 	training bool
+	samples  Samples // of training
 	inits    map[graph.Value]initial
 	tracked  []tracked
 }
@@ -51,8 +52,8 @@ func NewScope(g *graph.Graph, classes int) *Scope {
 }
 
 // Train lets the layers applied from now on do what they do in training alone:
-// BatchNorm takes the batch's own statistics.
-func (s *Scope) Train() { s.training = true }
+// BatchNorm takes the batch's own statistics, Dropout drops what it draws for samples.
+func (s *Scope) Train(samples Samples) { s.training, s.samples = true, samples }
 
 // Sub returns the scope of that name within s; the empty name is s itself.
 func (s *Scope) Sub(name string) *Scope {

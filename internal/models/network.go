@@ -72,11 +72,11 @@ func (n Network) Forward(g *graph.Graph, pictures graph.Value) (logits graph.Val
 	return n.forward(g, pictures, layers.NewScope(g, len(n.Classes)))
 }
 
-// Train is Forward as training goes that way. What the scope tracks is to be set
-// at the end of the step.
-func (n Network) Train(g *graph.Graph, pictures graph.Value) (logits graph.Value, s *layers.Scope) {
+// Train is Forward as training goes that way with these samples. What the scope tracks
+// is to be set at the end of the step.
+func (n Network) Train(g *graph.Graph, pictures graph.Value, samples layers.Samples) (logits graph.Value, s *layers.Scope) {
 	s = layers.NewScope(g, len(n.Classes))
-	s.Train()
+	s.Train(samples)
 	return n.forward(g, pictures, s)
 }
 

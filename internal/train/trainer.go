@@ -152,9 +152,6 @@ func (t *Trainer) build() {
 			g.Input("train.labels", graph.I32, n),
 		},
 	}
-	if t.cfg.Augment != (augment.Policy{}) {
-		t.cells.epoch = g.Input("epoch", graph.I64, 1)
-	}
 	if t.cfg.Precision == graph.F16 {
 		t.cells.scale, t.cells.tally = g.State("loss.scale", graph.F32, 1), g.State("loss.tally", graph.I64, 3)
 	}
@@ -162,6 +159,7 @@ func (t *Trainer) build() {
 	if rest := n % t.cfg.Batch; rest > 0 {
 		t.short = t.step(rest)
 	}
+	t.cells.epoch = g.Named("epoch")
 }
 
 // step adds the entry that trains on one batch: gather, forward, backward, and
@@ -173,7 +171,7 @@ func (t *Trainer) step(batch int) entry {
 	name := fmt.Sprintf("train@%d", batch)
 	g.Begin(name)
 	samples := g.Add("gather", graph.Gather{Batch: batch}, append([]graph.Value{c.order, c.cursor}, c.samples...)...)
-	logits, scope := t.cfg.Network.Train(g, t.augment(samples[0]))
+	logits, scope := t.cfg.Network.Train(g, t.augment(samples[0]), t.samples())
 	t.scope = scope
 	compared := []graph.Value{logits, samples[1]}
 	if c.scale != 0 {
@@ -209,14 +207,19 @@ func (t *Trainer) step(batch int) entry {
 // mean that pictures are normalised with, and so becomes about 0.
 func (t *Trainer) augment(pictures graph.Value) graph.Value {
 	c, g := t.cells, t.graph
-	if c.epoch == 0 {
+	if t.cfg.Augment == (augment.Policy{}) {
 		return pictures
 	}
 	op := graph.Augment{Policy: t.cfg.Augment, Seed: t.cfg.Seed}
 	for _, mean := range t.cfg.Network.Preprocess.Mean {
 		op.Blank = append(op.Blank, uint8(min(max(math.Round(255*mean), 0), 255)))
 	}
-	return g.Add("augment", op, pictures, c.order, c.cursor, c.epoch)[0]
+	return g.Add("augment", op, pictures, c.order, c.cursor, t.samples().Epoch(g))[0]
+}
+
+// samples says which ones a batch holds.
+func (t *Trainer) samples() layers.Samples {
+	return layers.Samples{Seed: t.cfg.Seed, Order: t.cells.order, Cursor: t.cells.cursor}
 }
 
 // load writes data, schedule and first parameters.
