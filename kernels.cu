@@ -25,6 +25,7 @@
 //                 batchnorm_track_f32
 //   cast.cuh      cast_X_Y
 //   conv.cuh      conv_fwd_B_T  conv_back_data_B_T  conv_back_filter_B_T
+//   dropout.cuh   dropout_T
 //   gather.cuh    gather_u8  normalize_T
 //   gemm.cuh      the product behind conv and matmul; sum_parts_f32
 //   matmul.cuh    matmul_{nt,nn,tn,any}_B_T

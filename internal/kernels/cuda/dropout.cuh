@@ -27,11 +27,15 @@ static __device__ void dropout(T *y, const T *x, const i32 *order, const i64 *cu
 // Traffic  x once in, y once out
 // Bound    integer arithmetic, 40 multiplications for 4 elements; not yet run on a GPU
 // Exact    yes, equal to kernels/ref/dropout.go where T is f32; else rounded once
-#define DROPOUT_KERNEL(T, type)                                                                                                         \
-  extern "C" __global__ void __launch_bounds__(256) dropout_##type(T *y, const T *x, const i32 *order, const i64 *cursor, const i64 *epoch, \
-                                                                   i64 N, i64 E, i64 seed, i64 stream, i64 threshold, i64 factor) {     \
-    dropout(y, x, order, cursor, epoch, N, E, seed, stream, threshold, factor);                                                         \
-  }
-DROPOUT_KERNEL(float, f32)
-DROPOUT_KERNEL(bf16, bf16)
-DROPOUT_KERNEL(f16, f16)
+extern "C" __global__ void __launch_bounds__(256)
+    dropout_f32(float *y, const float *x, const i32 *order, const i64 *cursor, const i64 *epoch, i64 N, i64 E, i64 seed, i64 stream, i64 threshold, i64 factor) {
+  dropout(y, x, order, cursor, epoch, N, E, seed, stream, threshold, factor);
+}
+extern "C" __global__ void __launch_bounds__(256)
+    dropout_bf16(bf16 *y, const bf16 *x, const i32 *order, const i64 *cursor, const i64 *epoch, i64 N, i64 E, i64 seed, i64 stream, i64 threshold, i64 factor) {
+  dropout(y, x, order, cursor, epoch, N, E, seed, stream, threshold, factor);
+}
+extern "C" __global__ void __launch_bounds__(256)
+    dropout_f16(f16 *y, const f16 *x, const i32 *order, const i64 *cursor, const i64 *epoch, i64 N, i64 E, i64 seed, i64 stream, i64 threshold, i64 factor) {
+  dropout(y, x, order, cursor, epoch, N, E, seed, stream, threshold, factor);
+}
