@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"imgcls/internal/augment"
+	"imgcls/internal/checkpoint"
 	"imgcls/internal/device"
 	"imgcls/internal/optim"
 	"imgcls/internal/run"
@@ -40,6 +41,9 @@ type settings struct {
 
 	model     auto[string]
 	weights   auto[string]
+	start     *checkpoint.Model // the file of weights, while it is needed
+	resetHead bool
+	freeze    int
 	convert   bool
 	classMap  auto[string]
 	classes   auto[int]
@@ -170,7 +174,10 @@ func newSettings(c *console) *settings {
 
 		{"model", "", "train eval predict plan bench", fixed, bind(&s.model, orAuto(text())),
 			"network `name` (auto: cifar-net, or what the model file says)"},
-		{"weights", "", learns, fixed, bind(&s.weights, orAuto(text())), "start from the weights in this `file`"},
+		{"weights", "", learns, fixed, bind(&s.weights, orAuto(text())),
+			"start from the weights in this `file`: imgcls's, or torchvision's, timm's or transformers' safetensors"},
+		{"reset-head", "", learns, fixed, bind(&s.resetHead, truth()), "start the layer of the classes anew, for other classes than those of --weights"},
+		{"freeze", "", learns, fixed, bind(&s.freeze, intIn(0, 10_000)), "keep the first `N` layers as they are"},
 		{"convert", "", reads, always, bind(&s.convert, truth()), "accept half-precision weights"},
 		{"class-map", "", "eval predict", never, bind(&s.classMap, orAuto(text())),
 			"`file` of class names, one a line, for a model without them"},
@@ -239,7 +246,7 @@ func newSettings(c *console) *settings {
 }
 
 // aliases are further names of flags.
-var aliases = map[string]string{"wd": "weight-decay", "aug": "augment"}
+var aliases = map[string]string{"wd": "weight-decay", "aug": "augment", "pretrained": "weights"}
 
 // has reports whether the command has the flag.
 func (r row) has(command string) bool {

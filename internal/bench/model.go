@@ -26,13 +26,6 @@ const seed = 42
 // trainer has one ready, and its memory counts, so it is that of `imgcls train`.
 const evalBatch = 250
 
-// plain returns the network without views: what is measured is one run of a picture.
-func plain(m models.Model) models.Network {
-	net := m.Plain(classes)
-	net.Preprocess.TTA = ""
-	return net
-}
-
 // pictures returns n pictures of noise, u8 [n,H,W,C].
 func pictures(p models.Preprocess, n int) []byte {
 	stream := rng.Stream("bench pictures")
@@ -41,6 +34,17 @@ func pictures(p models.Preprocess, n int) []byte {
 		pixels[i] = byte(256 * rng.Uniform(seed, stream, uint64(i)))
 	}
 	return pixels
+}
+
+// network returns the model for pictures of the work's size, or else its recipe's,
+// without views: what is measured is one run of a picture.
+func (w Work) network(model models.Model) models.Network {
+	net := model.Plain(classes)
+	net.Preprocess.TTA = ""
+	if w.Size > 0 {
+		net.Preprocess.Height, net.Preprocess.Width = w.Size, w.Size
+	}
+	return net
 }
 
 func (w Work) precision(dev device.Device) (graph.DType, error) {
@@ -69,7 +73,7 @@ func newTraining(dev device.Device, w Work) (load, error) {
 	if err != nil {
 		return nil, err
 	}
-	net := plain(model)
+	net := w.network(model)
 	n := w.Samples
 	if n == 0 {
 		n = max(FewSamples, w.Batch)
@@ -166,7 +170,7 @@ func newInference(dev device.Device, w Work) (load, error) {
 	if err != nil {
 		return nil, err
 	}
-	net := plain(model)
+	net := w.network(model)
 	g := graph.New()
 	entry := infer.Add(g, net, w.Batch)
 	precision, err := w.precision(dev)

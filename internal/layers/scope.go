@@ -10,6 +10,8 @@ package layers
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"imgcls/internal/graph"
 	"imgcls/internal/rng"
@@ -36,6 +38,7 @@ type root struct {
 	graph    *graph.Graph
 	classes  int
 	training bool
+	frozen   []string
 	inits    map[graph.Value]initial
 	tracked  []tracked
 }
@@ -50,9 +53,19 @@ func NewScope(g *graph.Graph, classes int) *Scope {
 	return &Scope{root: &root{graph: g, classes: classes, inits: map[graph.Value]initial{}}}
 }
 
-// Train lets the layers applied from now on do what they do in training alone:
-// BatchNorm takes the batch's own statistics.
-func (s *Scope) Train() { s.training = true }
+// Train lets the layers applied from now on do what they do in training alone, as
+// BatchNorm takes the batch's own statistics; except the frozen ones, given by their
+// paths, and the layers within these.
+func (s *Scope) Train(frozen ...string) { s.training, s.frozen = true, frozen }
+
+// trains reports whether the layer at s is in training.
+func (s *Scope) trains() bool { return s.training && !Within(s.path, s.frozen) }
+
+// Within reports whether path, of a layer or a parameter, is one of those of layers or
+// below one.
+func Within(path string, layers []string) bool {
+	return slices.ContainsFunc(layers, func(layer string) bool { return path == layer || strings.HasPrefix(path, layer+".") })
+}
 
 // Sub returns the scope of that name within s; the empty name is s itself.
 func (s *Scope) Sub(name string) *Scope {

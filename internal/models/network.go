@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"imgcls/internal/fault"
 	"imgcls/internal/graph"
@@ -73,11 +74,11 @@ func (n Network) Forward(g *graph.Graph, pictures graph.Value) (logits graph.Val
 	return n.forward(g, pictures, layers.NewScope(g, len(n.Classes)))
 }
 
-// Train is Forward as training goes that way. What the scope tracks is to be set
-// at the end of the step.
-func (n Network) Train(g *graph.Graph, pictures graph.Value) (logits graph.Value, s *layers.Scope) {
+// Train is Forward as training goes that way, but for the frozen ones of Layers. What
+// the scope tracks is to be set at the end of the step.
+func (n Network) Train(g *graph.Graph, pictures graph.Value, frozen []string) (logits graph.Value, s *layers.Scope) {
 	s = layers.NewScope(g, len(n.Classes))
-	s.Train()
+	s.Train(frozen...)
 	return n.forward(g, pictures, s)
 }
 
@@ -109,6 +110,45 @@ func (n Network) Single() *graph.Graph {
 	p := n.Preprocess
 	n.Forward(g, g.Input("pictures", graph.U8, 1, p.Height, p.Width, p.Channels))
 	return g
+}
+
+// Layers returns the names of the layers that have parameters, in the order in which a
+// picture goes through them. What is under one number is one layer, as a block is:
+// layer1.0, features.3.
+func (n Network) Layers() (names []string) {
+	g := n.Single()
+	for _, p := range g.Describe(g.Params()) {
+		parts := strings.Split(p.Name, ".")
+		parts = parts[:len(parts)-1]
+		number := func(part string) bool { _, err := strconv.Atoi(part); return err == nil }
+		if i := slices.IndexFunc(parts, number); i >= 0 {
+			parts = parts[:i+1]
+		}
+		if name := strings.Join(parts, "."); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Head returns the names of the parameters and buffers whose shapes follow from the
+// number of classes.
+func (n Network) Head() map[string]bool {
+	shapes := func(classes int) map[string][]int {
+		n.Classes = make([]string, classes)
+		g, byName := n.Single(), map[string][]int{}
+		for _, v := range g.Weights() {
+			byName[g.Tensor(v).Name] = g.Tensor(v).Shape
+		}
+		return byName
+	}
+	head, three := map[string]bool{}, shapes(3)
+	for name, two := range shapes(2) {
+		if !slices.Equal(two, three[name]) {
+			head[name] = true
+		}
+	}
+	return head
 }
 
 // Plain returns the network for that many classes, 0 … classes−1, and the

@@ -33,7 +33,8 @@ type Config struct {
 	Schedule   optim.Schedule
 	Groups     []optim.Group // of parameters; without any, norms and biases do not decay
 	Augment    augment.Policy
-	Smooth     float64 // share of a label that goes to all classes
+	Smooth     float64  // share of a label that goes to all classes
+	Frozen     []string // layers of the network that stay as they are
 	Seed       uint64
 	EvalBatch  int // pictures per forward run; it changes speed and memory only
 	Budget     Budget
@@ -174,7 +175,7 @@ func (t *Trainer) step(batch int) entry {
 	g.Begin(name)
 	samples := g.Add("gather", graph.Gather{Batch: batch}, append([]graph.Value{c.order, c.cursor}, c.samples...)...)
 	pictures, targets := t.augment(samples[0], samples[1])
-	logits, scope := t.cfg.Network.Train(g, pictures)
+	logits, scope := t.cfg.Network.Train(g, pictures, t.cfg.Frozen)
 	t.scope = scope
 	compared := append([]graph.Value{logits}, targets...)
 	if c.scale != 0 {
@@ -185,7 +186,9 @@ func (t *Trainer) step(batch int) entry {
 
 	e := entry{name: name, batch: batch, watched: []graph.Value{loss[0]}, names: []string{"the loss"}}
 	for _, p := range slices.Backward(g.Params()) { // as the backward pass meets them
-		if grads[p] != 0 {
+		if t.isFrozen(g.Tensor(p)) {
+			delete(grads, p) // the planner drops what led to it alone
+		} else if grads[p] != 0 {
 			e.watched = append(e.watched, grads[p])
 			e.names = append(e.names, "the gradient of "+g.Tensor(p).Name)
 		}
@@ -281,13 +284,16 @@ func (t *Trainer) Graph() *graph.Graph { return t.graph }
 // Program returns the program, through which parameters are read and written.
 func (t *Trainer) Program() device.Program { return t.prog }
 
-// Parameters returns the number of learnt values.
-func (t *Trainer) Parameters() int {
-	n := 0
+// Parameters returns the number of the network's parameters, single numbers, and how
+// many of them are frozen.
+func (t *Trainer) Parameters() (all, frozen int) {
 	for _, p := range t.graph.Params() {
-		n += t.graph.Tensor(p).Len()
+		p := t.graph.Tensor(p)
+		if all += p.Len(); t.isFrozen(p) {
+			frozen += p.Len()
+		}
 	}
-	return n
+	return all, frozen
 }
 
 // Steps returns the number of steps of one epoch.

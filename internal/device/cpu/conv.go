@@ -14,9 +14,13 @@ func (b *builder) conv(op graph.Conv, n graph.Node) {
 		return
 	}
 	l := kernel.Layer{X: b.f32(n.In[0]), ReLU: op.Post.Act != nil}
-	own := len(n.In) - op.Post.Inputs()
-	if own == 3 {
+	if len(n.In)-op.Post.Inputs() == 3 {
 		l.Bias = b.f32(n.In[2])
+	}
+	if c.Depthwise() {
+		slides := c.DepthwiseForward()
+		b.convPost(op.Post, slides, l, b.packDepthwise(c, n.In[1]), c, n)
+		return
 	}
 	w, walk := b.f32(n.In[1]), c.Forward(b.set)
 	if b.tooLarge(walk) {
@@ -30,11 +34,24 @@ func (b *builder) conv(op graph.Conv, n graph.Node) {
 		b.convPool(c, walk, l, filters, convPoolExtents(*op.Post.Pool, c), n)
 		return
 	}
+	b.convPost(op.Post, walk, l, filters, c, n)
+}
+
+// packDepthwise packs the filters of a depthwise convolution.
+func (b *builder) packDepthwise(c kernel.Conv, v graph.Value) *packed {
+	w := b.f32(v)
+	return b.pack(v, packDepthwise, len(w), []int{0, c.O}, c.R*c.S, func(data []float32, lo, hi int) {
+		c.PackDepthwise(data, w, lo, hi)
+	})
+}
+
+// convPost computes y and what else follows the sums but pooling.
+func (b *builder) convPost(post graph.Post, walk liner, l kernel.Layer, filters *packed, c kernel.Conv, n graph.Node) {
 	l.Y = b.f32(n.Out[0])
 	rows := c.N * c.Places()
-	switch post := op.Post; {
+	switch {
 	case post.Norm != nil:
-		norm := b.given(*post.Norm, n, own, rows)
+		norm := b.given(*post.Norm, n, len(n.In)-post.Inputs(), rows)
 		var plus []float32
 		if post.Norm.Plus {
 			plus = b.f32(n.In[len(n.In)-1])
@@ -94,6 +111,10 @@ func (b *builder) convBackData(op graph.ConvBackData, n graph.Node) {
 	if b.err != nil {
 		return
 	}
+	if c.Depthwise() {
+		b.addedBackData(c.DepthwiseBackData(), b.packDepthwise(c, n.In[0]), c, op, n)
+		return
+	}
 	if few := c.FewBackData(b.set); few != nil {
 		b.fewBackData(few, c, op, n)
 		return
@@ -106,25 +127,29 @@ func (b *builder) convBackData(op graph.ConvBackData, n graph.Node) {
 	filters := b.pack(n.In[0], packBackData, walk.Packed(), walk.Panels(), c.R*c.S*c.O/max(1, c.Groups), func(data []float32, lo, hi int) {
 		c.PackBackData(b.set, data, w, lo, hi)
 	})
-	l := kernel.Layer{Y: b.f32(n.Out[0])}
-	plus := b.plus(op, n)
 	if op.Unpool == nil {
-		l.X = b.f32(n.In[1])
-		var after func(strip)
-		if plus != nil {
-			after = func(s strip) { s.add(l.Y, plus) }
-		}
-		b.walk(walk, l, filters, c, c.I, after)
+		b.addedBackData(walk, filters, c, op, n)
 		return
 	}
+	y, plus := b.f32(n.Out[0]), b.plus(op, n)
 	image := c.H * c.W * c.I
 	dy := b.gradients(op.Unpool, c, n, align(walk.Scratch()))
 	b.split(c.N, convTime(c), func(lo, hi int, scratch []float32) {
 		for i := lo; i < hi; i++ {
-			walk.Compute(kernel.Layer{Y: l.Y[i*image:], X: dy(i, scratch), Packed: filters.data}, 0, walk.Tiles(), 0, c.I, scratch)
-			addTo(l.Y, plus, i*image, (i+1)*image)
+			walk.Compute(kernel.Layer{Y: y[i*image:], X: dy(i, scratch), Packed: filters.data}, 0, walk.Tiles(), 0, c.I, scratch)
+			addTo(y, plus, i*image, (i+1)*image)
 		}
 	})
+}
+
+// addedBackData computes dx and adds to it what it is to be added to.
+func (b *builder) addedBackData(walk liner, filters *packed, c kernel.Conv, op graph.ConvBackData, n graph.Node) {
+	l, plus := kernel.Layer{Y: b.f32(n.Out[0]), X: b.f32(n.In[1])}, b.plus(op, n)
+	var after func(strip)
+	if plus != nil {
+		after = func(s strip) { s.add(l.Y, plus) }
+	}
+	b.walk(walk, l, filters, c, c.I, after)
 }
 
 // plus returns what a gradient is added to, or nil.
@@ -184,11 +209,19 @@ func (s strip) add(y, plus []float32) {
 	}
 }
 
+// A liner computes lines of a convolution's output, or of a gradient: a Walk, or Slides.
+type liner interface {
+	Lines() int    // of an image
+	Packed() int   // elements of the packed filters
+	Panels() []int // of columns
+	ComputeLines(l kernel.Layer, lo, hi, j, end int, scratch []float32)
+}
+
 // walk adds the phase that computes a convolution, in whole lines. Where the filters
 // fill a cache, a chunk takes some of them through all images, else all of them
 // through some. It returns the rows of each part; after, if it is not nil, is given
 // every strip.
-func (b *builder) walk(w *kernel.Walk, l kernel.Layer, filters *packed, c kernel.Conv, columns int, after func(strip)) (counts []int) {
+func (b *builder) walk(w liner, l kernel.Layer, filters *packed, c kernel.Conv, columns int, after func(strip)) (counts []int) {
 	const large = 1 << 17 // elements
 	units := c.N * w.Lines()
 	line := len(l.Y) / units / columns // rows

@@ -24,6 +24,7 @@ import (
 
 	"imgcls/internal/device"
 	"imgcls/internal/graph"
+	kernel "imgcls/internal/kernels/cpu"
 	"imgcls/internal/kernels/cpu/tile"
 	"imgcls/internal/plan"
 )
@@ -63,7 +64,8 @@ func (p *processor) String() string {
 }
 
 // Supports says yes to every operation on float32, but for what half precision
-// needs: Cast and the scale of a loss.
+// needs, Cast and the scale of a loss, and for depthwise convolutions that pool or
+// unpool.
 func (p *processor) Supports(n graph.Node, t []graph.Tensor) bool {
 	for _, values := range [][]graph.Value{n.In, n.Out} {
 		for _, v := range values {
@@ -75,6 +77,12 @@ func (p *processor) Supports(n graph.Node, t []graph.Tensor) bool {
 	switch op := n.Op.(type) {
 	case graph.SoftmaxXent:
 		return len(n.In) == op.Inputs()
+	case graph.Conv:
+		return op.Post.Pool == nil || !depthwise(op, t[n.In[0]], t[n.In[1]].Shape[0])
+	case graph.ConvBackData:
+		return op.Unpool == nil || !depthwise(op.Conv, t[n.In[2]], op.Groups*t[n.In[0]].Shape[3])
+	case graph.ConvBackFilter:
+		return op.Unpool == nil || !depthwise(op.Conv, t[n.In[0]], t[n.In[2]].Shape[3])
 	case graph.MatMul:
 		return op.Post.Norm == nil && !op.Post.Moments
 	case graph.SGD:
@@ -83,6 +91,12 @@ func (p *processor) Supports(n graph.Node, t []graph.Tensor) bool {
 		return !op.Scaled
 	}
 	return kernelFor(n.Op) != nil
+}
+
+// depthwise reports whether each channel of x has one filter of its own, where that
+// many come out; see kernel.Conv.
+func depthwise(op graph.Conv, x graph.Tensor, out int) bool {
+	return kernel.Conv{Groups: op.Groups, I: x.Shape[3], O: out}.Depthwise()
 }
 
 func (p *processor) Compile(m *plan.Module) (device.Program, error) {

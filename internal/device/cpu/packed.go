@@ -20,6 +20,7 @@ const (
 	packForward packing = iota
 	packBackData
 	packFew
+	packDepthwise
 )
 
 // packs holds what entries pack, and how often each Value changed.

@@ -32,21 +32,36 @@ func (c Conv) Places() int { return c.P * c.Q }
 func (c Conv) Forward(set *tile.Set) *Walk {
 	w := newWalk(set, c.Q*c.O, c.H*c.W*c.I, c.groups(), c.outs(), c.Taps())
 	w.k, w.next = c.ins(), c.ins()
-	taps, rows := c.R*c.S, c.Pad == 0 && c.groups() == 1
-	if rows { // what a row of the filter covers lies in one run
-		w.k, taps = c.S*c.I, c.R
+	rows := c.Pad == 0 && c.groups() == 1 // what a row of the filter covers lies in one run
+	if rows {
+		w.k = c.S * c.I
+	}
+	c.forwardLines(w, rows)
+	return w
+}
+
+// A liner takes the lines of an output one after another.
+type liner interface {
+	line(count, step, begin, taps int, in func(place, tap int) (from int, inside bool))
+	endLine()
+}
+
+// forwardLines adds the lines of y. With rows a tap is a whole row of the filter.
+func (c Conv) forwardLines(to liner, rows bool) {
+	taps := c.R * c.S
+	if rows {
+		taps = c.R
 	}
 	for p := range c.P {
-		w.line(c.Q, c.O, 0, taps, func(q, tap int) (from int, inside bool) {
+		to.line(c.Q, c.O, 0, taps, func(q, tap int) (from int, inside bool) {
 			h, v := p*c.Stride+tap, q*c.Stride
 			if !rows {
 				h, v = p*c.Stride+tap/c.S-c.Pad, q*c.Stride+tap%c.S-c.Pad
 			}
 			return (h*c.W + v) * c.I, h >= 0 && h < c.H && v >= 0 && v < c.W
 		})
-		w.endLine()
+		to.endLine()
 	}
-	return w
 }
 
 // BackData returns the walk that computes dx from dy [P,Q,O] for each image, with
@@ -55,19 +70,24 @@ func (c Conv) Forward(set *tile.Set) *Walk {
 func (c Conv) BackData(set *tile.Set) *Walk {
 	w := newWalk(set, c.W*c.I, c.P*c.Q*c.O, c.groups(), c.ins(), c.R*c.S*c.outs())
 	w.k, w.next = c.outs(), c.outs()
+	c.backLines(w)
+	return w
+}
+
+// backLines adds the lines of dx.
+func (c Conv) backLines(to liner) {
 	for h := range c.H {
 		for phase := range min(c.Stride, c.W) {
 			count := (c.W - phase + c.Stride - 1) / c.Stride
-			w.line(count, c.Stride*c.I, phase*c.I, c.R*c.S, func(j, tap int) (from int, inside bool) {
+			to.line(count, c.Stride*c.I, phase*c.I, c.R*c.S, func(j, tap int) (from int, inside bool) {
 				p, q := h+c.Pad-tap/c.S, phase+j*c.Stride+c.Pad-tap%c.S
 				inside = p >= 0 && q >= 0 && p%c.Stride == 0 && q%c.Stride == 0
 				p, q = p/c.Stride, q/c.Stride
 				return (p*c.Q + q) * c.O, inside && p < c.P && q < c.Q
 			})
 		}
-		w.endLine()
+		to.endLine()
 	}
-	return w
 }
 
 // PackForward packs the columns lo to hi, filters of w, for Forward.

@@ -24,6 +24,7 @@ func TestConv(t *testing.T) {
 		{N: 3, H: 7, W: 6, I: 6, P: 4, Q: 3, O: 9, R: 3, S: 3, Stride: 2, Pad: 1, Groups: 3},
 		{N: 2, H: 9, W: 8, I: 34, O: 82, R: 3, S: 2, Stride: 1, Groups: 2},
 		{N: 2, H: 5, W: 6, I: 5, P: 5, Q: 6, O: 10, R: 5, S: 5, Stride: 1, Pad: 2, Groups: 5},
+		{N: 3, H: 7, W: 9, I: 37, P: 4, Q: 5, O: 37, R: 3, S: 3, Stride: 2, Pad: 1, Groups: 37},
 	} {
 		if c.Pad == 0 {
 			c.P, c.Q = (c.H-c.R)/c.Stride+1, (c.W-c.S)/c.Stride+1

@@ -16,6 +16,7 @@ type Filter struct {
 	Transposed bool
 	block      int // images that a tile goes through before the next tile
 	tiles      []filterTile
+	slides     *Slides // of a depthwise convolution, instead
 }
 
 // A filterTile is a tile of dw with the places that it is summed over.
@@ -28,6 +29,10 @@ type filterTile struct {
 // NewFilter returns the tiles of c.
 func NewFilter(set *tile.Set, c Conv) *Filter {
 	f := &Filter{conv: c, set: set}
+	if c.Depthwise() {
+		f.Transposed, f.slides = true, c.DepthwiseForward()
+		return f
+	}
 	if !set.Native() { // it goes place by place
 		return f
 	}
@@ -101,8 +106,14 @@ func (f *Filter) addGroup(t filterTile, group, tap, run int) {
 	}
 }
 
+// fewest is the channels of a tile of a depthwise convolution: some vectors.
+const fewest = 32
+
 // Tiles returns the number of tiles; gonum's are the filters.
 func (f *Filter) Tiles() int {
+	if f.slides != nil {
+		return (f.conv.O + fewest - 1) / fewest
+	}
 	if !f.set.Native() {
 		return f.conv.O
 	}
@@ -112,6 +123,10 @@ func (f *Filter) Tiles() int {
 // Sum computes the tiles from to until of dw [O,R,S,I], or [R,S,I,O] where it is
 // Transposed, over that many images of x and dy. With add it adds to what is there.
 func (f *Filter) Sum(dw, x, dy []float32, from, until, images int, add bool) {
+	if f.slides != nil {
+		f.channels(dw, x, dy, from*fewest, min(until*fewest, f.conv.O), images, add)
+		return
+	}
 	if !f.set.Native() {
 		f.places(dw, x, dy, from, until, images, add)
 		return
@@ -120,6 +135,19 @@ func (f *Filter) Sum(dw, x, dy []float32, from, until, images int, add bool) {
 		for i := from; i < until; i++ {
 			f.tile(&f.tiles[i], dw, x, dy, n, min(f.block, images-n), add || n > 0)
 		}
+	}
+}
+
+// channels does so for the channels lo to hi of a depthwise convolution.
+func (f *Filter) channels(dw, x, dy []float32, lo, hi, images int, add bool) {
+	c := f.conv
+	if !add {
+		for tap := range c.R * c.S {
+			clear(dw[tap*c.O+lo : tap*c.O+hi])
+		}
+	}
+	for n := range images {
+		f.slides.products(dw, x[n*c.H*c.W*c.I:], dy[n*c.Places()*c.O:], lo, hi)
 	}
 }
 

@@ -46,6 +46,8 @@ func vecKernels(ctx *build.Context) {
 	}
 	g.sums(false)
 	g.sums(true)
+	g.slide()
+	g.slideBack()
 }
 
 // A vec writes the kernels of package vec.
@@ -115,7 +117,7 @@ func (g *vec) everywhere(param string) reg.VecVirtual {
 	return v
 }
 
-// A place is a vector of elements at index + disp bytes of any stream; those
+// A place is a vector of elements at index, if there is one, + disp bytes of any stream; those
 // beyond the mask, where there is one, are not touched.
 type place struct {
 	*vec
@@ -125,6 +127,9 @@ type place struct {
 }
 
 func (p place) in(base reg.Register) Mem {
+	if p.index == nil {
+		return Mem{Base: base, Disp: p.disp}
+	}
 	return Mem{Base: base, Index: p.index, Scale: 1, Disp: p.disp}
 }
 

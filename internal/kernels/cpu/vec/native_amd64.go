@@ -33,5 +33,6 @@ func native() []*set {
 		norm: normAVX2, normBounded: normBoundedAVX2, normPlus: normPlusAVX2, normPlusBounded: normPlusBoundedAVX2,
 		normBack: normBackAVX2, normBackBounded: normBackBoundedAVX2,
 		sums: sumsAVX2, squares: squaresAVX2, products: productsAVX2, productsBounded: productsBoundedAVX2,
+		slide: slideAVX2, slideBack: slideBackAVX2,
 	}}
 }

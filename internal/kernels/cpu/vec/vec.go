@@ -37,6 +37,9 @@ type set struct {
 	squares         func(sum []float64, x []float32, mean []float64, rows, stride int)
 	products        func(sum, product []float64, x, dy []float32, mean []float64, rows, stride int)
 	productsBounded func(sum, product []float64, x, dy, y []float32, mean []float64, rows, stride int, ceiling float32)
+
+	slide     func(y, x, w, start []float32, taps []Tap, places, yStep, xStep int)
+	slideBack func(dw, x, dy []float32, taps []Tap, places, yStep, xStep, channels int)
 }
 
 var portable = set{
@@ -60,6 +63,7 @@ var portable = set{
 	norm: norm, normBounded: normBounded, normPlus: normPlus, normPlusBounded: normPlusBounded,
 	normBack: normBack, normBackBounded: normBackBounded,
 	sums: sums, squares: squares, products: products, productsBounded: productsBounded,
+	slide: slide, slideBack: slideBack,
 }
 
 // sets are those that this processor can run, the fastest last; active is the

@@ -2501,3 +2501,482 @@ squares_rows1:
 squares_done1:
 	VZEROUPPER
 	RET
+
+// func slideAVX2(y []float32, x []float32, w []float32, start []float32, taps [][2]int32, places int, yStep int, xStep int)
+// Requires: AVX
+TEXT ·slideAVX2(SB), NOSPLIT, $0-144
+	MOVQ    y_base+0(FP), AX
+	MOVQ    x_base+24(FP), CX
+	MOVQ    places+120(FP), DX
+	MOVQ    yStep+128(FP), BX
+	MOVQ    xStep+136(FP), SI
+	SHLQ    $0x02, BX
+	SHLQ    $0x02, SI
+	LEAQ    (SI)(SI*2), DI
+	MOVQ    start_len+80(FP), R9
+	MOVQ    R9, R8
+	ANDQ    $+7, R8
+	LEAQ    masks<>+32(SB), R9
+	SHLQ    $0x02, R8
+	SUBQ    R8, R9
+	VMOVUPS (R9), Y0
+
+slide_places4:
+	CMPQ DX, $+4
+	JL   slide_noPlaces4
+	MOVQ start_len+80(FP), R9
+	XORQ R8, R8
+
+slide_slide_of4by2:
+	CMPQ    R9, $+16
+	JL      slide_slide_of4done2
+	MOVQ    start_base+72(FP), R10
+	ADDQ    R8, R10
+	VMOVUPS (R10), Y1
+	VMOVUPS 32(R10), Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y1, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y1, Y7
+	VMOVAPS Y2, Y8
+	MOVQ    taps_base+96(FP), R10
+	MOVQ    taps_len+104(FP), R11
+	TESTQ   R11, R11
+	JE      slide_slide_of4sum2_none
+
+slide_slide_of4sum2:
+	MOVLQSX (R10), R12
+	LEAQ    (CX)(R12*4), R12
+	ADDQ    R8, R12
+	MOVLQSX 4(R10), R13
+	SHLQ    $0x02, R13
+	ADDQ    R8, R13
+	ADDQ    w_base+48(FP), R13
+	VMOVUPS (R13), Y9
+	VMOVUPS 32(R13), Y10
+	VMULPS  (R12), Y9, Y11
+	VADDPS  Y11, Y1, Y1
+	VMULPS  32(R12), Y10, Y11
+	VADDPS  Y11, Y2, Y2
+	VMULPS  (R12)(SI*1), Y9, Y11
+	VADDPS  Y11, Y3, Y3
+	VMULPS  32(R12)(SI*1), Y10, Y11
+	VADDPS  Y11, Y4, Y4
+	VMULPS  (R12)(SI*2), Y9, Y11
+	VADDPS  Y11, Y5, Y5
+	VMULPS  32(R12)(SI*2), Y10, Y11
+	VADDPS  Y11, Y6, Y6
+	VMULPS  (R12)(DI*1), Y9, Y9
+	VADDPS  Y9, Y7, Y7
+	VMULPS  32(R12)(DI*1), Y10, Y9
+	VADDPS  Y9, Y8, Y8
+	ADDQ    $0x08, R10
+	DECQ    R11
+	JNE     slide_slide_of4sum2
+
+slide_slide_of4sum2_none:
+	LEAQ    (AX)(R8*1), R10
+	VMOVUPS Y1, (R10)
+	VMOVUPS Y2, 32(R10)
+	ADDQ    BX, R10
+	VMOVUPS Y3, (R10)
+	VMOVUPS Y4, 32(R10)
+	ADDQ    BX, R10
+	VMOVUPS Y5, (R10)
+	VMOVUPS Y6, 32(R10)
+	ADDQ    BX, R10
+	VMOVUPS Y7, (R10)
+	VMOVUPS Y8, 32(R10)
+	ADDQ    $+64, R8
+	SUBQ    $+16, R9
+	JMP     slide_slide_of4by2
+
+slide_slide_of4done2:
+slide_slide_of4by1:
+	CMPQ    R9, $+8
+	JL      slide_slide_of4done1
+	MOVQ    start_base+72(FP), R10
+	ADDQ    R8, R10
+	VMOVUPS (R10), Y1
+	VMOVAPS Y1, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y1, Y4
+	MOVQ    taps_base+96(FP), R10
+	MOVQ    taps_len+104(FP), R11
+	TESTQ   R11, R11
+	JE      slide_slide_of4sum1_none
+
+slide_slide_of4sum1:
+	MOVLQSX (R10), R12
+	LEAQ    (CX)(R12*4), R12
+	ADDQ    R8, R12
+	MOVLQSX 4(R10), R13
+	SHLQ    $0x02, R13
+	ADDQ    R8, R13
+	ADDQ    w_base+48(FP), R13
+	VMOVUPS (R13), Y5
+	VMULPS  (R12), Y5, Y6
+	VADDPS  Y6, Y1, Y1
+	VMULPS  (R12)(SI*1), Y5, Y6
+	VADDPS  Y6, Y2, Y2
+	VMULPS  (R12)(SI*2), Y5, Y6
+	VADDPS  Y6, Y3, Y3
+	VMULPS  (R12)(DI*1), Y5, Y5
+	VADDPS  Y5, Y4, Y4
+	ADDQ    $0x08, R10
+	DECQ    R11
+	JNE     slide_slide_of4sum1
+
+slide_slide_of4sum1_none:
+	LEAQ    (AX)(R8*1), R10
+	VMOVUPS Y1, (R10)
+	ADDQ    BX, R10
+	VMOVUPS Y2, (R10)
+	ADDQ    BX, R10
+	VMOVUPS Y3, (R10)
+	ADDQ    BX, R10
+	VMOVUPS Y4, (R10)
+	ADDQ    $+32, R8
+	SUBQ    $+8, R9
+	JMP     slide_slide_of4by1
+
+slide_slide_of4done1:
+	TESTQ      R9, R9
+	JE         slide_slide_of4end
+	MOVQ       start_base+72(FP), R9
+	ADDQ       R8, R9
+	VMASKMOVPS (R9), Y0, Y1
+	VMOVAPS    Y1, Y2
+	VMOVAPS    Y1, Y3
+	VMOVAPS    Y1, Y4
+	MOVQ       taps_base+96(FP), R9
+	MOVQ       taps_len+104(FP), R10
+	TESTQ      R10, R10
+	JE         slide_slide_of4sumRest_none
+
+slide_slide_of4sumRest:
+	MOVLQSX    (R9), R11
+	LEAQ       (CX)(R11*4), R11
+	ADDQ       R8, R11
+	MOVLQSX    4(R9), R12
+	SHLQ       $0x02, R12
+	ADDQ       R8, R12
+	ADDQ       w_base+48(FP), R12
+	VMASKMOVPS (R12), Y0, Y5
+	VMASKMOVPS (R11), Y0, Y6
+	VMULPS     Y6, Y5, Y6
+	VADDPS     Y6, Y1, Y1
+	VMASKMOVPS (R11)(SI*1), Y0, Y6
+	VMULPS     Y6, Y5, Y6
+	VADDPS     Y6, Y2, Y2
+	VMASKMOVPS (R11)(SI*2), Y0, Y6
+	VMULPS     Y6, Y5, Y6
+	VADDPS     Y6, Y3, Y3
+	VMASKMOVPS (R11)(DI*1), Y0, Y6
+	VMULPS     Y6, Y5, Y6
+	VADDPS     Y6, Y4, Y4
+	ADDQ       $0x08, R9
+	DECQ       R10
+	JNE        slide_slide_of4sumRest
+
+slide_slide_of4sumRest_none:
+	LEAQ       (AX)(R8*1), R8
+	VMASKMOVPS Y1, Y0, (R8)
+	ADDQ       BX, R8
+	VMASKMOVPS Y2, Y0, (R8)
+	ADDQ       BX, R8
+	VMASKMOVPS Y3, Y0, (R8)
+	ADDQ       BX, R8
+	VMASKMOVPS Y4, Y0, (R8)
+
+slide_slide_of4end:
+	LEAQ (CX)(SI*4), CX
+	LEAQ (AX)(BX*4), AX
+	SUBQ $+4, DX
+	JMP  slide_places4
+
+slide_noPlaces4:
+slide_places1:
+	CMPQ DX, $+1
+	JL   slide_noPlaces1
+	MOVQ start_len+80(FP), R9
+	XORQ R8, R8
+
+slide_slide_of1by2:
+	CMPQ    R9, $+16
+	JL      slide_slide_of1done2
+	MOVQ    start_base+72(FP), DI
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y1
+	VMOVUPS 32(DI), Y2
+	MOVQ    taps_base+96(FP), DI
+	MOVQ    taps_len+104(FP), R10
+	TESTQ   R10, R10
+	JE      slide_slide_of1sum2_none
+
+slide_slide_of1sum2:
+	MOVLQSX (DI), R11
+	LEAQ    (CX)(R11*4), R11
+	ADDQ    R8, R11
+	MOVLQSX 4(DI), R12
+	SHLQ    $0x02, R12
+	ADDQ    R8, R12
+	ADDQ    w_base+48(FP), R12
+	VMOVUPS (R12), Y3
+	VMOVUPS 32(R12), Y4
+	VMULPS  (R11), Y3, Y3
+	VADDPS  Y3, Y1, Y1
+	VMULPS  32(R11), Y4, Y3
+	VADDPS  Y3, Y2, Y2
+	ADDQ    $0x08, DI
+	DECQ    R10
+	JNE     slide_slide_of1sum2
+
+slide_slide_of1sum2_none:
+	LEAQ    (AX)(R8*1), DI
+	VMOVUPS Y1, (DI)
+	VMOVUPS Y2, 32(DI)
+	ADDQ    $+64, R8
+	SUBQ    $+16, R9
+	JMP     slide_slide_of1by2
+
+slide_slide_of1done2:
+slide_slide_of1by1:
+	CMPQ    R9, $+8
+	JL      slide_slide_of1done1
+	MOVQ    start_base+72(FP), DI
+	ADDQ    R8, DI
+	VMOVUPS (DI), Y1
+	MOVQ    taps_base+96(FP), DI
+	MOVQ    taps_len+104(FP), R10
+	TESTQ   R10, R10
+	JE      slide_slide_of1sum1_none
+
+slide_slide_of1sum1:
+	MOVLQSX (DI), R11
+	LEAQ    (CX)(R11*4), R11
+	ADDQ    R8, R11
+	MOVLQSX 4(DI), R12
+	SHLQ    $0x02, R12
+	ADDQ    R8, R12
+	ADDQ    w_base+48(FP), R12
+	VMOVUPS (R12), Y2
+	VMULPS  (R11), Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	ADDQ    $0x08, DI
+	DECQ    R10
+	JNE     slide_slide_of1sum1
+
+slide_slide_of1sum1_none:
+	LEAQ    (AX)(R8*1), DI
+	VMOVUPS Y1, (DI)
+	ADDQ    $+32, R8
+	SUBQ    $+8, R9
+	JMP     slide_slide_of1by1
+
+slide_slide_of1done1:
+	TESTQ      R9, R9
+	JE         slide_slide_of1end
+	MOVQ       start_base+72(FP), DI
+	ADDQ       R8, DI
+	VMASKMOVPS (DI), Y0, Y1
+	MOVQ       taps_base+96(FP), DI
+	MOVQ       taps_len+104(FP), R9
+	TESTQ      R9, R9
+	JE         slide_slide_of1sumRest_none
+
+slide_slide_of1sumRest:
+	MOVLQSX    (DI), R10
+	LEAQ       (CX)(R10*4), R10
+	ADDQ       R8, R10
+	MOVLQSX    4(DI), R11
+	SHLQ       $0x02, R11
+	ADDQ       R8, R11
+	ADDQ       w_base+48(FP), R11
+	VMASKMOVPS (R11), Y0, Y2
+	VMASKMOVPS (R10), Y0, Y3
+	VMULPS     Y3, Y2, Y3
+	VADDPS     Y3, Y1, Y1
+	ADDQ       $0x08, DI
+	DECQ       R9
+	JNE        slide_slide_of1sumRest
+
+slide_slide_of1sumRest_none:
+	LEAQ       (AX)(R8*1), DI
+	VMASKMOVPS Y1, Y0, (DI)
+
+slide_slide_of1end:
+	LEAQ (CX)(SI*1), CX
+	LEAQ (AX)(BX*1), AX
+	SUBQ $+1, DX
+	JMP  slide_places1
+
+slide_noPlaces1:
+	VZEROUPPER
+	RET
+
+// func slideBackAVX2(dw []float32, x []float32, dy []float32, taps [][2]int32, places int, yStep int, xStep int, channels int)
+// Requires: AVX
+TEXT ·slideBackAVX2(SB), NOSPLIT, $0-128
+	MOVQ    yStep+104(FP), AX
+	MOVQ    xStep+112(FP), CX
+	MOVQ    taps_base+72(FP), DX
+	MOVQ    taps_len+80(FP), BX
+	SHLQ    $0x02, AX
+	SHLQ    $0x02, CX
+	MOVQ    channels+120(FP), DI
+	MOVQ    DI, SI
+	ANDQ    $+7, SI
+	LEAQ    masks<>+32(SB), DI
+	SHLQ    $0x02, SI
+	SUBQ    SI, DI
+	VMOVUPS (DI), Y0
+
+slideBack_tap:
+	DECQ    BX
+	JL      slideBack_noTap
+	MOVQ    channels+120(FP), DI
+	MOVQ    x_base+24(FP), SI
+	MOVLQSX (DX), R8
+	LEAQ    (SI)(R8*4), R8
+	MOVQ    dw_base+0(FP), SI
+	MOVLQSX 4(DX), R9
+	LEAQ    (SI)(R9*4), R9
+	ADDQ    $0x08, DX
+	XORQ    SI, SI
+
+slideBack_ofby4:
+	CMPQ   DI, $+32
+	JL     slideBack_ofdone4
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	MOVQ   dy_base+48(FP), R11
+	MOVQ   places+96(FP), R12
+	LEAQ   (R8)(SI*1), R10
+	ADDQ   SI, R11
+
+slideBack_ofsum4:
+	VMOVUPS (R11), Y5
+	VMULPS  (R10), Y5, Y5
+	VADDPS  Y5, Y1, Y1
+	VMOVUPS 32(R11), Y5
+	VMULPS  32(R10), Y5, Y5
+	VADDPS  Y5, Y2, Y2
+	VMOVUPS 64(R11), Y5
+	VMULPS  64(R10), Y5, Y5
+	VADDPS  Y5, Y3, Y3
+	VMOVUPS 96(R11), Y5
+	VMULPS  96(R10), Y5, Y5
+	VADDPS  Y5, Y4, Y4
+	ADDQ    CX, R10
+	ADDQ    AX, R11
+	DECQ    R12
+	JNE     slideBack_ofsum4
+	LEAQ    (R9)(SI*1), R10
+	VMOVUPS (R10), Y5
+	VADDPS  Y5, Y1, Y1
+	VMOVUPS Y1, (R10)
+	VMOVUPS 32(R10), Y1
+	VADDPS  Y1, Y2, Y2
+	VMOVUPS Y2, 32(R10)
+	VMOVUPS 64(R10), Y1
+	VADDPS  Y1, Y3, Y3
+	VMOVUPS Y3, 64(R10)
+	VMOVUPS 96(R10), Y1
+	VADDPS  Y1, Y4, Y4
+	VMOVUPS Y4, 96(R10)
+	ADDQ    $+128, SI
+	SUBQ    $+32, DI
+	JMP     slideBack_ofby4
+
+slideBack_ofdone4:
+slideBack_ofby2:
+	CMPQ   DI, $+16
+	JL     slideBack_ofdone2
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	MOVQ   dy_base+48(FP), R11
+	MOVQ   places+96(FP), R12
+	LEAQ   (R8)(SI*1), R10
+	ADDQ   SI, R11
+
+slideBack_ofsum2:
+	VMOVUPS (R11), Y3
+	VMULPS  (R10), Y3, Y3
+	VADDPS  Y3, Y1, Y1
+	VMOVUPS 32(R11), Y3
+	VMULPS  32(R10), Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	ADDQ    CX, R10
+	ADDQ    AX, R11
+	DECQ    R12
+	JNE     slideBack_ofsum2
+	LEAQ    (R9)(SI*1), R10
+	VMOVUPS (R10), Y3
+	VADDPS  Y3, Y1, Y1
+	VMOVUPS Y1, (R10)
+	VMOVUPS 32(R10), Y1
+	VADDPS  Y1, Y2, Y2
+	VMOVUPS Y2, 32(R10)
+	ADDQ    $+64, SI
+	SUBQ    $+16, DI
+	JMP     slideBack_ofby2
+
+slideBack_ofdone2:
+slideBack_ofby1:
+	CMPQ   DI, $+8
+	JL     slideBack_ofdone1
+	VXORPS Y1, Y1, Y1
+	MOVQ   dy_base+48(FP), R11
+	MOVQ   places+96(FP), R12
+	LEAQ   (R8)(SI*1), R10
+	ADDQ   SI, R11
+
+slideBack_ofsum1:
+	VMOVUPS (R11), Y2
+	VMULPS  (R10), Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	ADDQ    CX, R10
+	ADDQ    AX, R11
+	DECQ    R12
+	JNE     slideBack_ofsum1
+	LEAQ    (R9)(SI*1), R10
+	VMOVUPS (R10), Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS Y1, (R10)
+	ADDQ    $+32, SI
+	SUBQ    $+8, DI
+	JMP     slideBack_ofby1
+
+slideBack_ofdone1:
+	TESTQ  DI, DI
+	JE     slideBack_ofend
+	VXORPS Y1, Y1, Y1
+	MOVQ   dy_base+48(FP), DI
+	MOVQ   places+96(FP), R10
+	LEAQ   (R8)(SI*1), R8
+	ADDQ   SI, DI
+
+slideBack_ofsumRest:
+	VMASKMOVPS (DI), Y0, Y2
+	VMASKMOVPS (R8), Y0, Y3
+	VMULPS     Y3, Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	ADDQ       CX, R8
+	ADDQ       AX, DI
+	DECQ       R10
+	JNE        slideBack_ofsumRest
+	LEAQ       (R9)(SI*1), SI
+	VMASKMOVPS (SI), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (SI)
+
+slideBack_ofend:
+	JMP slideBack_tap
+
+slideBack_noTap:
+	VZEROUPPER
+	RET
