@@ -39,7 +39,7 @@ type set struct {
 	productsBounded func(sum, product []float64, x, dy, y []float32, mean []float64, rows, stride int, ceiling float32)
 
 	slide     func(y, x, w, start []float32, taps []Tap, places, yStep, xStep int)
-	slideBack func(dw, x, dy []float32, taps []Tap, places, yStep, xStep, channels int)
+	slideBack func(w, x, y []float32, stretches []Stretch, yStep, xStep, channels int)
 }
 
 var portable = set{
