@@ -25,15 +25,12 @@ func (d Dropout) Infer(in []Tensor) ([]Tensor, error) {
 	if err := arity(in, 4, 4); err != nil {
 		return nil, err
 	}
-	x, order, cursor, epoch := in[0], in[1], in[2], in[3]
+	x := in[0]
 	if !x.Type.Float() || len(x.Shape) < 1 {
 		return nil, fmt.Errorf("input is %s, wants floating-point numbers of samples", x)
 	}
-	if order.Type != I32 || len(order.Shape) != 1 || !cursor.single(I64) || !epoch.single(I64) {
-		return nil, fmt.Errorf("order is %s, cursor %s and epoch %s, want i32 [K], i64 [1] and i64 [1]", order, cursor, epoch)
-	}
-	if x.Shape[0] > order.Shape[0] {
-		return nil, fmt.Errorf("batch of %d from %d samples", x.Shape[0], order.Shape[0])
+	if err := drawnBy(in[1:], x.Shape[0]); err != nil {
+		return nil, err
 	}
 	if !(d.Rate >= 0 && d.Rate < 1) {
 		return nil, fmt.Errorf("a rate of %g makes no sense: it is at least 0 and below 1", d.Rate)

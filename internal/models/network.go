@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"imgcls/internal/augment"
 	"imgcls/internal/fault"
 	"imgcls/internal/graph"
 	"imgcls/internal/layers"
@@ -90,6 +91,10 @@ func (n Network) forward(g *graph.Graph, pictures graph.Value, s *layers.Scope) 
 // Check builds the network once and reports why it cannot be: a net too deep
 // for its pictures is a usage error with the failing layer and the least size.
 func (n Network) Check() error {
+	if p := n.Preprocess; len(augment.Views(p.TTA)) > 1 && augment.ViewPolicy.Fit(p.Height, p.Width) != nil {
+		return fault.New(fault.Usage, "--tta", "", "give --tta none, or a larger --img-size",
+			"pictures of %d×%d pixels have no other views", p.Height, p.Width)
+	}
 	err := n.build()
 	var small *graph.TooSmall
 	if errors.As(err, &small) {
