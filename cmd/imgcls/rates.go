@@ -96,7 +96,7 @@ func paramGroups() reader[[]optim.Group] {
 				return nil, true
 			}
 			for _, part := range strings.Split(s, ",") {
-				name, factors, ok := strings.Cut(part, "=")
+				name, factors, _ := strings.Cut(part, "=")
 				rate, decay, both := strings.Cut(factors, ":")
 				group := optim.Group{Match: strings.TrimSpace(name), Decay: 1}
 				if group.LR, ok = factor(rate); !ok || group.Match == "" {
