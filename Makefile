@@ -6,7 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FLAGS   := -trimpath -ldflags "-s -w -X main.release=$(VERSION)"
 TARGETS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: all build cuda pure root check-root gpu-kit tools test check lint generated noasm arm64 race cross fuzz soak soak-kills soak-signals soak-faults learn bits bench peers epoch clean
+.PHONY: all build cuda pure root check-root gpu-kit tools test check lint generated noasm arm64 race cross fuzz soak soak-kills soak-signals soak-faults learn finetune bits bench peers epoch clean
 
 all: build
 
@@ -51,14 +51,24 @@ check-root: root
 	chroot --userspec=65532:65532 build/root /imgcls train digits --epochs 1 --output /runs
 
 ## gpu-kit: build/gpu-kit, what a machine with a GPU and without Go needs to try and measure it (run.sh)
+KITLIMIT := 60 # MB
 gpu-kit: cuda
 	rm -rf build/gpu-kit
 	mkdir -p build/gpu-kit/train
-	cp build/imgcls bench/gpu/run.sh bench/gpu/*.py build/gpu-kit/
+	cp build/imgcls bench/gpu/run.sh bench/gpu/*.py $(addprefix bench/peers/,talk.py ops.py nets.py pytorch.py) build/gpu-kit/
+	git describe --always --dirty > build/gpu-kit/commit 2>/dev/null || echo unknown > build/gpu-kit/commit
 	$(CUDAENV) $(GO) test -tags cuda -trimpath -ldflags "-s -w" -c -o build/gpu-kit/cuda.test ./internal/device/cuda
 	$(CUDAENV) $(GO) test -tags cuda -trimpath -ldflags "-s -w" -c -o build/gpu-kit/train/train.test ./internal/train
 	cp -r internal/train/testdata build/gpu-kit/train/
-	du -sh build/gpu-kit
+	@mb=$$(du -sm build/gpu-kit | cut -f1); echo "build/gpu-kit: $$mb MB"; \
+		test $$mb -lt $(KITLIMIT) || { echo "build/gpu-kit is to stay below $(KITLIMIT) MB: leave something out"; exit 1; }
+
+## gpu-kit-standin: the kit runs to its end on the stand-in driver; PYTHON has PyTorch, or what needs it says so
+.PHONY: gpu-kit-standin
+gpu-kit-standin: gpu-kit standin
+	rm -rf build/gpu-kit-out
+	IMGCLS_LIBCUDA=$(CURDIR)/build/standin/libcuda.so.1 PYTHON="$(if $(wildcard $(PYTHON)),$(abspath $(PYTHON)),python3)" \
+		build/gpu-kit/run.sh build/gpu-kit-out "$(KITSTEPS)"
 
 # What make cannot do without is named before anything is fetched.
 tools:
@@ -137,6 +147,11 @@ soak-faults:
 ## learn: the tutorial's recipe on the whole of CIFAR-10, five seeds (DATA=folder or archive)
 learn: build
 	bench/learn.sh $(or $(DATA),cifar10)
+
+## finetune: five classes of CIFAR-10 with 50 pictures each, from weights for the other five and from none
+finetune:
+	@test -n "$(DATA)" || { echo "use: make finetune DATA=folder of cifar-10-batches-bin"; exit 2; }
+	IMGCLS_FINETUNE=$(abspath $(DATA)) $(GO) test ./internal/train -run '^TestFineTuning$$' -count 1 -timeout 2h -v
 
 ## bits: the same seed gives the same model file for GOMAXPROCS 1, 2 and 8
 bits: build

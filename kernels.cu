@@ -19,7 +19,7 @@
 //   act.cuh       act_relu_T  act_relu_back_T  act_relu6_T  act_relu6_back_T
 //                 act_gelu_T  act_gelu_back_T  act_silu_T  act_silu_back_T
 //   add.cuh       add_T  channel_sum_T
-//   augment.cuh   augment_u8
+//   augment.cuh   augment_u8  mix_u8
 //   batchnorm.cuh batchnorm_part_T  batchnorm_stats_f32  batchnorm_scale_f32  batchnorm_T
 //                 batchnorm_back_part_T  batchnorm_back_sums_f32  batchnorm_back_T
 //                 batchnorm_track_f32

@@ -2,6 +2,7 @@ package main
 
 import (
 	"math"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -47,7 +48,7 @@ func TestOthers(t *testing.T) {
 func reportOf(group string, figures map[string]float64) result {
 	r := result{Group: group, Name: "work", Unit: "images/s"}
 	for _, w := range []way{
-		{imgcls, 1, nil}, {imgcls, 2, nil}, {pytorch, 1, nil}, {pytorch, 2, []string{"fused"}}, {gomlx, 2, nil},
+		{imgcls, 1, nil, ""}, {imgcls, 2, nil, ""}, {pytorch, 1, nil, ""}, {pytorch, 2, []string{"fused"}, ""}, {gomlx, 2, nil, ""},
 	} {
 		if x, ok := figures[w.String()]; ok {
 			r.Entrants = append(r.Entrants, shown{way: w, Median: x, Samples: []float64{x}, Spread: [2]float64{x, x}})
@@ -88,6 +89,26 @@ func TestBetween(t *testing.T) {
 		if _, err := between([]byte(text), "new\n"); err == nil {
 			t.Errorf("%q: no error", text)
 		}
+	}
+}
+
+// The rows of the GPU are of contenders on a GPU, and are left out where imgcls has none.
+func TestOnGPU(t *testing.T) {
+	o := options{imgcls: "imgcls", python: "python"}
+	for _, r := range rows() {
+		for _, w := range r.Ways {
+			if on := w.Device == cuda; on != (r.Group == gpuGroup) || on != strings.Contains(strings.Join(o.command(w), " "), "--device cuda ") {
+				t.Errorf("%s: %s by %q", r.Name, w, o.command(w))
+			}
+		}
+	}
+	if w := (way{pytorch, 2, []string{"graph"}, cuda}); w.String() != "PyTorch on cuda, graph" {
+		t.Errorf("named %s", w)
+	}
+	b := &bencher{options: options{groups: []string{gpuGroup}}, report: &report{Absent: map[string]string{"imgcls on cuda": "no driver"}}}
+	b.only = regexp.MustCompile("")
+	if err := b.measureAll(t.Context()); err != nil || len(b.report.Rows) > 0 {
+		t.Errorf("without a GPU: %d rows, %v", len(b.report.Rows), err)
 	}
 }
 

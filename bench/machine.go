@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
 	"slices"
 	"strconv"
@@ -19,10 +20,20 @@ type machine struct {
 	Cores        int      `json:"cores"`
 	Instructions []string `json:"instructions"` // those that matter to arithmetic
 	System       string   `json:"system"`
+	GPUs         []string `json:"gpus,omitempty"` // name and driver, as nvidia-smi has them
+}
+
+// gpus asks the driver's tool; where that is not, nobody knows of a GPU.
+func gpus() []string {
+	out, err := exec.Command("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader").Output()
+	if err != nil {
+		return nil
+	}
+	return strings.Split(strings.TrimSpace(string(out)), "\n")
 }
 
 func thisMachine() machine {
-	m := machine{CPU: bench.Hardware(runtime.GOARCH), Cores: runtime.NumCPU(), System: runtime.GOOS + "/" + runtime.GOARCH}
+	m := machine{CPU: bench.Hardware(runtime.GOARCH), Cores: runtime.NumCPU(), System: runtime.GOOS + "/" + runtime.GOARCH, GPUs: gpus()}
 	for _, set := range []struct {
 		name string
 		has  bool

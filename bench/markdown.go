@@ -12,7 +12,10 @@ import (
 
 // String names a way: "PyTorch, 2 threads, channels_last fused".
 func (w way) String() string {
-	text := w.Peer + ", " + counted(w.Threads)
+	text := w.who()
+	if w.Device == "" {
+		text += ", " + counted(w.Threads)
+	}
 	if len(w.Settings) > 0 {
 		text += ", " + strings.Join(w.Settings, " ")
 	}
@@ -48,7 +51,7 @@ func (r result) lines() string {
 // markdown is the whole report.
 func (p *report) markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, commit %s, %s, %d cores, %s\n\n", p.Date, p.Commit, p.Machine.CPU, p.Machine.Cores, strings.Join(p.Machine.Instructions, " "))
+	fmt.Fprintf(&b, "%s, commit %s, %s, %d cores, %s\n\n", p.Date, p.Commit, p.Machine.CPU, p.Machine.Cores, strings.Join(slices.Concat(p.Machine.Instructions, p.Machine.GPUs), " "))
 	for _, name := range slices.Sorted(maps.Keys(p.Versions)) {
 		fmt.Fprintf(&b, "- %s %s\n", name, p.Versions[name])
 	}
@@ -75,6 +78,9 @@ func (p *report) markdown() string {
 func (p *report) summary() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %s, %d cores, commit %s", p.Date, p.Machine.CPU, p.Machine.Cores, p.Commit)
+	if p.hasGPU() && len(p.Machine.GPUs) > 0 {
+		fmt.Fprintf(&b, ", %s", strings.Join(p.Machine.GPUs, ", "))
+	}
 	for _, peer := range allPeers[1:] {
 		if v := p.Versions[peer]; v != "" {
 			fmt.Fprintf(&b, ", %s %s", peer, v)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -23,12 +24,12 @@ var allPeers = []string{imgcls, pytorch, onnxRuntime, gomlx}
 // command returns the command line of a contender. GoMLX with the compiler's
 // experimental SIMD is another build.
 func (o options) command(w way) []string {
-	n := strconv.Itoa(w.Threads)
+	n, device := strconv.Itoa(w.Threads), cmp.Or(w.Device, "cpu")
 	switch {
 	case w.Peer == imgcls:
-		return []string{o.imgcls, "bench", "--serve", "--device", "cpu", "--threads", n}
+		return []string{o.imgcls, "bench", "--serve", "--device", device, "--threads", n}
 	case w.Peer == pytorch:
-		return []string{o.python, "bench/peers/pytorch.py", "--threads", n}
+		return []string{o.python, "bench/peers/pytorch.py", "--device", device, "--threads", n}
 	case w.Peer == onnxRuntime:
 		return []string{o.python, "bench/peers/onnx_runtime.py", "--threads", n}
 	case slices.Contains(w.Settings, "simd"):
@@ -58,5 +59,30 @@ func (b *bencher) meet(ctx context.Context) error {
 		b.report.Versions[peer] = c.Version
 		c.Close()
 	}
+	if slices.Contains(b.groups, gpuGroup) {
+		b.meetOnGPU(ctx)
+	}
 	return nil
+}
+
+// meetOnGPU looks who has a GPU to work on.
+func (b *bencher) meetOnGPU(ctx context.Context) {
+	for _, peer := range []string{imgcls, pytorch} {
+		w := way{Peer: peer, Threads: 1, Device: cuda}
+		c, err := b.start(ctx, w)
+		if err != nil {
+			b.report.Absent[w.who()] = err.Error()
+			fmt.Fprintf(os.Stderr, "%s is left out: %v\n", w.who(), err)
+			continue
+		}
+		c.Close()
+	}
+}
+
+// who names a contender: a peer, and its device where that is not the CPU.
+func (w way) who() string {
+	if w.Device == "" {
+		return w.Peer
+	}
+	return w.Peer + " on " + w.Device
 }

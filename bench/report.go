@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -166,13 +167,22 @@ func show(unit string, x float64) string {
 	return grouped(x) + " images/s"
 }
 
+// hasGPU reports whether some of it was measured on a GPU.
+func (p *report) hasGPU() bool {
+	return slices.ContainsFunc(p.Rows, func(r result) bool { return r.Group == gpuGroup })
+}
+
 // write writes the report to bench/results and its summary into README.md.
 func (p *report) write() error {
 	text, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
 		return err
 	}
-	name := filepath.Join("bench", "results", p.Date+"-cpu.json")
+	kind := "cpu"
+	if p.hasGPU() {
+		kind = "gpu"
+	}
+	name := filepath.Join("bench", "results", p.Date+"-"+kind+".json")
 	if err := fsys.WriteFile(name, append(text, '\n')); err != nil {
 		return err
 	}

@@ -14,9 +14,10 @@ const (
 	inferGroup   = "infer"
 	memoryGroup  = "memory"
 	scalingGroup = "scaling"
+	gpuGroup     = "gpu"
 )
 
-var allGroups = []string{gemmGroup, convGroup, trainGroup, inferGroup, memoryGroup, scalingGroup}
+var allGroups = []string{gemmGroup, convGroup, trainGroup, inferGroup, memoryGroup, scalingGroup, gpuGroup}
 
 // A row is one work, done by several contenders.
 type row struct {
@@ -33,7 +34,11 @@ type way struct {
 	Peer     string   `json:"peer"`
 	Threads  int      `json:"threads"`
 	Settings []string `json:"settings"`
+	Device   string   `json:"device,omitempty"` // "" is the CPU
 }
+
+// cuda is the device of the rows of the GPU.
+const cuda = "cuda"
 
 // The seconds of a sample and of what runs before it. A model's are longer: its
 // memory is larger, and grows cold while others have their turns.
@@ -51,7 +56,7 @@ func rows() []row {
 	list = append(list, gemms()...)
 	list = append(list, convolutions()...)
 	list = append(list, networks()...)
-	return list
+	return append(list, onGPU()...)
 }
 
 // A geometry is a convolution of a residual network for CIFAR, 3×3 with padding
@@ -107,8 +112,8 @@ func convolutions() (list []row) {
 					Group: convGroup, Name: fmt.Sprintf("%s %s, %s", g.name(), d.name, counted(threads)),
 					Work: g.work(d.op), RunUp: opRunUp, Time: opTime,
 					Ways: []way{
-						{imgcls, threads, nil},
-						{pytorch, threads, nil}, {pytorch, threads, []string{"channels_last"}},
+						{imgcls, threads, nil, ""},
+						{pytorch, threads, nil, ""}, {pytorch, threads, []string{"channels_last"}, ""},
 					},
 				})
 			}
@@ -124,7 +129,7 @@ func gemms() (list []row) {
 		list = append(list, row{
 			Group: gemmGroup, Name: fmt.Sprintf("%s: %d×%d by %d×%d, 1 thread", name, m, k, k, n),
 			Work: bench.Work{Op: bench.MatMul, M: m, N: n, K: k}, RunUp: opRunUp, Time: opTime,
-			Ways: []way{{imgcls, 1, nil}, {pytorch, 1, nil}},
+			Ways: []way{{imgcls, 1, nil, ""}, {pytorch, 1, nil, ""}},
 		})
 	}
 	add("GEMM", 1024, 1024, 1024)
@@ -163,7 +168,7 @@ func networks() (list []row) {
 			bench.Work{Mode: bench.Train, Batch: batch, Samples: cifar10}, memoryWays())
 	}
 	add(scalingGroup, fmt.Sprintf("training, batch 128: 1 → %d threads", cores),
-		bench.Work{Mode: bench.Train, Batch: 128}, []way{{imgcls, 1, nil}, {imgcls, cores, nil}})
+		bench.Work{Mode: bench.Train, Batch: 128}, []way{{imgcls, 1, nil, ""}, {imgcls, cores, nil, ""}})
 	return list
 }
 
@@ -171,7 +176,7 @@ func networks() (list []row) {
 func product(peer string, settings ...[]string) (list []way) {
 	for _, threads := range []int{1, cores} {
 		for _, words := range settings {
-			list = append(list, way{peer, threads, words})
+			list = append(list, way{peer, threads, words, ""})
 		}
 	}
 	return list
@@ -191,7 +196,23 @@ func inferenceWays() []way {
 		nil, []string{"channels_last"}, []string{"freeze"}, []string{"freeze", "channels_last"},
 		[]string{"compile"}, []string{"compile", "channels_last"})...)
 	list = append(list, product(onnxRuntime, nil, []string{"binding"})...)
-	return append(list, way{gomlx, cores, nil}, way{gomlx, cores, []string{"simd"}})
+	return append(list, way{gomlx, cores, nil, ""}, way{gomlx, cores, []string{"simd"}, ""})
+}
+
+// onGPU are trainings on a GPU; single kernels are the GPU kit's, which needs no Go.
+func onGPU() (list []row) {
+	const model = "cifar-net"
+	ways := []way{{imgcls, cores, nil, cuda}}
+	for _, words := range [][]string{{"channels_last"}, {"compile", "channels_last", "fused"}, {"graph", "channels_last", "fused"}, {"graph", "compile", "channels_last", "fused"}} {
+		ways = append(ways, way{pytorch, cores, words, cuda})
+	}
+	for _, precision := range []string{"fp32", "bf16"} {
+		for _, batch := range []int{4, 128, 1024} {
+			work := bench.Work{Model: model, Mode: bench.Train, Batch: batch, Precision: precision}
+			list = append(list, row{gpuGroup, fmt.Sprintf("%s training on a GPU, %s, batch %d", model, precision, batch), work, ways, modelRunUp, modelTime})
+		}
+	}
+	return list
 }
 
 func memoryWays() []way {

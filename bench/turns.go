@@ -78,7 +78,7 @@ func (b *bencher) choose(ctx context.Context, r row, peer string) (best []*entra
 		most = 1 // one process takes all ways of an operation in turn
 	}
 	for _, w := range r.Ways {
-		if w.Peer != peer || b.report.Absent[peer] != "" {
+		if w.Peer != peer || (b.report.Absent[peer] != "" || b.report.Absent[w.who()] != "") {
 			continue
 		}
 		e, err := b.enter(ctx, r, w)
@@ -161,7 +161,7 @@ func (b *bencher) process(ctx context.Context, r row, w way) (*bench.Contender, 
 	if r.Work.Flops() == 0 {
 		return b.start(ctx, w)
 	}
-	key := fmt.Sprintf("%s %d", w.Peer, w.Threads)
+	key := fmt.Sprintf("%s %d", w.who(), w.Threads)
 	if c := b.serving[key]; c != nil {
 		return c, nil
 	}

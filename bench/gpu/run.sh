@@ -1,44 +1,67 @@
 #!/usr/bin/env bash
 # What `make gpu-kit` packs, run on a machine with a GPU: is it right, is it the same
 # every time, how fast is it. Each step has its own time limit, and none stops the
-# others. The summary comes last; results.txt and *.json have all of it.
+# others. The summary comes last; results.json has all of it, and OUT a log of each step.
 #
-#	run.sh [OUT]     IMGCLS_LIBCUDA=… runs it on the stand-in driver instead
+#	run.sh [OUT [STEPS]]    STEPS is a regular expression of steps, all by default; what
+#	                        OUT holds of the others stays in the results
+#	KERNELS=… MODELS=…      regular expressions of the rows of these steps
+#	QUICK=1                 small sizes, as on the stand-in driver, which IMGCLS_LIBCUDA names
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 out=${1:-$here/out}
-mkdir -p "$out"
+steps=${2:-.}
+mkdir -p "$out/steps"
 out=$(cd "$out" && pwd)
-summary=$out/results.txt
 python=${PYTHON:-python3}
-: > "$summary"
+[ -z "${IMGCLS_LIBCUDA:-}" ] || QUICK=1
+quick=${QUICK:+--quick}
+export PYTHONDONTWRITEBYTECODE=1
 
 step() { # name, seconds, command...
-	local name=$1 limit=$2 begun=$SECONDS code
+	local name=$1 limit=$2 begun=$SECONDS code verdict file
+	[[ $name =~ $steps ]] || return 0
+	file=$out/steps/${name// /-}
 	shift 2
 	echo "== $name"
-	timeout --kill-after=5 "$limit" "$@" > "$out/${name// /-}.log" 2>&1
+	timeout --kill-after=5 "$limit" "$@" > "$file.log" 2>&1
 	code=$?
 	case $code in
 	0) verdict=ok ;;
 	3) verdict="not here" ;; # what it needs is not on this machine
-	124 | 137) verdict="ran past $limit s" ;;
-	*) verdict="FAILED ($code)" ;;
+	124 | 137) verdict="ran past" ;;
+	*) verdict="FAILED" ;;
 	esac
-	printf '%-28s %-16s %4d s  %s\n' "$name" "$verdict" $((SECONDS - begun)) "$(tail -1 "$out/${name// /-}.log" | cut -c1-90)" | tee -a "$summary"
+	printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$name" "$verdict" "$code" "$((SECONDS - begun))" "$limit" "$(tail -1 "$file.log" | tr -s '\t' ' ' | cut -c1-160)" > "$file.step"
 }
 
 # sanitize runs the conformance suite, whose sizes are odd, under a tool of
-# compute-sanitizer.
+# compute-sanitizer: every family that the step before went through, a process each. As
+# that takes long, a family has a minute; one that runs past it is counted as such.
 sanitize() {
-	command -v compute-sanitizer > /dev/null || { echo "no compute-sanitizer"; exit 3; }
-	compute-sanitizer --tool "$1" --error-exitcode 9 "$here/cuda.test" -test.run 'Conformance/(Conv|MatMul|MaxPool|BatchNorm|SoftmaxXent|SGD|Network)'
+	command -v compute-sanitizer > /dev/null || { echo "no compute-sanitizer here"; exit 3; }
+	local families family code clean=0 late="" bad=""
+	families=$(sed -nE 's|^=== RUN +TestConformance/([^/]+).*|\1|p' "$out/steps/conformance.log" | sort -u)
+	[ -n "$families" ] || { echo "the step conformance has named no families"; exit 1; }
+	for family in $families; do
+		timeout --kill-after=5 "${FAMILY_LIMIT:-60}" compute-sanitizer --tool "$1" --error-exitcode 9 "$here/cuda.test" -test.run "Conformance/^$family\$" > "$out/steps/sanitizer-$1-$family.txt" 2>&1
+		code=$?
+		tail -3 "$out/steps/sanitizer-$1-$family.txt" | sed "s/^/$family: /"
+		case $code in
+		0) clean=$((clean + 1)) ;;
+		124 | 137) late+=" $family" ;;
+		*) bad+=" $family" ;;
+		esac
+	done
+	echo "$1: $clean of $(wc -w <<< "$families") families clean${late:+, ran past their minute:$late}${bad:+, ERRORS:$bad}"
+	[ -z "$bad" ] || exit 1
+	[ -z "$late" ] || exit 124
 }
 
 # same trains twice, and a third time with a kill and --resume, and wants one file.
 same() {
 	local p=$1 dir=$out/same-$1 data="digits --epochs 30"
-	[ -z "${IMGCLS_LIBCUDA:-}" ] || data="shapes --samples 60 --batch-size 16 --epochs 2" # the stand-in is slow
+	[ -z "${QUICK:-}" ] || data="shapes --samples 60 --batch-size 16 --epochs 2" # the stand-in is slow
 	rm -rf "$dir"
 	local train=("$here/imgcls" train $data --device cuda --precision "$p" --quiet --save-every 2it --output)
 	"${train[@]}" "$dir/one" > /dev/null && "${train[@]}" "$dir/two" > /dev/null || exit 1
@@ -55,21 +78,27 @@ same() {
 	[ "$(sha256sum "$dir"/{one,two,three}/latest/model.safetensors | cut -d' ' -f1 | sort -u | wc -l)" = 1 ] && echo "$p: one file of three runs"
 }
 
-export -f sanitize same
-export here out python
+# speed measures imgcls alone, each model in each precision.
+speed() {
+	"$here/imgcls" bench --device cuda --model "$("$here/imgcls" models --format json | sed -nE 's/^ *"name": "(.*)",/\1/p' | paste -sd,)" \
+		--precision fp32,bf16 --format json > "$out/imgcls.json" && echo "$(grep -c '"model"' "$out/imgcls.json") rows"
+}
 
-"$here/imgcls" doctor | tee "$out/doctor.txt" | head -12
+export -f sanitize same speed
+export here out python QUICK
+
+"$here/imgcls" doctor | head -12
 "$here/imgcls" doctor --format json > "$out/doctor.json" 2> /dev/null
-step "conformance" 300 "$here/cuda.test" -test.run Conformance
+step "conformance" 600 "$here/cuda.test" -test.v -test.run Conformance
 step "golden steps" 120 bash -c 'cd "$here/train" && ./train.test -test.run GPU'
 for tool in memcheck racecheck initcheck synccheck; do
-	step "sanitizer $tool" 120 bash -c "sanitize $tool"
+	step "sanitizer $tool" 900 bash -c "sanitize $tool"
 done
 for p in fp32 bf16 fp16; do
 	step "same bits $p" 120 bash -c "same $p"
 done
-step "imgcls speed" 180 bash -c '"$here/imgcls" bench --device cuda --batch-size 4,128 --precision fp32,bf16 --format json > "$out/imgcls.json" && "$python" "$here/table.py" "$out/imgcls.json"'
-step "pytorch speed" 300 "$python" "$here/pytorch.py" "$out/pytorch.json"
+step "kernels" 960 "$python" "$here/kernels.py" "$here/imgcls" "$out/kernels.json" --limit 900 --only "${KERNELS:-}" $quick
+step "models" 1860 "$python" "$here/models.py" "$here/imgcls" "$out/models.json" --limit 1800 --only "${MODELS:-}" $quick
+[ -n "$quick" ] || step "imgcls speed" 300 bash -c speed
 echo
-cat "$summary"
-! grep -q FAILED "$summary"
+"$python" "$here/results.py" "$out" "$here/commit"

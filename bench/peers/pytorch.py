@@ -1,10 +1,12 @@
-"""PyTorch as a contender: python pytorch.py --threads 2
+"""PyTorch as a contender: python pytorch.py --threads 2, or --device cuda
 
 Settings of a work, as words:
     channels_last  images and filters in NHWC
     fused          the fused form of SGD
     compile        torch.compile, of the net and its loss or of the forward pass
     autotune       with compile: mode max-autotune-no-cudagraphs
+    graph          on a GPU: the step as a CUDA graph
+    tf32           on a GPU: products of fp32 by tensor cores, of 10 bits each
     freeze         inference: torch.jit.freeze and optimize_for_inference
 
 Batches lie ready in memory as normalised floats, so PyTorch is spared gathering
@@ -12,39 +14,18 @@ and normalising, which imgcls does in each step. With "samples" the pictures are
 bytes in memory, as a training run keeps them, and each batch is gathered.
 """
 import argparse
+import sys
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 from torch._inductor import config as inductor
 
+import ops
 import talk
+from nets import MODELS
 
+DEVICE = "cpu"
 READY = 16  # batches that lie ready
-
-
-class CifarNet(nn.Module):
-    """The net of the tutorial "Training a Classifier"."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, 6, 5)
-        self.pool = nn.MaxPool2d(2, 2)
-        self.conv2 = nn.Conv2d(6, 16, 5)
-        self.fc1 = nn.Linear(16 * 5 * 5, 120)
-        self.fc2 = nn.Linear(120, 84)
-        self.fc3 = nn.Linear(84, 10)
-
-    def forward(self, x):
-        x = self.pool(F.relu(self.conv1(x)))
-        x = self.pool(F.relu(self.conv2(x)))
-        x = torch.flatten(x, 1)
-        x = F.relu(self.fc1(x))
-        x = F.relu(self.fc2(x))
-        return self.fc3(x)
-
-
-MODELS = {"cifar-net": (CifarNet, 32, {"lr": 0.001, "momentum": 0.9})}
 
 
 def layout(settings):
@@ -60,9 +41,9 @@ def batches(work, size, form):
     """Returns a function that gives the next batch."""
     n, many = work["batch"], work.get("samples", 0)
     if many:
-        pictures = torch.randint(0, 256, (many, 3, size, size), dtype=torch.uint8).contiguous(memory_format=form)
-        labels = torch.randint(0, 10, (many,))
-        order, at = torch.randperm(many), 0
+        pictures = torch.randint(0, 256, (many, 3, size, size), dtype=torch.uint8, device=DEVICE).contiguous(memory_format=form)
+        labels = torch.randint(0, 10, (many,), device=DEVICE)
+        order, at = torch.randperm(many, device=DEVICE), 0
 
         def gathered():
             nonlocal at
@@ -74,117 +55,136 @@ def batches(work, size, form):
             return pictures[chosen].float().div_(127.5).sub_(1), labels[chosen]
 
         return gathered
-    ready = [(torch.randn(n, 3, size, size).contiguous(memory_format=form), torch.randint(0, 10, (n,))) for _ in range(READY)]
+    ready = [(torch.randn(n, 3, size, size, device=DEVICE).contiguous(memory_format=form), torch.randint(0, 10, (n,), device=DEVICE))
+             for _ in range(READY if DEVICE == "cpu" else 1)]
     at = 0
 
     def given():
         nonlocal at
-        at = (at + 1) % READY
+        at = (at + 1) % len(ready)
         return ready[at]
 
     return given
 
 
+def lower(work):
+    """Computes in the work's precision what of it PyTorch would: autocast."""
+    typ = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(work.get("precision"))
+    return torch.autocast(DEVICE, typ or torch.bfloat16, enabled=typ is not None)
+
+
 def training(work, settings):
     make, size, recipe = MODELS[work["model"]]
-    net = make().to(memory_format=layout(settings))
+    size = work.get("size") or size
+    net = make(size).to(DEVICE, memory_format=layout(settings))
     optimizer = torch.optim.SGD(net.parameters(), **recipe, fused="fused" in settings or None)
+    scaler = torch.amp.GradScaler(DEVICE, enabled=work.get("precision") == "fp16" and "graph" not in settings)
 
     def forward(x, t):
-        return F.cross_entropy(net(x), t)
+        with lower(work):
+            return F.cross_entropy(net(x), t)
 
     loss_of = compiled(forward, settings) if "compile" in settings else forward
     batch = batches(work, size, layout(settings))
 
     def step():
         x, t = batch()
-        optimizer.zero_grad()
+        optimizer.zero_grad(set_to_none="graph" not in settings)
         loss = loss_of(x, t)
-        loss.backward()
-        optimizer.step()
-        return loss.item()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        return loss.item() if DEVICE == "cpu" else loss  # a GPU's user reads losses now and then
 
     return step
 
 
 def inference(work, settings):
     make, size, _ = MODELS[work["model"]]
-    net = make().eval().to(memory_format=layout(settings))
-    x = torch.rand(work["batch"], 3, size, size).contiguous(memory_format=layout(settings))
+    size = work.get("size") or size
+    net = make(size).eval().to(DEVICE, memory_format=layout(settings))
+    x = torch.rand(work["batch"], 3, size, size).contiguous(memory_format=layout(settings)).to(DEVICE)
     with torch.no_grad():
         if "freeze" in settings:
             net = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(net, x)))
         elif "compile" in settings:
-            inductor.freezing = True
+            inductor.freezing = DEVICE == "cpu"
             net = compiled(net, settings)
 
     def step():
-        with torch.inference_mode():
+        with torch.inference_mode(), lower(work):
             return net(x)
 
     def step_without_grad():  # what freezing in inductor asks for
-        with torch.no_grad():
+        with torch.no_grad(), lower(work):
             return net(x)
 
     return step_without_grad if "compile" in settings else step
 
 
-def matmul(work, settings):
-    a, b = torch.rand(work["m"], work["k"]) * 2 - 1, torch.rand(work["k"], work["n"]) * 2 - 1
-    y = torch.empty(work["m"], work["n"])
+def single(work, settings):
+    step = ops.one(work, device=DEVICE, channels_last="channels_last" in settings)
 
-    def step():
-        with torch.inference_mode():
-            torch.mm(a, b, out=y)
+    def run():
+        with torch.inference_mode(work["op"] not in ("SoftmaxXent", "SGD", "AdamW")):
+            return step()
 
-    return step
+    return run
 
 
-def convolution(work, settings):
-    form = layout(settings)
-    n, size, inner, outer, kernel = (work[k] for k in ("batch", "size", "in", "out", "kernel"))
-    stride, pad, groups = work["stride"], work.get("pad", 0), work.get("groups", 1)
-    out = (size + 2 * pad - kernel) // stride + 1
+def graphed(step):
+    """The step as a CUDA graph, which starts it at the cost of one call."""
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(3):
+            step()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        step()
+    return graph.replay
 
-    def noise(*shape):
-        return (torch.rand(*shape) * 2 - 1).contiguous(memory_format=form)
 
-    x, w, dy = noise(n, inner, size, size), noise(outer, inner // groups, kernel, kernel), noise(n, outer, out, out)
-
-    def forward():
-        with torch.inference_mode():
-            F.conv2d(x, w, None, stride, pad, 1, groups)
-
-    def backward(wanted):
-        def step():
-            with torch.inference_mode():
-                torch.ops.aten.convolution_backward(
-                    dy, x, w, None, [stride] * 2, [pad] * 2, [1, 1], False, [0, 0], groups, wanted)
-        return step
-
-    return {
-        "Conv": forward,
-        "ConvBackData": backward([True, False, False]),
-        "ConvBackFilter": backward([False, True, False]),
-    }[work["op"]]
+def on_gpu(step, images, seconds, one_by_one):
+    """repeat, by the GPU's own clock: from its beginning of the first step to its end
+    of the last."""
+    if one_by_one:
+        return talk.repeat(lambda: (step(), torch.cuda.synchronize()), images, seconds, True)
+    begun, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    steps, at_once, passed = 0, 1, 0.0
+    while passed < seconds:
+        begun.record()
+        for _ in range(at_once):
+            step()
+        ended.record()
+        ended.synchronize()
+        steps, passed = steps + at_once, passed + begun.elapsed_time(ended) / 1e3
+        at_once = max(1, int(min(10 * talk.LOOK, seconds - passed) * steps / passed))
+    return {"steps": steps, "seconds": passed, "images": steps * images}
 
 
 def prepare(work):
     settings = work.get("settings", [])
     torch.manual_seed(42)
-    if work.get("op") == "MatMul":
-        return matmul(work, settings)
-    if work.get("op"):
-        return convolution(work, settings)
-    return {"train": training, "infer": inference}[work["mode"]](work, settings)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = "tf32" in settings
+    make = single if work.get("op") else {"train": training, "infer": inference}[work["mode"]]
+    step = make(work, settings)
+    return graphed(step) if "graph" in settings else step
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     args = parser.parse_args()
+    if args.device == "cuda" and not torch.cuda.is_available():
+        sys.exit(f"no GPU for PyTorch {torch.__version__}")
+    global DEVICE
+    DEVICE = args.device
     torch.set_num_threads(args.threads)
-    talk.serve("PyTorch", torch.__version__, args.threads, prepare)
+    torch.backends.cudnn.benchmark = True
+    talk.serve("PyTorch", torch.__version__, args.threads, prepare, DEVICE, talk.repeat if DEVICE == "cpu" else on_gpu)
 
 
 if __name__ == "__main__":

@@ -36,15 +36,16 @@ def repeat(step, images, seconds, one_by_one):
     return sample
 
 
-def serve(name, version, threads, prepare):
-    """Answers standard input. prepare(work) returns a function to repeat."""
+def serve(name, version, threads, prepare, device="cpu", timed=repeat):
+    """Answers standard input. prepare(work) returns a function to repeat, and timed
+    repeats it."""
     out = sys.stdout
     sys.stdout = sys.stderr  # what libraries print is no answer
 
     def answer(value):
         print(json.dumps(value), file=out, flush=True)
 
-    answer({"name": name, "version": version, "device": "cpu", "threads": threads})
+    answer({"name": name, "version": version, "device": device, "threads": threads})
     step, work = None, {}
     for line in sys.stdin:
         verb, _, rest = line.strip().partition(" ")
@@ -57,7 +58,7 @@ def serve(name, version, threads, prepare):
                     step()
                 answer({"ready": True})
             elif verb == "run" and step:
-                answer(repeat(step, work.get("batch", 0), float(rest), work.get("mode") == "infer"))
+                answer(timed(step, work.get("batch", 0), float(rest), work.get("mode") == "infer"))
             else:
                 answer({"error": f"cannot {line.strip()!r} now", "exit": 2})
         except Exception as error:  # the driver decides what a failure means

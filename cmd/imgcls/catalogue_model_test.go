@@ -79,7 +79,7 @@ func badModels(t *testing.T, model string) []badInput {
 		{id: "K6", what: "unknown type", given: file(headed(`{"a":{"dtype":"F31","shape":[2],"data_offsets":[0,8]}}`, 8)), args: eval, code: 4,
 			stderr: fileError(`tensor "a", "F31" \[2\]: unknown type "F31"`)},
 		{id: "K6", what: "half precision", given: file(changed(good, halved)), args: bare, code: 4,
-			stderr: fileError(`tensor "conv1.bias" is F16, want F32; use --convert to make it F32`)},
+			stderr: fileError(`tensor "conv1.weight" is F16, want F32; use --convert to make it F32`)},
 		{id: "K6", what: "half precision, converted", given: file(changed(good, halved)), args: bare + " --convert", code: 0, stdout: `on 355 pictures`},
 		{id: "K6", what: "integers", given: file(changed(good, func(f *safetensors.File) { f.Metadata = nil; f.Tensors[0].DType = "I32" })), args: bare + " --convert", code: 4,
 			stderr: fileError(`tensor "conv1.bias" is I32: only F16, BF16 and F64 can become F32`)},

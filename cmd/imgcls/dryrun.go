@@ -19,7 +19,7 @@ func (s *settings) tryOut(ctx context.Context, t *train.Trainer, cfg train.Confi
 		steps = min(steps, most)
 	}
 	left := max(steps-t.Place().Step, 0)
-	s.say("model   %s  %d parameters", cfg.Network.Model.Name, t.Parameters())
+	s.say("model   %s  %s", cfg.Network.Model.Name, parameters(t, cfg))
 	s.say("dry run %d steps of %v, about %v beside evaluation; nothing was written",
 		left, step.Round(time.Microsecond), (time.Duration(left) * step).Round(time.Second/10))
 	return nil

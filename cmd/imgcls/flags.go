@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"imgcls/internal/augment"
+	"imgcls/internal/checkpoint"
 	"imgcls/internal/device"
 	"imgcls/internal/optim"
 	"imgcls/internal/run"
@@ -40,6 +41,9 @@ type settings struct {
 
 	model     auto[string]
 	weights   auto[string]
+	start     *checkpoint.Model // the file of weights, while it is needed
+	resetHead bool
+	freeze    int
 	convert   bool
 	classMap  auto[string]
 	classes   auto[int]
@@ -55,6 +59,7 @@ type settings struct {
 	weightDecay auto[float64]
 	augment     auto[augment.Policy]
 	smooth      auto[float64]
+	tta         auto[string]
 	groups      auto[[]optim.Group]
 	sched       auto[string]
 	warmup      auto[float64]
@@ -169,7 +174,10 @@ func newSettings(c *console) *settings {
 
 		{"model", "", "train eval predict plan bench", fixed, bind(&s.model, orAuto(text())),
 			"network `name` (auto: cifar-net, or what the model file says)"},
-		{"weights", "", learns, fixed, bind(&s.weights, orAuto(text())), "start from the weights in this `file`"},
+		{"weights", "", learns, fixed, bind(&s.weights, orAuto(text())),
+			"start from the weights in this `file`: imgcls's, or torchvision's, timm's or transformers' safetensors"},
+		{"reset-head", "", learns, fixed, bind(&s.resetHead, truth()), "start the layer of the classes anew, for other classes than those of --weights"},
+		{"freeze", "", learns, fixed, bind(&s.freeze, intIn(0, 10_000)), "keep the first `N` layers as they are"},
 		{"convert", "", reads, always, bind(&s.convert, truth()), "accept half-precision weights"},
 		{"class-map", "", "eval predict", never, bind(&s.classMap, orAuto(text())),
 			"`file` of class names, one a line, for a model without them"},
@@ -198,9 +206,12 @@ func newSettings(c *console) *settings {
 		{"lr-step-size", "", learns, decides, bind(&s.lrStep, orAuto(intIn(1, 100_000))), "epochs between two cuts of step"},
 		{"lr-gamma", "", learns, decides, bind(&s.lrGamma, orAuto(numberIn(0, 1))), "factor of each cut of step"},
 
-		{"augment", "", learns, decides, bind(&s.augment, orAuto(policy())),
+		{"augment", "", "train plan", decides, bind(&s.augment, orAuto(policy())),
 			"change training pictures at random: " + augment.Syntax + " (also --aug)"},
 		{"label-smoothing", "", learns, decides, bind(&s.smooth, orAuto(numberBelow(1))), "share of each label that goes to all classes alike"},
+
+		{"tta", "", "train eval predict", decides, bind(&s.tta, orAuto(oneOf(augment.TTA...))),
+			"average logits over views of a picture: flip for its mirror image, 6 for those moved by a pixel too (auto: as the model says)"},
 
 		{"val-split", "", learns, fixed, bind(&s.valSplit, orAuto(numberBelow(1))),
 			"fraction of the training pictures held out to choose by (auto: 0, or 0.1 for flags that need it)"},
@@ -235,7 +246,7 @@ func newSettings(c *console) *settings {
 }
 
 // aliases are further names of flags.
-var aliases = map[string]string{"wd": "weight-decay", "aug": "augment"}
+var aliases = map[string]string{"wd": "weight-decay", "aug": "augment", "pretrained": "weights"}
 
 // has reports whether the command has the flag.
 func (r row) has(command string) bool {

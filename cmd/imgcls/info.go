@@ -68,6 +68,9 @@ func (d description) text() string {
 		p := i.Preprocess
 		fmt.Fprintf(&b, "model       %s\nclasses     %d: %s\n", run.Plain(i.Model), len(i.Classes), run.Plain(strings.Join(i.Classes, ", ")))
 		fmt.Fprintf(&b, "preprocess  %d×%d×%d, %s, (x/255 − %v) / %v\n", p.Height, p.Width, p.Channels, p.Resize, p.Mean, p.Std)
+		if p.TTA != "" {
+			fmt.Fprintf(&b, "views       %s\n", p.TTA)
+		}
 		fmt.Fprintf(&b, "data        %s %s\n", run.Plain(i.Data.Name), run.Plain(i.Data.Fingerprint))
 		fmt.Fprintf(&b, "figures     test accuracy %s, test loss %s\n", percent(i.Figures.Top1), decimal(i.Figures.Loss))
 	} else {

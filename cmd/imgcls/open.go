@@ -135,7 +135,7 @@ func (l *loaded) Close() error { return errors.Join(l.Classifier.Close(), l.devi
 
 // overrides are the flags that say what a file of bare weights does not.
 func (s *settings) overrides() (o checkpoint.Overrides, err error) {
-	o = checkpoint.Overrides{Model: s.model.value, Size: s.imgSize.value, Mean: s.mean.value, Std: s.std.value}
+	o = checkpoint.Overrides{Model: s.model.value, Size: s.imgSize.value, Mean: s.mean.value, Std: s.std.value, TTA: s.tta.value}
 	if s.classMap.known {
 		o.Classes, err = readClasses(s.classMap.value)
 	}

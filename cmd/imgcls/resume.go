@@ -13,7 +13,6 @@ import (
 	"imgcls/internal/data"
 	"imgcls/internal/device"
 	"imgcls/internal/fault"
-	"imgcls/internal/models"
 	"imgcls/internal/run"
 	"imgcls/internal/train"
 )
@@ -77,7 +76,11 @@ func (s *settings) resumed() (dir string, err error) {
 // newest returns the newest unfinished run that has the data and model of the
 // command.
 func (s *settings) newest() (dir string, err error) {
-	source, model := s.data.fallBack(defaultData), s.model.fallBack(models.All[0].Name)
+	source := s.data.fallBack(defaultData)
+	model, err := s.modelName()
+	if err != nil {
+		return "", err
+	}
 	if _, err := run.Read(source); err == nil {
 		return "", fault.New(fault.Usage, "DATA", source, "write --resume="+quoteArg(source), "is a run, not a data set")
 	}
@@ -221,17 +224,6 @@ func (s *settings) refuse(dir string, changed []change) error {
 		do = "leave them out, or add --override " + strings.Join(names, ",")
 	}
 	return fault.New(fault.Usage, "--resume", dir, do, "settings have changed: %s", strings.Join(texts, "; "))
-}
-
-// normaliseWeights makes the path of --weights what config.yaml records.
-func (s *settings) normaliseWeights() {
-	if !s.weights.known {
-		return
-	}
-	path, _ := run.Locate(s.weights.value)
-	if absolute, err := filepath.Abs(path); err == nil {
-		s.weights.value = absolute
-	}
 }
 
 // checkEpochs refuses an end before the place where the run stands.

@@ -16,11 +16,12 @@ import (
 
 // Where values come from, the first that has one deciding: a flag, the
 // environment (IMGCLS_BATCH_SIZE), the file of --config, the run that is resumed,
-// the model's recipe, the default.
+// the file of --weights, the model's recipe, the default.
 const (
 	fromFlag    = "flag"
 	fromConfig  = "config file"
 	fromRun     = "resumed run"
+	fromWeights = "weights"
 	fromRecipe  = "recipe"
 	fromDefault = "default"
 )

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,7 +43,7 @@ func runTrain(ctx context.Context, s *settings, _ []string) error {
 			return nil
 		}
 	}
-	model, err := models.Lookup(s.model.fallBack(models.All[0].Name))
+	model, err := s.startModel(from)
 	if err != nil {
 		return err
 	}
@@ -127,7 +128,7 @@ func (s *settings) trainer(dev device.Device, set *data.Set, cfg train.Config, f
 	case from != nil && from.state != nil || from != nil && !s.weights.known:
 		err = s.restore(from, t, dev)
 	case s.weights.known:
-		err = s.startFrom(s.weights.value, t, set)
+		err = s.startFrom(t, cfg.Network, set)
 	}
 	if err != nil {
 		s.close(t)
@@ -189,6 +190,7 @@ func (s *settings) settleRecipe(r models.Recipe) models.Recipe {
 	r.Epochs, r.Batch = s.epochs.settle(r.Epochs), s.batchSize.settle(r.Batch)
 	r.Mean, r.Std = s.mean.settle(r.Mean), s.std.settle(r.Std)
 	r.Augment, r.Smooth = s.augment.settle(r.Augment), s.smooth.settle(r.Smooth)
+	r.TTA = s.tta.settle(cmp.Or(r.TTA, augment.TTA[0]))
 	r.Optimizer, r.Groups = s.settleOptimizer(r.Optimizer), s.groups.settle(r.Groups)
 	r.Schedule = s.settleSchedule(r.Schedule, r.Epochs)
 	return r
@@ -202,12 +204,18 @@ func (s *settings) training(model models.Model, set *data.Set) (train.Config, er
 	}
 	recipe := model.RecipeFor(set.Name)
 	recipe.Batch = min(recipe.Batch, set.Train.Len())
+	if s.start != nil { // as they were made for, whatever is usual for the data
+		recipe.Mean, recipe.Std = model.Recipe.Mean, model.Recipe.Std
+		if info := s.start.Info; info != nil {
+			recipe.Mean, recipe.Std = info.Preprocess.Mean, info.Preprocess.Std
+		}
+	}
 	recipe = s.settleRecipe(recipe)
 	if err := s.checkRates(recipe); err != nil {
 		return train.Config{}, err
 	}
 	preprocess, err := models.Preprocess{
-		Height: set.Height, Width: set.Width, Channels: set.Channels, Resize: models.Squash,
+		Height: set.Height, Width: set.Width, Channels: set.Channels, Resize: models.Squash, TTA: strings.TrimPrefix(recipe.TTA, augment.TTA[0]),
 	}.Normalized(recipe.Mean, recipe.Std)
 	if err != nil {
 		return train.Config{}, err
@@ -215,27 +223,18 @@ func (s *settings) training(model models.Model, set *data.Set) (train.Config, er
 	if err := recipe.Augment.Fit(set.Height, set.Width); err != nil {
 		return train.Config{}, fault.New(fault.Usage, "--augment", "", "use a smaller one, or a larger --img-size", "%w", err)
 	}
+	network := models.Network{Model: model, Classes: set.Classes, Preprocess: preprocess}
+	if err := network.Check(); err != nil {
+		return train.Config{}, err
+	}
+	frozen, err := s.frozen(network)
 	cfg := train.Config{
-		Network: models.Network{Model: model, Classes: set.Classes, Preprocess: preprocess},
-		Epochs:  recipe.Epochs, Batch: recipe.Batch, Optimizer: recipe.Optimizer, Schedule: recipe.Schedule, Groups: recipe.Groups, Augment: recipe.Augment, Smooth: recipe.Smooth,
+		Network: network, Frozen: frozen,
+		Epochs: recipe.Epochs, Batch: recipe.Batch, Optimizer: recipe.Optimizer, Schedule: recipe.Schedule, Groups: recipe.Groups,
+		Augment: recipe.Augment, Smooth: recipe.Smooth,
 		Seed: uint64(s.seed), EvalBatch: evalBatch, Budget: s.budget(), SaveEvery: s.saveEvery, CheckEvery: s.checkEvery,
 	}
-	return cfg, cfg.Network.Check()
-}
-
-// startFrom loads the weights of --weights over the first parameters.
-func (s *settings) startFrom(path string, t *train.Trainer, set *data.Set) error {
-	path, _ = run.Locate(path)
-	s.normaliseWeights() // for config.yaml
-	file, err := checkpoint.Open(path)
-	if err != nil {
-		return err
-	}
-	if err := file.CheckClasses(set.Classes, set.Name); err != nil {
-		return err
-	}
-	s.say("weights %s", fault.Quote(path))
-	return file.Load(t.Graph(), s.convert, t.Program().Write)
+	return cfg, err
 }
 
 // openRun makes the run folder, or goes on in that of the run resumed. From here
@@ -272,7 +271,7 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 	if cfg.Budget.MaxSteps > 0 {
 		steps = min(steps, cfg.Budget.MaxSteps)
 	}
-	s.say("model   %s  %d parameters", record.Model, t.Parameters())
+	s.say("model   %s  %s", record.Model, parameters(t, cfg))
 	rates := cfg.Optimizer.String()
 	if schedule := cfg.Schedule.String(); schedule != "" {
 		rates += " " + schedule

@@ -11,12 +11,14 @@ func TestParse(t *testing.T) {
 	for text, want := range map[string]Policy{
 		"none":                     {},
 		"standard":                 {Crop: 4, Flip: RandomFlip},
+		"standard,cutout=8":        {Crop: 4, Flip: RandomFlip, Cutout: 8},
 		"flip":                     {Flip: RandomFlip},
 		"crop=2, flip=alternate":   {Crop: 2, Flip: Alternate},
 		"reflect,crop=3":           {Crop: 3, Reflect: true},
 		"jitter=0.4":               {Brightness: 0.4, Contrast: 0.4, Saturation: 0.4},
 		"saturation=1,contrast=.5": {Contrast: 0.5, Saturation: 1},
 		"cutout=16,brightness=0.1": {Cutout: 16, Brightness: 0.1},
+		"mixup=0.2,cutmix=1,flip":  {Mixup: 0.2, Cutmix: 1, Flip: RandomFlip},
 	} {
 		got, ok := Parse(text)
 		if !ok || got != want {
@@ -27,9 +29,9 @@ func TestParse(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"", ",", "flip,", "flip,flip", "flip,flip=alternate", "flip=", "flip=random", "none,flip", "standard,cutout=8", "crop", "crop=0",
+		"", ",", "flip,", "flip,flip", "flip,flip=alternate", "flip=", "flip=random", "none,flip", "standard,crop=2", "flip=alternate,standard", "standard=1", "crop", "crop=0",
 		"crop=-1", "crop=4.5", "crop=4097", "crop=99999999999999999999", "reflect", "reflect=1,crop=2", "cutout=0", "jitter", "jitter=0",
-		"jitter=1.1", "jitter=NaN", "jitter=inf", "jitter=-1", "jitter=0.1,contrast=0.1", "contrast=0.1,jitter=0.1", "rotate=5", "=", "FLIP",
+		"jitter=1.1", "jitter=NaN", "jitter=inf", "jitter=-1", "jitter=0.1,contrast=0.1", "contrast=0.1,jitter=0.1", "mixup", "mixup=0", "mixup=0.001", "mixup=11", "cutmix=-1", "cutmix=nan", "rotate=5", "=", "FLIP",
 		strings.Repeat("flip,", 100_000),
 	} {
 		if p, ok := Parse(text); ok {
@@ -39,7 +41,7 @@ func TestParse(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, text := range []string{"none", "standard", "flip=alternate,crop=4,reflect,jitter=0.25,cutout=8", "brightness=1e-9,contrast=1", "flip,flip"} {
+	for _, text := range []string{"none", "standard", "flip=alternate,crop=4,reflect,jitter=0.25,cutout=8", "mixup=0.2,cutmix=1", "brightness=1e-9,contrast=1", "flip,flip"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -20,6 +20,10 @@ type Policy struct {
 	// torchvision's ColorJitter, and what they do comes in an order that is drawn.
 	Brightness, Contrast, Saturation float64
 	Cutout                           int // side of a square that is blanked, around a pixel that is drawn
+	// Pictures, and their labels, are mixed with others of their batch: as sums, or by a
+	// rectangle. The shares are distributed as Beta(x, x). Where both are given, a coin
+	// chooses for each picture.
+	Mixup, Cutmix float64
 }
 
 // A Flip is how it is decided whether a picture is mirrored.
@@ -39,19 +43,17 @@ var Standard = Policy{Crop: 4, Flip: RandomFlip}
 const mostPixels = 4096
 
 // Syntax describes the text form to people.
-const Syntax = "none, standard (flip,crop=4) or a list of flip, flip=alternate, crop=PIXELS, reflect, " +
-	"jitter=0…1 (brightness, contrast, saturation alone too) and cutout=PIXELS"
+const Syntax = "none, or a list of standard (flip,crop=4), flip, flip=alternate, crop=PIXELS, reflect, " +
+	"jitter=0…1 (brightness, contrast, saturation alone too), cutout=PIXELS, " +
+	"mixup=ALPHA and cutmix=ALPHA (0.01…10)"
 
 // Parse reads the text form, and reports whether it is one: each kind once, with commas
 // between them.
 func Parse(text string) (Policy, bool) {
-	switch text {
-	case "none":
-		return Policy{}, true
-	case "standard":
-		return Standard, true
-	}
 	var p Policy
+	if text == "none" {
+		return p, true
+	}
 	seen := map[string]bool{}
 	for kind := range strings.SplitSeq(text, ",") {
 		name, value, given := strings.Cut(strings.TrimSpace(kind), "=")
@@ -60,7 +62,9 @@ func Parse(text string) (Policy, bool) {
 		}
 		seen[name] = true
 	}
-	if p.Reflect && p.Crop == 0 || seen["jitter"] && (seen["brightness"] || seen["contrast"] || seen["saturation"]) {
+	twice := seen["jitter"] && (seen["brightness"] || seen["contrast"] || seen["saturation"]) ||
+		seen["standard"] && (seen["flip"] || seen["crop"])
+	if twice || p.Reflect && p.Crop == 0 {
 		return Policy{}, false
 	}
 	return p, true
@@ -70,6 +74,8 @@ func Parse(text string) (Policy, bool) {
 func (p *Policy) set(name, value string, given bool) (ok bool) {
 	if !given {
 		switch name {
+		case "standard":
+			p.Crop, p.Flip = Standard.Crop, Standard.Flip
 		case "flip":
 			p.Flip = RandomFlip
 		case "reflect":
@@ -87,6 +93,10 @@ func (p *Policy) set(name, value string, given bool) (ok bool) {
 		p.Crop, ok = pixels(value)
 	case "cutout":
 		p.Cutout, ok = pixels(value)
+	case "mixup":
+		p.Mixup, ok = alpha(value)
+	case "cutmix":
+		p.Cutmix, ok = alpha(value)
 	case "brightness":
 		p.Brightness, ok = strength(value)
 	case "contrast":
@@ -110,6 +120,11 @@ func strength(text string) (float64, bool) {
 	return x, err == nil && 0 < x && x <= 1
 }
 
+func alpha(text string) (float64, bool) {
+	x, err := strconv.ParseFloat(text, 64)
+	return x, err == nil && 0.01 <= x && x <= 10
+}
+
 // String returns the text form.
 func (p Policy) String() string {
 	var kinds []string
@@ -128,10 +143,21 @@ func (p Policy) String() string {
 	add(!alike && p.Contrast > 0, "contrast=%g", p.Contrast)
 	add(!alike && p.Saturation > 0, "saturation=%g", p.Saturation)
 	add(p.Cutout > 0, "cutout=%d", p.Cutout)
+	add(p.Mixup > 0, "mixup=%g", p.Mixup)
+	add(p.Cutmix > 0, "cutmix=%g", p.Cutmix)
 	if kinds == nil {
 		return "none"
 	}
 	return strings.Join(kinds, ",")
+}
+
+// Mixes reports whether pictures are mixed with others.
+func (p Policy) Mixes() bool { return p.Mixup > 0 || p.Cutmix > 0 }
+
+// Alone returns what is done to a picture alone.
+func (p Policy) Alone() Policy {
+	p.Mixup, p.Cutmix = 0, 0
+	return p
 }
 
 // Fit reports why pictures of that size cannot be treated so, if they cannot: of some

@@ -48,6 +48,7 @@ func TestContender(t *testing.T) {
 	for _, w := range []Work{
 		{Model: "cifar-net", Mode: Train, Batch: 4, Samples: 13},
 		{Model: "cifar-net", Mode: Infer, Batch: 3},
+		{Model: "cifar-net", Mode: Train, Batch: 2, Samples: 4, Size: 33},
 		{Op: MatMul, M: 5, N: 6, K: 7},
 		of(Conv), of(ConvBackData), of(ConvBackFilter),
 	} {
@@ -77,7 +78,12 @@ func TestContender(t *testing.T) {
 		{Work{Model: "cifar-net", Mode: Train, Batch: 8, Samples: 4}, "a batch of 8 does not fit 4"},
 		{Work{Op: "Add"}, "an extent or a stride is missing"},
 		{Work{Op: Conv, Batch: 1, Size: 1, In: 1, Out: 1, Kernel: 3, Stride: 1}, "smaller than the 3×3 filter"},
-		{Work{Op: MatMul, M: 1, K: 1}, "shape"},
+		{Work{Model: "cifar-net", Mode: Infer, Batch: 1, Size: 9}, "smaller than the 5×5 filter"},
+		{Work{Model: "cifar-net", Mode: Infer, Batch: 1, Size: -1}, "pictures of -1×-1"},
+		{Work{Op: MatMul, M: 1, K: 1}, "an extent or a stride is missing"},
+		{Work{Op: "Fly"}, "there is no operation \"Fly\"; there are Act, "},
+		{Work{Op: "Act", Kind: "tanh", Batch: 1, Size: 1, In: 1}, "there is no activation \"tanh\"; there are relu, "},
+		{Work{Op: "MaxPoolBack", Batch: 1, Size: 4, In: 1, Kernel: 3, Stride: 2, Pad: 1}, "winners of windows with padding"},
 		{Work{Op: MatMul, M: 1, N: 1, K: 1, Settings: []string{"fast"}}, `no setting "fast"`},
 	} {
 		if err := c.Open(bad.work); err == nil || !strings.Contains(err.Error(), bad.want) {

@@ -8,6 +8,11 @@
 //	                                 {"name":"imgcls","version":"…","device":"cpu","threads":2}
 //	open {"model":"cifar-net",…}     {"ready":true}
 //	run 0.5                          {"steps":812,"seconds":0.5003,"images":3248}
+//	dump FILE                        {"outputs":[{"type":"f32","shape":[4,28,28,6]},…]}
+//
+// Dump is for single operations: it runs once, on inputs that a formula gives
+// (draw.go), and writes what comes out, one tensor after another, so that two
+// programs can be compared.
 //
 // A second open takes the place of the first. A work that fails is answered with
 // {"error":"…","exit":2}, and the process goes on; it ends with its input.
@@ -18,6 +23,8 @@
 //	work.go       what is asked for
 //	model.go      training and inference of a network
 //	op.go         one operation alone
+//	ops.go        the operations
+//	draw.go       their inputs, by a formula
 //	serve.go      the contender's side of the talk
 //	contender.go  the other side: processes, their memory, their time
 //	sample.go     samples and their figures

@@ -36,6 +36,17 @@ func pictures(p models.Preprocess, n int) []byte {
 	return pixels
 }
 
+// network returns the model for pictures of the work's size, or else its recipe's,
+// without views: what is measured is one run of a picture.
+func (w Work) network(model models.Model) models.Network {
+	net := model.Plain(classes)
+	net.Preprocess.TTA = ""
+	if w.Size > 0 {
+		net.Preprocess.Height, net.Preprocess.Width = w.Size, w.Size
+	}
+	return net
+}
+
 func (w Work) precision(dev device.Device) (graph.DType, error) {
 	return device.Precision(dev, cmp.Or(w.Precision, "fp32"), false)
 }
@@ -62,7 +73,7 @@ func newTraining(dev device.Device, w Work) (load, error) {
 	if err != nil {
 		return nil, err
 	}
-	net := model.Plain(classes)
+	net := w.network(model)
 	n := w.Samples
 	if n == 0 {
 		n = max(FewSamples, w.Batch)
@@ -159,7 +170,7 @@ func newInference(dev device.Device, w Work) (load, error) {
 	if err != nil {
 		return nil, err
 	}
-	net := model.Plain(classes)
+	net := w.network(model)
 	g := graph.New()
 	entry := infer.Add(g, net, w.Batch)
 	precision, err := w.precision(dev)

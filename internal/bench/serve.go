@@ -23,8 +23,15 @@ type Hello struct {
 type answer struct {
 	Ready bool `json:"ready,omitempty"`
 	*Sample
-	Error string `json:"error,omitempty"`
-	Exit  int    `json:"exit,omitempty"`
+	Outputs []Output `json:"outputs,omitempty"`
+	Error   string   `json:"error,omitempty"`
+	Exit    int      `json:"exit,omitempty"`
+}
+
+// An Output is a tensor in the file of a dump.
+type Output struct {
+	Type  string `json:"type"` // f32, bf16, f16, u8, i32 or i64
+	Shape []int  `json:"shape"`
 }
 
 // longestRun is the most seconds that a request may ask for.
@@ -60,7 +67,7 @@ func Serve(dev device.Device, hello Hello, in io.Reader, out io.Writer) error {
 func serve(dev device.Device, held *load, line string) (answer, error) {
 	verb, rest, _ := strings.Cut(line, " ")
 	refuse := func(why string, args ...any) (answer, error) {
-		return answer{}, fault.New(fault.Usage, "request", "", "send `open {work}` or `run SECONDS`", why, args...)
+		return answer{}, fault.New(fault.Usage, "request", "", "send `open {work}`, `run SECONDS` or `dump FILE`", why, args...)
 	}
 	switch verb {
 	case "open":
@@ -90,6 +97,13 @@ func serve(dev device.Device, held *load, line string) (answer, error) {
 		}
 		s, err := (*held).run(seconds)
 		return answer{Sample: &s}, err
+	case "dump":
+		o, ok := (*held).(*operation)
+		if !ok || rest == "" {
+			return refuse("no operation is open whose results could go to %s", fault.Quote(rest))
+		}
+		outputs, err := o.dump(rest)
+		return answer{Outputs: outputs}, err
 	}
 	return refuse("there is no request %s", fault.Quote(verb))
 }

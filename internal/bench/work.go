@@ -12,16 +12,21 @@ type Work struct {
 	Mode    string `json:"mode,omitempty"`    // of a model: Train or Infer
 	Batch   int    `json:"batch,omitempty"`   // pictures a step, of a model or a convolution
 	Samples int    `json:"samples,omitempty"` // pictures in memory to train on; 0 means FewSamples
-	// Precision is fp32, or of a model bf16 or fp16; "" is fp32.
+	// Precision is fp32, bf16 or fp16, of an operation the type of what may be of 16
+	// bits; "" is fp32.
 	Precision string `json:"precision,omitempty"`
 
-	Op string `json:"op,omitempty"` // MatMul, Conv, ConvBackData or ConvBackFilter
-	// A MatMul is of [M,K] by [K,N].
-	M int `json:"m,omitempty"`
-	N int `json:"n,omitempty"`
-	K int `json:"k,omitempty"`
+	Op string `json:"op,omitempty"` // one of operations
+	// A MatMul is of [M,K] by [K,N]; TransA and TransB say which of them lies turned.
+	M      int  `json:"m,omitempty"`
+	N      int  `json:"n,omitempty"`
+	K      int  `json:"k,omitempty"`
+	TransA bool `json:"trans_a,omitempty"`
+	TransB bool `json:"trans_b,omitempty"`
+	// Size is the height and width of a model's pictures; 0 means its recipe's.
 	// A convolution is of Batch images Size×Size×In with Out filters
-	// Kernel×Kernel×In/Groups, where 0 groups mean one.
+	// Kernel×Kernel×In/Groups, where 0 groups mean one; other operations on images have a
+	// kernel or none.
 	Size   int `json:"size,omitempty"`
 	In     int `json:"in,omitempty"`
 	Out    int `json:"out,omitempty"`
@@ -29,6 +34,12 @@ type Work struct {
 	Stride int `json:"stride,omitempty"`
 	Pad    int `json:"pad,omitempty"`
 	Groups int `json:"groups,omitempty"`
+
+	Kind    string `json:"kind,omitempty"`    // of an activation
+	Lengths []int  `json:"lengths,omitempty"` // of an optimizer's parameters
+	// Resident leaves the filters of a convolution where they are: on a GPU to write
+	// them is a copy over the bus, and no packing.
+	Resident bool `json:"resident,omitempty"`
 
 	// Settings are words of the contender's own: ways of doing the same work.
 	Settings []string `json:"settings,omitempty"`
@@ -44,6 +55,9 @@ const (
 // says otherwise, or one batch where that is more.
 const FewSamples = 2048
 
+// mostSize bounds the height and width of a model's pictures.
+const mostSize = 4096
+
 // A load is a Work made ready on a device.
 type load interface {
 	// run repeats the work for at least so many seconds.
@@ -58,6 +72,8 @@ func (w Work) load(dev device.Device) (load, error) {
 	switch {
 	case w.Model != "" && (w.Batch < 1 || w.Samples < 0):
 		return nil, w.refuse("a batch of %d of %d pictures makes no sense", w.Batch, w.Samples)
+	case w.Model != "" && (w.Size < 0 || w.Size > mostSize):
+		return nil, w.refuse("pictures of %d×%d make no sense", w.Size, w.Size)
 	case w.Model != "" && w.Mode == Train:
 		return newTraining(dev, w)
 	case w.Model != "" && w.Mode == Infer:

@@ -12,11 +12,10 @@ package checkpoint
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
-	"slices"
 	"strconv"
-	"strings"
 
+	"imgcls/internal/augment"
+	"imgcls/internal/checkpoint/naming"
 	"imgcls/internal/checkpoint/safetensors"
 	"imgcls/internal/device"
 	"imgcls/internal/fault"
@@ -60,6 +59,8 @@ type Model struct {
 	Tensors []safetensors.Tensor
 	Sums    map[string]string // SHA-256 of each tensor's data, in hex
 	SHA256  string            // of the file
+
+	library naming.Library // whose names the tensors have
 }
 
 // Save writes the parameters and buffers of g to path, atomically, and returns the SHA-256
@@ -177,6 +178,8 @@ func (i *Info) check(path string) error {
 		return bad(path, anotherCopy, "wants pictures of %d×%d×%d", p.Height, p.Width, p.Channels)
 	case p.Resize != models.Squash:
 		return bad(path, "take a newer imgcls", "wants pictures resized by %s", fault.Quote(p.Resize))
+	case augment.Views(p.TTA) == nil:
+		return bad(path, "take a newer imgcls", "wants the logits of views %s averaged", fault.Quote(p.TTA))
 	case len(p.Mean) != p.Channels || len(p.Std) != p.Channels:
 		return bad(path, anotherCopy, "normalises %d channels with %d means and %d deviations", p.Channels, len(p.Mean), len(p.Std))
 	}
@@ -215,124 +218,13 @@ func accept(path string, file *safetensors.File) (*Model, error) {
 			return nil, err
 		}
 	}
-	return &Model{Path: path, Info: info, Tensors: file.Tensors, Sums: file.Sums(), SHA256: file.SHA256}, nil
-}
-
-// Load writes the file's tensors to the parameters of g through write. Names and
-// shapes must be those of g, and every number finite; with convert, half and
-// double precision become single.
-func (m *Model) Load(g *graph.Graph, convert bool, write func(v graph.Value, src []byte) error) error {
-	views, err := layouts(g)
-	if err != nil {
-		return err
+	var names []string
+	for _, t := range file.Tensors {
+		names = append(names, t.Name)
 	}
-	if err := m.match(g, views); err != nil {
-		return err
-	}
-	for _, t := range m.Tensors {
-		if counter(g, t) {
-			continue
-		}
-		v := g.Named(t.Name)
-		values, err := m.floats(t, convert)
-		if err != nil {
-			return err
-		}
-		if l, ok := views[v]; ok {
-			ordered := make([]float32, len(values))
-			l.toMemory(ordered, values)
-			values = ordered
-		}
-		if err := write(v, device.Bytes(values)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// counter reports whether t counts the batches that a BatchNorm of g has seen.
-// PyTorch keeps it beside the running statistics, and nothing is computed from it
-// where the momentum is a number.
-func counter(g *graph.Graph, t safetensors.Tensor) bool {
-	path, ok := strings.CutSuffix(t.Name, "num_batches_tracked")
-	return ok && len(t.Shape) == 0 && g.Named(t.Name) == 0 && g.Named(path+"running_mean") != 0
-}
-
-// floats returns the numbers of t, all of them finite.
-func (m *Model) floats(t safetensors.Tensor, convert bool) ([]float32, error) {
-	if t.DType != "F32" {
-		if !convert {
-			return nil, bad(m.Path, "use --convert to make it F32", "tensor %s is %s, want F32", fault.Quote(t.Name), t.DType)
-		}
-		var err error
-		if t, err = safetensors.ToF32(t); err != nil {
-			return nil, bad(m.Path, "", "%w", err)
-		}
-	}
-	if n := safetensors.NonFinite(t); n > 0 {
-		return nil, bad(m.Path, "take weights from before the training diverged", "tensor %s holds %d values that are NaN or infinite", fault.Quote(t.Name), n)
-	}
-	return t.Float32s()
-}
-
-// match compares names and shapes and reports the first five differences.
-func (m *Model) match(g *graph.Graph, views map[graph.Value]layout) error {
-	var diffs []string
-	have := map[string]bool{}
-	for _, t := range m.Tensors {
-		have[t.Name] = true
-		v := g.Named(t.Name)
-		if counter(g, t) {
-			continue
-		}
-		if v == 0 || !g.Tensor(v).Role.Weights() {
-			diffs = append(diffs, fault.Quote(t.Name)+" is not in the model")
-			continue
-		}
-		want := g.Tensor(v).Shape
-		if l, ok := views[v]; ok {
-			want = l.shape
-		}
-		if !slices.Equal(t.Shape, want) {
-			diffs = append(diffs, fmt.Sprintf("%s is %v, want %v", t.Name, t.Shape, want))
-		}
-	}
-	for _, v := range g.Weights() {
-		if name := g.Tensor(v).Name; !have[name] {
-			diffs = append(diffs, name+" is missing")
-		}
-	}
-	if len(diffs) == 0 {
-		return nil
-	}
-	const most = 5
-	shown := strings.Join(diffs[:min(len(diffs), most)], "; ")
-	if len(diffs) > most {
-		shown += fmt.Sprintf("; and %d more", len(diffs)-most)
-	}
-	do := "give the --model and --img-size that it was made for, and data of as many classes"
-	if prefix := m.prefix(g); prefix != "" {
-		do = "save it with names that do not begin with " + fault.Quote(prefix)
-	}
-	return bad(m.Path, do, "does not fit the network: %s", shown)
-}
-
-// prefix returns what stands before the network's own names in every name of the
-// file, as wrappers of modules put it there.
-func (m *Model) prefix(g *graph.Graph) string {
-	common := ""
-	for i, t := range m.Tensors {
-		name := t.Name
-		for name != "" && g.Named(name) == 0 {
-			_, name, _ = strings.Cut(name, ".")
-		}
-		before := strings.TrimSuffix(t.Name, name)
-		if name == "" || i > 0 && before != common {
-			return ""
-		}
-		common = before
-	}
-	return common
+	return &Model{
+		Path: path, Info: info, Tensors: file.Tensors, Sums: file.Sums(), SHA256: file.SHA256, library: naming.Recognise(names),
+	}, nil
 }
 
 const anotherCopy = "take another copy of the file"

@@ -358,6 +358,7 @@ func TestHostileMetadata(t *testing.T) {
 		{"preprocess", preprocess(`"channels":3`, `"channels":4`), "normalises 4 channels with 3 means and 3 deviations"},
 		{"preprocess", preprocess(`"squash"`, `"crop\u001b[2J"`), `resized by "crop\x1b[2J"`},
 		{"preprocess", preprocess(`"resize":"squash",`, ``), `resized by ""`},
+		{"preprocess", preprocess(`"squash"`, `"squash","tta":"seven\u001b"`), `views "seven\x1b"`},
 		{"preprocess", preprocess(`"mean":[0.5,0.5,0.5]`, `"mean":[0.5]`), "1 means and 3 deviations"},
 		{"preprocess", preprocess(`"mean":[0.5,0.5,0.5]`, `"mean":[0.5`+strings.Repeat(",0.5", 200_000)+`]`), "200001 means"},
 		{"preprocess", preprocess(`"mean":[0.5`, `"mean":[1e400`), "metadata key preprocess"},

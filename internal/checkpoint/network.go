@@ -1,8 +1,11 @@
 package checkpoint
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 
+	"imgcls/internal/checkpoint/safetensors"
 	"imgcls/internal/fault"
 	"imgcls/internal/models"
 )
@@ -15,11 +18,12 @@ type Overrides struct {
 	Classes   []string
 	Size      int // height and width
 	Mean, Std []float64
+	TTA       string
 }
 
 // Network returns the network that the file's weights belong to and fit.
 func (m *Model) Network(o Overrides) (models.Network, error) {
-	model, err := m.model(o.Model)
+	model, err := m.Architecture(o.Model)
 	if err != nil {
 		return models.Network{}, err
 	}
@@ -27,7 +31,7 @@ func (m *Model) Network(o Overrides) (models.Network, error) {
 	if m.Info != nil {
 		n.Classes, n.Preprocess = m.Info.Classes, m.Info.Preprocess
 	} else {
-		n = model.Plain(m.classCount(model))
+		n = model.Plain(cmp.Or(m.classCount(model.Plain(2)), 2))
 	}
 	if o.Classes != nil {
 		if len(o.Classes) != len(n.Classes) {
@@ -40,6 +44,9 @@ func (m *Model) Network(o Overrides) (models.Network, error) {
 	if o.Size > 0 {
 		p.Height, p.Width = o.Size, o.Size
 	}
+	if o.TTA != "" {
+		p.TTA = o.TTA
+	}
 	if *p, err = p.Normalized(o.Mean, o.Std); err != nil {
 		return models.Network{}, err
 	}
@@ -51,12 +58,13 @@ func (m *Model) Network(o Overrides) (models.Network, error) {
 	if err != nil {
 		return models.Network{}, err
 	}
-	return n, m.match(g, views)
+	_, err = m.match(g, views, nil)
+	return n, err
 }
 
-// model returns the model of that name, or if it is empty the one that the file
+// Architecture returns the model of that name, or if it is empty the one that the file
 // names.
-func (m *Model) model(name string) (models.Model, error) {
+func (m *Model) Architecture(name string) (models.Model, error) {
 	if name != "" {
 		return models.Lookup(name)
 	}
@@ -79,47 +87,46 @@ func (m *Model) blame(o Overrides, err error) error {
 	return bad(m.Path, "", "describes a network that cannot be: %w", err)
 }
 
-// classCount compares the network's parameters for two and for three classes:
-// the extent in which they differ is the number of classes, and the file has it
-// right. Where no tensor of the file tells a number that can be, any will do,
-// since match will say what is wrong.
-func (m *Model) classCount(model models.Model) int {
-	shapes := func(classes int) map[string][]int {
-		g := model.Plain(classes).Single()
-		byName := map[string][]int{}
-		for _, v := range g.Weights() {
-			byName[g.Tensor(v).Name] = g.Tensor(v).Shape
-		}
-		return byName
-	}
-	two, three := shapes(2), shapes(3)
+// classCount reads the number of classes off the head, whose parameters have it as
+// their first extent; it is 0 where no tensor of the file tells a number that can be.
+func (m *Model) classCount(n models.Network) int {
+	g, head := n.Single(), n.Head()
 	for _, t := range m.Tensors {
-		a, b := two[t.Name], three[t.Name]
-		if slices.Equal(a, b) || len(a) != len(t.Shape) {
+		name := m.library.Translate(t.Name)
+		if !head[name] || len(t.Shape) != len(g.Tensor(g.Named(name)).Shape) {
 			continue
 		}
-		for i := range a {
-			if n := t.Shape[i]; a[i] != b[i] && 0 < n && n <= mostClasses {
-				return n
-			}
+		if n := t.Shape[0]; 0 < n && n <= mostClasses {
+			return n
 		}
 	}
-	return 2
+	return 0
 }
 
-// CheckClasses reports the first difference between the classes of the file, if
-// it names any, and those of the data set of that name.
-func (m *Model) CheckClasses(want []string, data string) error {
-	if m.Info == nil {
-		return nil
+// CheckClasses reports why training on the data set of that name cannot go on from
+// the file's head: the first difference between its classes and those of n.
+func (m *Model) CheckClasses(n models.Network, data string) error {
+	const do = "add --reset-head to train a new head"
+	if m.Info != nil {
+		return m.compareClasses(m.Info.Classes, n.Classes, data, do)
 	}
-	return m.CompareClasses(m.Info.Classes, want, data)
+	head := n.Head()
+	if !slices.ContainsFunc(m.Tensors, func(t safetensors.Tensor) bool { return head[m.library.Translate(t.Name)] }) {
+		return bad(m.Path, do, "holds no head: %s is missing", slices.Sorted(maps.Keys(head))[0])
+	}
+	if have, want := m.classCount(n), len(n.Classes); have != 0 && have != want {
+		return bad(m.Path, do, "has %d classes, %s has %d", have, data, want)
+	}
+	return nil
 }
 
 // CompareClasses reports the first difference between the classes that the
 // file's network has and those of the data set of that name.
 func (m *Model) CompareClasses(have, want []string, data string) error {
-	const do = "take data of the classes that the model was made for"
+	return m.compareClasses(have, want, data, "take data of the classes that the model was made for")
+}
+
+func (m *Model) compareClasses(have, want []string, data, do string) error {
 	if len(have) != len(want) {
 		return bad(m.Path, do, "has %d classes, %s has %d", len(have), data, len(want))
 	}

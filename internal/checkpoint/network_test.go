@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -8,6 +9,7 @@ import (
 
 	"imgcls/internal/checkpoint/safetensors"
 	"imgcls/internal/fault"
+	"imgcls/internal/models"
 )
 
 func open(t *testing.T, path string) *Model {
@@ -130,15 +132,25 @@ func TestClassCount(t *testing.T) {
 
 // K9: number and order of the classes.
 func TestCheckClasses(t *testing.T) {
+	pets := func(classes ...string) models.Network {
+		n := small()
+		n.Classes = classes
+		return n
+	}
 	ours := open(t, forged(t, nothing))
-	if err := ours.CheckClasses([]string{"cat", "dog", "ship"}, "pets"); err != nil {
+	if err := ours.CheckClasses(pets("cat", "dog", "ship"), "pets"); err != nil {
 		t.Error(err)
 	}
-	expectRefusal(t, ours.CheckClasses([]string{"cat", "dog"}, "pets"), fault.Model, "has 3 classes, pets has 2")
-	expectRefusal(t, ours.CheckClasses([]string{"cat", "ship", "dog"}, "pets"), fault.Model, `calls class 1 "dog", pets calls it "ship"`)
-	expectRefusal(t, ours.CheckClasses([]string{"cat", "dog", "\x1b[2J" + strings.Repeat("s", 5000)}, "pets"), fault.Model, `calls it "\x1b[2Js`)
+	expectRefusal(t, ours.CheckClasses(pets("cat", "dog"), "pets"), fault.Model, "has 3 classes, pets has 2")
+	expectRefusal(t, ours.CheckClasses(pets("cat", "ship", "dog"), "pets"), fault.Model, `calls class 1 "dog", pets calls it "ship"; add --reset-head`)
+	expectRefusal(t, ours.CheckClasses(pets("cat", "dog", "\x1b[2J"+strings.Repeat("s", 5000)), "pets"), fault.Model, `calls it "\x1b[2Js`)
 	theirs := open(t, bare(t, nothing))
-	if err := theirs.CheckClasses([]string{"anything"}, "pets"); err != nil {
+	if err := theirs.CheckClasses(pets("any", "thing", "else"), "pets"); err != nil {
 		t.Errorf("a file that names no classes: %v", err)
 	}
+	expectRefusal(t, theirs.CheckClasses(pets("cat", "dog"), "pets"), fault.Model, "has 3 classes, pets has 2; add --reset-head")
+	body := open(t, bare(t, func(f *safetensors.File) {
+		f.Tensors = slices.DeleteFunc(f.Tensors, func(t safetensors.Tensor) bool { return strings.HasPrefix(t.Name, "fc3.") })
+	}))
+	expectRefusal(t, body.CheckClasses(pets("cat", "dog"), "pets"), fault.Model, "holds no head: fc3.bias is missing; add --reset-head")
 }

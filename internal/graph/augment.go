@@ -30,15 +30,12 @@ func (a Augment) Infer(in []Tensor) ([]Tensor, error) {
 	if err := arity(in, 4, 4); err != nil {
 		return nil, err
 	}
-	x, order, cursor, epoch := in[0], in[1], in[2], in[3]
+	x := in[0]
 	if x.Type != U8 || len(x.Shape) != 4 {
 		return nil, fmt.Errorf("pictures are %s, want u8 [N,H,W,C]", x)
 	}
-	if order.Type != I32 || len(order.Shape) != 1 || !cursor.single(I64) || !epoch.single(I64) {
-		return nil, fmt.Errorf("order is %s, cursor %s and epoch %s, want i32 [K], i64 [1] and i64 [1]", order, cursor, epoch)
-	}
-	if x.Shape[0] > order.Shape[0] {
-		return nil, fmt.Errorf("batch of %d from %d samples", x.Shape[0], order.Shape[0])
+	if err := drawnBy(in[1:], x.Shape[0]); err != nil {
+		return nil, err
 	}
 	if len(a.Blank) != x.Shape[3] {
 		return nil, fmt.Errorf("pictures have %d channels, a blank pixel %d", x.Shape[3], len(a.Blank))

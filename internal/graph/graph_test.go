@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"imgcls/internal/augment"
 	"imgcls/internal/graph"
 )
 
@@ -55,6 +56,10 @@ func TestInfer(t *testing.T) {
 		{"add", graph.Add{}, with(f32(2, 3), f32(2, 3)), with(f32(2, 3))},
 		{"channel sum", graph.ChannelSum{}, with(f16(2, 3, 4, 5)), with(f32(5))},
 		{"cross-entropy", graph.SoftmaxXent{}, with(f32(4, 10), i32(4)), with(f32(1), f32(4, 10))},
+		{"smoothed cross-entropy", graph.SoftmaxXent{Smooth: 0.1}, with(f32(4, 10), i32(4)), with(f32(1), f32(4, 10))},
+		{"mixed cross-entropy", graph.SoftmaxXent{Mixed: true}, with(f32(4, 10), i32(4), i32(4), f32(4), f32(1)), with(f32(1), f32(4, 10))},
+		{"augment", graph.Augment{Policy: augment.Standard, Blank: make([]byte, 3)}, with(u8(4, 8, 8, 3), i32(9), i64(1), i64(1)), with(u8(4, 8, 8, 3))},
+		{"mix", graph.Mix{Policy: augment.Policy{Mixup: 1}}, with(u8(4, 8, 8, 3), i32(4), i32(9), i64(1), i64(1)), with(u8(4, 8, 8, 3), i32(4), f32(4))},
 		{"gather", graph.Gather{Batch: 4}, with(i32(100), i64(1), u8(50, 8, 8, 3), i32(50)), with(u8(4, 8, 8, 3), i32(4))},
 		{"normalize", grey, with(u8(2, 8, 8, 1)), with(f32(2, 8, 8, 1))},
 		{"gate of nothing", graph.Gate{}, nil, with(i32(1))},
@@ -138,6 +143,18 @@ func TestInferErrors(t *testing.T) {
 		{graph.SoftmaxXent{}, with(f32(4, 10), i64(4)), "want f32 [N,C] and i32 [N]"},
 		{graph.SoftmaxXent{}, with(f16(4, 10), i32(4)), "scores are f16 4×10"},
 		{graph.SoftmaxXent{}, with(f32(4, 10), i32(4), f16(1)), "scale is f16 1"},
+		{graph.SoftmaxXent{Smooth: 1}, with(f32(4, 10), i32(4)), "labels are smoothed by 1, want 0 or more and less than 1"},
+		{graph.SoftmaxXent{Smooth: math.NaN()}, with(f32(4, 10), i32(4)), "labels are smoothed by NaN"},
+		{graph.SoftmaxXent{Mixed: true}, with(f32(4, 10), i32(4)), "has 2 inputs, wants 4 to 5"},
+		{graph.SoftmaxXent{Mixed: true}, with(f32(4, 10), i32(4), i32(4), f32(5)), "weights f32 5"},
+		{graph.SoftmaxXent{Mixed: true}, with(f32(4, 10), i32(4), i32(5), f32(4)), "mixed targets are i32 5"},
+		{graph.Augment{Policy: augment.Policy{Crop: 8}, Blank: make([]byte, 3)}, with(u8(4, 8, 9, 3), i32(9), i64(1), i64(1)), "crop=8 leaves nothing"},
+		{graph.Augment{}, with(u8(4, 8, 8, 3), i32(9), i64(1), i64(1)), "3 channels, a blank pixel 0"},
+		{graph.Augment{Blank: make([]byte, 3)}, with(f32(4, 8, 8, 3), i32(9), i64(1), i64(1)), "pictures are f32 4×8×8×3"},
+		{graph.Augment{Blank: make([]byte, 3)}, with(u8(4, 8, 8, 3), i32(3), i64(1), i64(1)), "batch of 4 from 3 samples"},
+		{graph.Augment{Blank: make([]byte, 3)}, with(u8(4, 8, 8, 3), i32(9), i64(1), i64(2)), "epoch i64 2"},
+		{graph.Mix{Policy: augment.Policy{Cutmix: 1}}, with(u8(4, 8, 8, 3), i32(5), i32(9), i64(1), i64(1)), "classes i32 5"},
+		{graph.Mix{Policy: augment.Policy{Crop: 1}}, with(u8(4, 8, 8, 3), i32(4), i32(9), i64(1), i64(1)), "neither mixup nor cutmix"},
 		{graph.Gather{Batch: 8}, with(i32(7), i64(1), u8(50, 3)), "batch of 8 from 7 samples"},
 		{graph.Gather{}, with(i32(7), i64(1), u8(50, 3)), "batch of 0 from 7 samples"},
 		{graph.Gather{Batch: 1}, with(i64(7), i64(1), u8(50, 3)), "order is i64 7"},

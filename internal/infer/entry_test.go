@@ -9,6 +9,8 @@ import (
 	"slices"
 	"testing"
 
+	"imgcls/internal/augment"
+	"imgcls/internal/checkpoint"
 	"imgcls/internal/device"
 	"imgcls/internal/device/cpu"
 	"imgcls/internal/device/ref"
@@ -124,7 +126,7 @@ func (w *witness) Read(_ graph.Value, dst []byte) error {
 // watched is a runner of pictures of 2 bytes, one class, and batches of 3.
 func watched() (Runner, *witness) {
 	w := &witness{slot: bytes.Repeat([]byte{99}, 6)}
-	return Runner{Entry: Entry{Batch: 3, pixels: 2, classes: 1}, prog: w}, w
+	return Runner{Entry: Entry{views: augment.Views(""), Batch: 3, pixels: 2, classes: 1}, prog: w}, w
 }
 
 func TestForward(t *testing.T) {
@@ -201,6 +203,60 @@ func TestForwardStops(t *testing.T) {
 		got, err := c.Forward(context.Background(), pictures, nil)
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s: after a stop %v, %v, want %v", dev, got, err, want)
+		}
+	}
+}
+
+// With views, logits are the weighted mean of those of pictures that are mirrored and moved
+// by plain loops, whatever the batch.
+func TestViews(t *testing.T) {
+	const n, size = 5, 16
+	pictures := randomBytes(n * pixels)
+	plain := small()
+	path := saved(t, plain)
+	forward := func(o Options, pictures []byte) []float32 {
+		logits, err := opened(t, cpu.New(2), path, o).Forward(context.Background(), pictures, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return logits
+	}
+	reflected := func(i int) int { return size - 1 - max(size-1-max(i, -i), i-size+1) }
+	seen := func(flip bool, by int) []float32 {
+		moved := make([]byte, len(pictures))
+		for i := range moved {
+			p, h, w, c := i/pixels, i/(3*size)%size, i/3%size, i%3
+			if flip {
+				w = size - 1 - w
+			}
+			h, w = reflected(h+by), reflected(w+by)
+			moved[i] = pictures[p*pixels+(h*size+w)*3+c]
+		}
+		return forward(Options{Batch: 4}, moved)
+	}
+	type look struct {
+		flip   bool
+		by     int
+		weight float64
+	}
+	for tta, looks := range map[string][]look{
+		"none": {{false, 0, 1}},
+		"flip": {{false, 0, 0.5}, {true, 0, 0.5}},
+		"6":    {{false, 0, 0.25}, {true, 0, 0.25}, {false, -1, 0.125}, {true, -1, 0.125}, {false, 1, 0.125}, {true, 1, 0.125}},
+	} {
+		sums := make([]float64, n*3)
+		for _, l := range looks {
+			for i, x := range seen(l.flip, l.by) {
+				sums[i] += l.weight * float64(x)
+			}
+		}
+		for _, batch := range []int{1, 3, 8} {
+			got := forward(Options{Batch: batch, Overrides: checkpoint.Overrides{TTA: tta}}, pictures)
+			for i, x := range got {
+				if x != float32(sums[i]) {
+					t.Errorf("%s, batches of %d: logit %d is %v, want %v", tta, batch, i, x, float32(sums[i]))
+				}
+			}
 		}
 	}
 }

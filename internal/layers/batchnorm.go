@@ -29,7 +29,7 @@ func (b BatchNorm) Apply(s *Scope, x graph.Value) graph.Value {
 	}
 	weight, bias := cell("weight", b.NoScale, 1), cell("bias", b.NoBias, 0)
 	mean, variance := cell("running_mean", true, 0), cell("running_var", true, 1)
-	if !s.training {
+	if !s.trains() {
 		return s.Add(graph.BatchNorm{Eps: b.Eps, Running: true}, x, weight, bias, mean, variance)
 	}
 	out := s.graph.Add(s.path, graph.BatchNorm{Eps: b.Eps}, x, weight, bias)

@@ -10,6 +10,8 @@ package layers
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"imgcls/internal/graph"
 	"imgcls/internal/rng"
@@ -37,6 +39,7 @@ type root struct {
 	classes  int
 	training bool
 	samples  Samples // of training
+	frozen   []string
 	inits    map[graph.Value]initial
 	tracked  []tracked
 }
@@ -51,9 +54,21 @@ func NewScope(g *graph.Graph, classes int) *Scope {
 	return &Scope{root: &root{graph: g, classes: classes, inits: map[graph.Value]initial{}}}
 }
 
-// Train lets the layers applied from now on do what they do in training alone:
-// BatchNorm takes the batch's own statistics, Dropout drops what it draws for samples.
-func (s *Scope) Train(samples Samples) { s.training, s.samples = true, samples }
+// Train lets the layers applied from now on do what they do in training alone, as
+// BatchNorm takes the batch's own statistics and Dropout drops what it draws for samples;
+// except the frozen ones, given by their paths, and the layers within these.
+func (s *Scope) Train(samples Samples, frozen ...string) {
+	s.training, s.samples, s.frozen = true, samples, frozen
+}
+
+// trains reports whether the layer at s is in training.
+func (s *Scope) trains() bool { return s.training && !Within(s.path, s.frozen) }
+
+// Within reports whether path, of a layer or a parameter, is one of those of layers or
+// below one.
+func Within(path string, layers []string) bool {
+	return slices.ContainsFunc(layers, func(layer string) bool { return path == layer || strings.HasPrefix(path, layer+".") })
+}
 
 // Sub returns the scope of that name within s; the empty name is s itself.
 func (s *Scope) Sub(name string) *Scope {

@@ -29,6 +29,7 @@ type Recipe struct {
 	Schedule  optim.Schedule
 	Groups    []optim.Group
 	Augment   augment.Policy
+	TTA       string    // views that an evaluation averages, one of augment.TTA; "" is none
 	Smooth    float64   // of labels, as --label-smoothing
 	Size      int       // height and width of pictures where the data do not say
 	Mean, Std []float64 // for each channel of pictures scaled to 0 … 1

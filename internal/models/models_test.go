@@ -1,6 +1,7 @@
 package models
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -91,6 +92,38 @@ func TestNormalized(t *testing.T) {
 			}
 		} else if fault.KindOf(err) != fault.Usage || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v, %v: error %v, want %q", c.mean, c.std, err, c.want)
+		}
+	}
+}
+
+// A block is a layer, and so is what stands in none.
+func TestLayers(t *testing.T) {
+	for _, c := range []struct {
+		model Model
+		want  string
+	}{
+		{CifarNet, "conv1 conv2 fc1 fc2 fc3"},
+		{MobileNetV2, "features.0 features.1 features.2 features.3 features.4 features.5 features.6 features.7 features.8 features.9 features.10 features.11 features.12 features.13 features.14 features.15 features.16 features.17 features.18 classifier.1"},
+		{ResNet18, "conv1 bn1 layer1.0 layer1.1 layer2.0 layer2.1 layer3.0 layer3.1 layer4.0 layer4.1 fc"},
+	} {
+		if got := strings.Join(c.model.Plain(5).Layers(), " "); got != c.want {
+			t.Errorf("%s has the layers %s, want %s", c.model.Name, got, c.want)
+		}
+	}
+}
+
+// The head is what follows the number of classes.
+func TestHead(t *testing.T) {
+	for _, m := range All {
+		n := m.Plain(5)
+		var head []string
+		for name := range n.Head() {
+			head = append(head, name)
+		}
+		slices.Sort(head)
+		last := n.Layers()[len(n.Layers())-1]
+		if want := []string{last + ".bias", last + ".weight"}; !slices.Equal(head, want) {
+			t.Errorf("%s: the head is %v, want %v", m.Name, head, want)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"imgcls/internal/fault"
 	"imgcls/internal/graph"
@@ -21,6 +22,7 @@ type Preprocess struct {
 	Resize   string    `json:"resize"` // "squash": both sides scaled to the size, bilinear
 	Mean     []float64 `json:"mean"`
 	Std      []float64 `json:"std"`
+	TTA      string    `json:"tta,omitempty"` // which views' logits are averaged, one of augment.TTA; "" is none
 }
 
 // Squash is the one way of resizing so far.
@@ -72,11 +74,11 @@ func (n Network) Forward(g *graph.Graph, pictures graph.Value) (logits graph.Val
 	return n.forward(g, pictures, layers.NewScope(g, len(n.Classes)))
 }
 
-// Train is Forward as training goes that way with these samples. What the scope tracks
-// is to be set at the end of the step.
-func (n Network) Train(g *graph.Graph, pictures graph.Value, samples layers.Samples) (logits graph.Value, s *layers.Scope) {
+// Train is Forward as training goes that way with these samples, but for the frozen ones
+// of Layers. What the scope tracks is to be set at the end of the step.
+func (n Network) Train(g *graph.Graph, pictures graph.Value, samples layers.Samples, frozen []string) (logits graph.Value, s *layers.Scope) {
 	s = layers.NewScope(g, len(n.Classes))
-	s.Train(samples)
+	s.Train(samples, frozen...)
 	return n.forward(g, pictures, s)
 }
 
@@ -110,12 +112,51 @@ func (n Network) Single() *graph.Graph {
 	return g
 }
 
+// Layers returns the names of the layers that have parameters, in the order in which a
+// picture goes through them. What is under one number is one layer, as a block is:
+// layer1.0, features.3.
+func (n Network) Layers() (names []string) {
+	g := n.Single()
+	for _, p := range g.Describe(g.Params()) {
+		parts := strings.Split(p.Name, ".")
+		parts = parts[:len(parts)-1]
+		number := func(part string) bool { _, err := strconv.Atoi(part); return err == nil }
+		if i := slices.IndexFunc(parts, number); i >= 0 {
+			parts = parts[:i+1]
+		}
+		if name := strings.Join(parts, "."); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Head returns the names of the parameters and buffers whose shapes follow from the
+// number of classes.
+func (n Network) Head() map[string]bool {
+	shapes := func(classes int) map[string][]int {
+		n.Classes = make([]string, classes)
+		g, byName := n.Single(), map[string][]int{}
+		for _, v := range g.Weights() {
+			byName[g.Tensor(v).Name] = g.Tensor(v).Shape
+		}
+		return byName
+	}
+	head, three := map[string]bool{}, shapes(3)
+	for name, two := range shapes(2) {
+		if !slices.Equal(two, three[name]) {
+			head[name] = true
+		}
+	}
+	return head
+}
+
 // Plain returns the network for that many classes, 0 … classes−1, and the
 // preprocessing of the model's recipe.
 func (m Model) Plain(classes int) Network {
 	r := m.Recipe
 	n := Network{Model: m, Preprocess: Preprocess{
-		Height: r.Size, Width: r.Size, Channels: len(r.Mean), Resize: Squash, Mean: r.Mean, Std: r.Std,
+		Height: r.Size, Width: r.Size, Channels: len(r.Mean), Resize: Squash, Mean: r.Mean, Std: r.Std, TTA: r.TTA,
 	}}
 	for i := range classes {
 		n.Classes = append(n.Classes, strconv.Itoa(i))

@@ -32,6 +32,9 @@ func augmented(t *testing.T, dev device.Device, p augment.Policy, batch int, lr 
 	return tr
 }
 
+// mixes is a policy that mixes pictures besides.
+var mixes = augment.Policy{Crop: 4, Flip: augment.RandomFlip, Mixup: 0.2, Cutmix: 1}
+
 // Augmented pictures, too, give the same bits on any number of threads, and others than
 // those that are left as they are.
 func TestSameBitsAugmented(t *testing.T) {
@@ -42,14 +45,17 @@ func TestSameBitsAugmented(t *testing.T) {
 		}
 		return parameters(t, tr)
 	}
-	want := bits(1, everything)
-	for _, threads := range []int{2, 3, 8} {
-		if !slices.Equal(bits(threads, everything), want) {
-			t.Errorf("%d threads give other bits than one", threads)
+	plain := bits(1, augment.Policy{})
+	for _, p := range []augment.Policy{everything, mixes} {
+		want := bits(1, p)
+		for _, threads := range []int{2, 3, 8} {
+			if !slices.Equal(bits(threads, p), want) {
+				t.Errorf("%v: %d threads give other bits than one", p, threads)
+			}
 		}
-	}
-	if slices.Equal(bits(1, augment.Policy{}), want) {
-		t.Error("nothing gives the same bits as everything")
+		if slices.Equal(plain, want) {
+			t.Errorf("%v gives the same bits as nothing", p)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"imgcls/internal/augment"
 	"imgcls/internal/device"
 	"imgcls/internal/device/cpu"
 	"imgcls/internal/device/cuda"
@@ -55,6 +56,36 @@ func TestStepsOnTheGPU(t *testing.T) {
 	for i := range want {
 		if diff := math.Abs(float64(first[i] - want[i])); diff > 1e-5*float64(want[i]) {
 			t.Errorf("loss of step %d is %v, the CPU's %v", i+1, first[i], want[i])
+		}
+	}
+}
+
+// Pictures are augmented and mixed to the same bytes on the GPU, so that the first losses are
+// the CPU's; a second run has the same bits.
+func TestAugmentedOnTheGPU(t *testing.T) {
+	dev, host := gpu(t), cpu.New(1)
+	defer dev.Close()
+	defer host.Close()
+	losses := func(dev device.Device, p augment.Policy) []float32 {
+		tr := augmented(t, dev, p, 16, 0.01)
+		if err := tr.shuffle(); err != nil {
+			t.Fatal(err)
+		}
+		got, err := tr.steps(tr.full, 4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.Clone(got)
+	}
+	for _, p := range []augment.Policy{everything, mixes} {
+		first, want := losses(dev, p), losses(host, p)
+		if !slices.Equal(first, losses(dev, p)) {
+			t.Errorf("%v: other losses in a second run", p)
+		}
+		for i := range want {
+			if diff := math.Abs(float64(first[i] - want[i])); diff > 1e-5*float64(want[i]) {
+				t.Errorf("%v: loss of step %d is %v, the CPU's %v", p, i+1, first[i], want[i])
+			}
 		}
 	}
 }

@@ -2,11 +2,12 @@ package train
 
 import (
 	"imgcls/internal/graph"
+	"imgcls/internal/layers"
 	"imgcls/internal/optim"
 )
 
-// bind resolves optimizer, schedule and groups for the network's parameters and the
-// length of the run.
+// bind resolves optimizer, schedule and groups for the parameters that are trained and
+// the length of the run.
 func (t *Trainer) bind() (err error) {
 	g := t.cfg.Network.Single()
 	if err := g.Err(); err != nil {
@@ -14,11 +15,16 @@ func (t *Trainer) bind() (err error) {
 	}
 	var params []graph.Tensor
 	for _, p := range g.Params() {
-		params = append(params, g.Tensor(p))
+		if !t.isFrozen(g.Tensor(p)) {
+			params = append(params, g.Tensor(p))
+		}
 	}
 	t.optim, err = optim.Bind(t.cfg.Optimizer, t.cfg.Schedule, t.cfg.Groups, params, t.cfg.Epochs, t.Steps())
 	return err
 }
+
+// isFrozen reports whether a parameter is of a frozen layer.
+func (t *Trainer) isFrozen(p graph.Tensor) bool { return layers.Within(p.Name, t.cfg.Frozen) }
 
 // table returns the schedule table as the device holds it.
 func (t *Trainer) table() []float32 {

@@ -33,7 +33,8 @@ type Config struct {
 	Schedule   optim.Schedule
 	Groups     []optim.Group // of parameters; without any, norms and biases do not decay
 	Augment    augment.Policy
-	Smooth     float64 // share of a label that goes to all classes
+	Smooth     float64  // share of a label that goes to all classes
+	Frozen     []string // layers of the network that stay as they are
 	Seed       uint64
 	EvalBatch  int // pictures per forward run; it changes speed and memory only
 	Budget     Budget
@@ -171,18 +172,21 @@ func (t *Trainer) step(batch int) entry {
 	name := fmt.Sprintf("train@%d", batch)
 	g.Begin(name)
 	samples := g.Add("gather", graph.Gather{Batch: batch}, append([]graph.Value{c.order, c.cursor}, c.samples...)...)
-	logits, scope := t.cfg.Network.Train(g, t.augment(samples[0]), t.samples())
+	pictures, targets := t.augment(samples[0], samples[1])
+	logits, scope := t.cfg.Network.Train(g, pictures, t.samples(), t.cfg.Frozen)
 	t.scope = scope
-	compared := []graph.Value{logits, samples[1]}
+	compared := append([]graph.Value{logits}, targets...)
 	if c.scale != 0 {
 		compared = append(compared, c.scale)
 	}
-	loss := g.Add("loss", graph.SoftmaxXent{Smooth: t.cfg.Smooth}, compared...)
+	loss := g.Add("loss", graph.SoftmaxXent{Smooth: t.cfg.Smooth, Mixed: t.cfg.Augment.Mixes()}, compared...)
 	grads := g.Backward([]graph.Value{logits}, []graph.Value{loss[1]})
 
 	e := entry{name: name, batch: batch, watched: []graph.Value{loss[0]}, names: []string{"the loss"}}
 	for _, p := range slices.Backward(g.Params()) { // as the backward pass meets them
-		if grads[p] != 0 {
+		if t.isFrozen(g.Tensor(p)) {
+			delete(grads, p) // the planner drops what led to it alone
+		} else if grads[p] != 0 {
 			e.watched = append(e.watched, grads[p])
 			e.names = append(e.names, "the gradient of "+g.Tensor(p).Name)
 		}
@@ -203,18 +207,23 @@ func (t *Trainer) step(batch int) entry {
 	return e
 }
 
-// augment adds what is done to the pictures of a batch at random. A blank pixel is the
-// mean that pictures are normalised with, and so becomes about 0.
-func (t *Trainer) augment(pictures graph.Value) graph.Value {
-	c, g := t.cells, t.graph
-	if t.cfg.Augment == (augment.Policy{}) {
-		return pictures
+// augment adds what is done to a batch at random, and returns its pictures and what they
+// are to be: classes or, mixed, two classes with the weights of the first. A blank pixel
+// is the mean that pictures are normalised with, and so becomes about 0.
+func (t *Trainer) augment(pictures, classes graph.Value) (x graph.Value, targets []graph.Value) {
+	c, g, policy := t.cells, t.graph, t.cfg.Augment
+	if alone := policy.Alone(); alone != (augment.Policy{}) {
+		op := graph.Augment{Policy: alone, Seed: t.cfg.Seed}
+		for _, mean := range t.cfg.Network.Preprocess.Mean {
+			op.Blank = append(op.Blank, uint8(min(max(math.Round(255*mean), 0), 255)))
+		}
+		pictures = g.Add("augment", op, pictures, c.order, c.cursor, t.samples().Epoch(g))[0]
 	}
-	op := graph.Augment{Policy: t.cfg.Augment, Seed: t.cfg.Seed}
-	for _, mean := range t.cfg.Network.Preprocess.Mean {
-		op.Blank = append(op.Blank, uint8(min(max(math.Round(255*mean), 0), 255)))
+	if !policy.Mixes() {
+		return pictures, []graph.Value{classes}
 	}
-	return g.Add("augment", op, pictures, c.order, c.cursor, t.samples().Epoch(g))[0]
+	mixed := g.Add("mix", graph.Mix{Policy: policy, Seed: t.cfg.Seed}, pictures, classes, c.order, c.cursor, t.samples().Epoch(g))
+	return mixed[0], []graph.Value{classes, mixed[1], mixed[2]}
 }
 
 // samples says which ones a batch holds.
@@ -278,13 +287,16 @@ func (t *Trainer) Graph() *graph.Graph { return t.graph }
 // Program returns the program, through which parameters are read and written.
 func (t *Trainer) Program() device.Program { return t.prog }
 
-// Parameters returns the number of learnt values.
-func (t *Trainer) Parameters() int {
-	n := 0
+// Parameters returns the number of the network's parameters, single numbers, and how
+// many of them are frozen.
+func (t *Trainer) Parameters() (all, frozen int) {
 	for _, p := range t.graph.Params() {
-		n += t.graph.Tensor(p).Len()
+		p := t.graph.Tensor(p)
+		if all += p.Len(); t.isFrozen(p) {
+			frozen += p.Len()
+		}
 	}
-	return n
+	return all, frozen
 }
 
 // Steps returns the number of steps of one epoch.

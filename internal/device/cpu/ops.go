@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"sync/atomic"
 
+	"imgcls/internal/augment"
 	"imgcls/internal/graph"
 	kernel "imgcls/internal/kernels/cpu"
 )
@@ -50,6 +51,8 @@ func kernelFor(op graph.Op) func(b *builder, n graph.Node) {
 		return with(op, (*builder).dropout)
 	case graph.Augment:
 		return with(op, (*builder).augment)
+	case graph.Mix:
+		return with(op, (*builder).mix)
 	case graph.Normalize:
 		return with(op, (*builder).normalize)
 	case graph.Gate:
@@ -264,6 +267,28 @@ func (b *builder) augment(op graph.Augment, n graph.Node) {
 		for i := lo; i < hi; i++ {
 			draw := op.Policy.Draw(op.Seed, epoch[0], int64(order[int(cursor[0])+i]), k.H, k.W)
 			k.One(y[i*size:(i+1)*size], x[i*size:(i+1)*size], draw)
+		}
+	})
+}
+
+func (b *builder) mix(op graph.Mix, n graph.Node) {
+	y, u, w := b.bytes(n.Out[0]), b.i32(n.Out[1]), b.f32(n.Out[2])
+	x, classes, shape := b.bytes(n.In[0]), b.i32(n.In[1]), b.shape(n.In[0])
+	order, cursor, epoch := b.i32(n.In[2]), b.i64(n.In[3]), b.i64(n.In[4])
+	mixer := augment.NewMixer(op.Policy, shape[1], shape[2])
+	row, size := shape[2]*shape[3], shape[1]*shape[2]*shape[3]
+	b.split(shape[0], perDrawn+perChanged*float64(size), func(lo, hi int, _ []float32) {
+		for i := lo; i < hi; i++ {
+			m := mixer.Draw(op.Seed, epoch[0], int64(order[int(cursor[0])+i]), shape[0])
+			if y != nil {
+				kernel.Mix(y[i*size:(i+1)*size], x[i*size:(i+1)*size], x[m.Partner*size:(m.Partner+1)*size], row, shape[3], m)
+			}
+			if u != nil {
+				u[i] = classes[m.Partner]
+			}
+			if w != nil {
+				w[i] = m.Weight
+			}
 		}
 	})
 }

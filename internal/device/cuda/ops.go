@@ -54,6 +54,8 @@ func lowering(op graph.Op) func(b *builder, n graph.Node) []kernel.Launch {
 		return with(op, (*builder).maxPool)
 	case graph.MaxPoolBack:
 		return with(op, (*builder).maxPoolBack)
+	case graph.Mix:
+		return with(op, (*builder).mix)
 	case graph.Normalize:
 		return with(op, (*builder).normalize)
 	case graph.Record:
@@ -195,6 +197,13 @@ func (b *builder) augment(op graph.Augment, n graph.Node) []kernel.Launch {
 	x := b.tensor(n.In[0]).Shape
 	k := kernel.Augment{Op: op, N: x[0], H: x[1], W: x[2], C: x[3], Y: b.at(n.Out[0]), X: b.at(n.In[0])}
 	k.Order, k.Cursor, k.Epoch = b.at(n.In[1]), b.at(n.In[2]), b.at(n.In[3])
+	return k.Launches(b.memory.table)
+}
+
+func (b *builder) mix(op graph.Mix, n graph.Node) []kernel.Launch {
+	x := b.tensor(n.In[0]).Shape
+	k := kernel.Mix{Op: op, N: x[0], H: x[1], W: x[2], C: x[3], Y: b.at(n.Out[0]), U: b.at(n.Out[1]), Weights: b.at(n.Out[2])}
+	k.X, k.T, k.Order, k.Cursor, k.Epoch = b.at(n.In[0]), b.at(n.In[1]), b.at(n.In[2]), b.at(n.In[3]), b.at(n.In[4])
 	return k.Launches(b.memory.table)
 }
 

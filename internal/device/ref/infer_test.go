@@ -32,7 +32,7 @@ func TestInfer(t *testing.T) {
 	}
 	for _, op := range []string{
 		"Conv", "ConvBackData", "ConvBackFilter", "MaxPool", "MaxPoolBack", "Act", "ActBack", "MatMul", "Add", "ChannelSum",
-		"SoftmaxXent", "Gather", "Normalize", "Reshape", "Gate", "Record", "Tick", "SGD", "AdamW", "Augment", "Dropout", "BatchNorm", "BatchNormBack", "Track", "AvgPool", "AvgPoolBack",
+		"SoftmaxXent", "Gather", "Normalize", "Reshape", "Gate", "Record", "Tick", "SGD", "AdamW", "Augment", "Mix", "Dropout", "BatchNorm", "BatchNormBack", "Track", "AvgPool", "AvgPoolBack",
 		"Conv+Act", "Conv+MaxPool", "Conv+Act+MaxPool", "MatMul+Act", "MaxPoolBack+ConvBackData", "MaxPoolBack+ConvBackFilter",
 	} {
 		if accepted[op] < 20 {
@@ -132,7 +132,7 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 		}
 	}
 	single := func(typ graph.DType) { in = append(in, graph.Tensor{Type: typ, Shape: []int{1}}) }
-	kind := c.below(26)
+	kind := c.below(27)
 	switch kind {
 	case 0:
 		conv.Post = c.post(apart)
@@ -213,6 +213,11 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 		single(graph.I32)
 		floats(1, 1)
 		in = append(in, in[2], in[2])
+	case 25:
+		op = graph.Mix{Policy: augment.Policy{Mixup: float64(c.below(2)), Cutmix: float64(c.below(2))}}
+		in = append(in, c.tensor(graph.U8, 4), c.tensor(graph.I32, 1), c.tensor(graph.I32, 1))
+		single(graph.I64)
+		single(graph.I64)
 	case 24:
 		op = graph.Augment{
 			Policy: augment.Policy{Crop: c.small(0, 1), Reflect: flag, Flip: augment.Flip(c.below(3)), Brightness: 0.5, Contrast: 0.5, Saturation: 0.5, Cutout: c.small(0, 2)},
@@ -221,7 +226,7 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 		in = append(in, c.tensor(graph.U8, 4), c.tensor(graph.I32, 1))
 		single(graph.I64)
 		single(graph.I64)
-	case 25:
+	case 26:
 		op = graph.Dropout{Rate: 0.75 * float64(c.below(2))}
 		floats(c.below(5))
 		in = append(in, c.tensor(graph.I32, 1))

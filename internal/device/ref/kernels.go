@@ -3,6 +3,7 @@ package ref
 import (
 	"cmp"
 
+	"imgcls/internal/augment"
 	"imgcls/internal/graph"
 	kernel "imgcls/internal/kernels/ref"
 )
@@ -78,6 +79,10 @@ func kernelFor(n graph.Node, t []graph.Tensor) func(p *Program) {
 		return func(p *Program) { p.dropout(op, n, t[in(0)]) }
 	case graph.Augment:
 		return func(p *Program) { p.augment(op, n, t[in(0)].Shape) }
+	case graph.Mix:
+		shape := t[in(0)].Shape
+		mixer := augment.NewMixer(op.Policy, shape[1], shape[2])
+		return func(p *Program) { p.mix(op, n, shape, mixer) }
 	case graph.Normalize:
 		return func(p *Program) { kernel.Normalize(p.real(out(0)), p.u8(in(0)), op.Mean, op.Std) }
 	case graph.Gate:
@@ -249,6 +254,26 @@ func (p *Program) augment(op graph.Augment, n graph.Node, shape []int) {
 	for i := range shape[0] {
 		draw := op.Policy.Draw(op.Seed, epoch, int64(order[int(cursor)+i]), h, w)
 		kernel.Augment(y[i*size:(i+1)*size], x[i*size:(i+1)*size], h, w, op.Policy, op.Blank, draw)
+	}
+}
+
+// mix runs a Mix on pictures of shape [N,H,W,C]; nobody may read some of its outputs.
+func (p *Program) mix(op graph.Mix, n graph.Node, shape []int, mixer *augment.Mixer) {
+	y, u, w := p.u8(n.Out[0]), p.i32(n.Out[1]), p.real(n.Out[2])
+	x, classes, order := p.u8(n.In[0]), p.i32(n.In[1]), p.i32(n.In[2])
+	cursor, epoch := p.i64(n.In[3])[0], p.i64(n.In[4])[0]
+	size := shape[1] * shape[2] * shape[3]
+	for i := range shape[0] {
+		m := mixer.Draw(op.Seed, epoch, int64(order[int(cursor)+i]), shape[0])
+		if y != nil {
+			kernel.Mix(y[i*size:(i+1)*size], x[i*size:(i+1)*size], x[m.Partner*size:(m.Partner+1)*size], shape[2], shape[3], m)
+		}
+		if u != nil {
+			u[i] = classes[m.Partner]
+		}
+		if w != nil {
+			w[i] = float64(m.Weight)
+		}
 	}
 }
 

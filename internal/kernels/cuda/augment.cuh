@@ -120,3 +120,78 @@ extern "C" __global__ void __launch_bounds__(256) augment_u8(u8 *y, const u8 *x,
     for (i64 c = 0; c < C; c++) y[i * C + c] = (u8)p->blank[c];
   }
 }
+
+// A mixer is package augment's, as words: of a kind that is not asked for there are no
+// quantiles. Shares and then halves follow it.
+struct mixer {
+  i64 seed, mix_stream, box_stream;
+  i64 shares, halves;
+  i64 quantiles[1];
+};
+
+// A mixture says how a picture is mixed with another of its batch.
+struct mixture {
+  i64 partner, share, top, left, bottom, right;
+  float weight;
+};
+
+// mixed returns the mixture of a sample in an epoch and a batch of N, that of
+// augment.Mixer.Draw.
+static __device__ mixture mixed(const mixer *m, i64 epoch, i64 sample, i64 N, i64 H, i64 W) {
+  const i64 index = epoch << 32 | sample;
+  const random_block r = random_at(m->seed, m->mix_stream, index);
+  mixture x = {random_below(r.words[0], N), 65536, 0, 0, 0, 0, 0};
+  const bool cuts = m->halves && (!m->shares || r.words[2] & 1);
+  if (!cuts) {
+    x.share = m->quantiles[random_below(r.words[1], m->shares)];
+    x.weight = (float)x.share / 65536;
+    return x;
+  }
+  const i64 *half = m->quantiles + m->shares + 2 * random_below(r.words[1], m->halves);
+  const random_block box = random_at(m->seed, m->box_stream, index);
+  const i64 row = random_below(box.words[0], H), col = random_below(box.words[1], W);
+  x.top = row > half[0] ? row - half[0] : 0;
+  x.left = col > half[1] ? col - half[1] : 0;
+  x.bottom = row + half[0] < H ? row + half[0] : H;
+  x.right = col + half[1] < W ? col + half[1] : W;
+  x.weight = (float)(H * W - (x.bottom - x.top) * (x.right - x.left)) / (float)(H * W);
+  return x;
+}
+
+// mix_u8: each picture mixed with its partner in the batch, and what that one's class is.
+//
+//   y       u8  [N,H,W,C]   may be null
+//   u       i32 [N]         the partners' classes; may be null
+//   w       f32 [N]         the weights of t; may be null
+//   x       u8  [N,H,W,C]
+//   t       i32 [N]
+//   m       a mixer, with S shares and 2 S' halves
+//   order   i32 [K]         samples, not negative
+//   cursor  i64 [1]         0 … K−N
+//   epoch   i64 [1]         0 … 2³¹
+//
+// Work     one block per picture (N blocks); 256 threads, one pixel at a time
+// Shared   52 bytes    Registers  in resources.txt, checked by the build
+// Traffic  x twice in, y once out
+// Bound    memory; not yet run on a GPU
+// Exact    yes, equal to kernels/ref/mix.go
+extern "C" __global__ void __launch_bounds__(256) mix_u8(u8 *y, i32 *u, float *w, const u8 *x, const i32 *t, const mixer *m, const i32 *order,
+                                                         const i64 *cursor, const i64 *epoch, i64 N, i64 H, i64 W, i64 C) {
+  __shared__ mixture d;
+  const i64 n = blockIdx.x;
+  if (threadIdx.x == 0) {
+    d = mixed(m, *epoch, order[*cursor + n], N, H, W);
+    if (u) u[n] = t[d.partner];
+    if (w) w[n] = d.weight;
+  }
+  __syncthreads();
+  if (!y) return;
+  const u8 *own = x + n * H * W * C, *other = x + d.partner * H * W * C;
+  y += n * H * W * C;
+  for (i64 i = threadIdx.x; i < H * W; i += blockDim.x) {
+    const i64 row = i / W, col = i % W;
+    const bool cut = row >= d.top && row < d.bottom && col >= d.left && col < d.right;
+    const u32 share = cut ? 0 : (u32)d.share;
+    for (i64 c = i * C; c < (i + 1) * C; c++) y[c] = (u8)((own[c] * share + other[c] * (65536 - share) + 32768) >> 16);
+  }
+}

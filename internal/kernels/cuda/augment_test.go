@@ -43,3 +43,45 @@ func checkAugment(t *testing.T, s *standin) {
 		}
 	}
 }
+
+// checkMix holds mixing to the reference, whatever is not asked for.
+func checkMix(t *testing.T, s *standin) {
+	const n, h, w, c, cursor, epoch = 12, 9, 7, 3, 2, 5
+	for _, p := range []augment.Policy{{Mixup: 0.2}, {Cutmix: 1}, {Mixup: 0.4, Cutmix: 0.3}} {
+		r := random(n)
+		x, classes, order := pixels(r, n*h*w*c), make([]int32, n), make([]int32, n+cursor)
+		for i := range order {
+			order[i] = r.Int32N(1 << 30)
+		}
+		for i := range classes {
+			classes[i] = r.Int32N(1000)
+		}
+		op, mixer := graph.Mix{Policy: p, Seed: 1<<50 + 3}, augment.NewMixer(p, h, w)
+		y, u, weights := garbage[uint8](len(x)), garbage[int32](n), garbage[float32](n)
+		for _, wanted := range [][3]bool{{true, true, true}, {true, false, false}, {false, true, false}, {false, false, true}} {
+			g := newGPU(t, s)
+			k := cuda.Mix{
+				Op: op, N: n, H: h, W: w, C: c, X: g.in(x), T: g.in(classes),
+				Order: g.in(order), Cursor: g.in([]int64{cursor}), Epoch: g.in([]int64{epoch}),
+			}
+			if wanted[0] {
+				k.Y = g.out(y)
+			}
+			if wanted[1] {
+				k.U = g.out(u)
+			}
+			if wanted[2] {
+				k.Weights = g.out(weights)
+			}
+			g.run(k.Launches(g.table))
+		}
+		want, size := make([]uint8, h*w*c), h*w*c
+		for i := range n {
+			m := mixer.Draw(op.Seed, epoch, int64(order[cursor+i]), n)
+			ref.Mix(want, x[i*size:(i+1)*size], x[m.Partner*size:(m.Partner+1)*size], w, c, m)
+			if !bytes.Equal(y[i*size:(i+1)*size], want) || u[i] != classes[m.Partner] || weights[i] != m.Weight {
+				t.Errorf("%v: picture %d is not the reference's", p, i)
+			}
+		}
+	}
+}

@@ -23,6 +23,7 @@ var cases = []struct {
 	{"ChannelSum", checkChannelSum},
 	{"Gather", checkGather},
 	{"Augment", checkAugment},
+	{"Mix", checkMix},
 	{"Normalize", checkNormalize},
 	{"MaxPool", checkMaxPool},
 	{"Gate", checkGate},

@@ -1,0 +1,88 @@
+"""The models of imgcls as PyTorch users write them."""
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class CifarNet(nn.Module):
+    """The net of the tutorial "Training a Classifier"."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 6, 5)
+        self.pool = nn.MaxPool2d(2, 2)
+        self.conv2 = nn.Conv2d(6, 16, 5)
+        self.fc1 = nn.Linear(16 * 5 * 5, 120)
+        self.fc2 = nn.Linear(120, 84)
+        self.fc3 = nn.Linear(84, 10)
+
+    def forward(self, x):
+        x = self.pool(F.relu(self.conv1(x)))
+        x = self.pool(F.relu(self.conv2(x)))
+        x = torch.flatten(x, 1)
+        x = F.relu(self.fc1(x))
+        x = F.relu(self.fc2(x))
+        return self.fc3(x)
+
+
+class Block(nn.Module):
+    """A block of a residual network, with torchvision's names: basic, or of three layers."""
+
+    def __init__(self, inner, width, stride, expansion):
+        super().__init__()
+        out = width * expansion
+        kernels = [(inner, width, 3, stride), (width, out, 3, 1)] if expansion == 1 else [(inner, width, 1, 1), (width, width, 3, stride), (width, out, 1, 1)]
+        self.layers = len(kernels)
+        for i, (a, b, k, s) in enumerate(kernels, 1):
+            setattr(self, f"conv{i}", nn.Conv2d(a, b, k, s, k // 2, bias=False))
+            setattr(self, f"bn{i}", nn.BatchNorm2d(b))
+        self.downsample = None
+        if stride > 1 or inner != out:
+            self.downsample = nn.Sequential(nn.Conv2d(inner, out, 1, stride, bias=False), nn.BatchNorm2d(out))
+
+    def forward(self, x):
+        y = x
+        for i in range(1, self.layers + 1):
+            y = getattr(self, f"bn{i}")(getattr(self, f"conv{i}")(y))
+            y = F.relu(y) if i < self.layers else y
+        return F.relu(y + (x if self.downsample is None else self.downsample(x)))
+
+
+class ResNet(nn.Module):
+    """Torchvision's, and for pictures up to 64×64, or where it never reduces them, with a
+    small first layer."""
+
+    def __init__(self, size, blocks, width=64, expansion=1, reduces=True):
+        super().__init__()
+        large = reduces and size > 64
+        self.conv1 = nn.Conv2d(3, width, 7, 2, 3, bias=False) if large else nn.Conv2d(3, width, 3, 1, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.maxpool = nn.MaxPool2d(3, 2, 1) if large else nn.Identity()
+        inner, self.stages = width, len(blocks)
+        for i, n in enumerate(blocks):
+            stage = []
+            for k in range(n):
+                stage.append(Block(inner, width << i, 2 if i and not k else 1, expansion))
+                inner = (width << i) * expansion
+            setattr(self, f"layer{i + 1}", nn.Sequential(*stage))
+        self.fc = nn.Linear(inner, 10)
+
+    def forward(self, x):
+        x = self.maxpool(F.relu(self.bn1(self.conv1(x))))
+        for i in range(self.stages):
+            x = getattr(self, f"layer{i + 1}")(x)
+        return self.fc(x.mean((2, 3)))
+
+
+# By imgcls's name: the net for 10 classes and pictures of a size, the size of its recipe,
+# what that sets in SGD. A model of imgcls that is not here is named by the tables and left out.
+RESIDUAL = {"lr": 0.1, "momentum": 0.9, "weight_decay": 5e-4, "nesterov": True}
+MODELS = {
+    "cifar-net": (lambda size: CifarNet(), 32, {"lr": 0.001, "momentum": 0.9}),
+    "resnet20": (lambda size: ResNet(size, [3, 3, 3], width=16, reduces=False), 32, RESIDUAL),
+    "resnet18": (lambda size: ResNet(size, [2, 2, 2, 2]), 224, RESIDUAL),
+    "resnet34": (lambda size: ResNet(size, [3, 4, 6, 3]), 224, RESIDUAL),
+    "resnet50": (lambda size: ResNet(size, [3, 4, 6, 3], expansion=4), 224, RESIDUAL),
+}
+
+
