@@ -97,7 +97,7 @@ def matmul(work, draw):
 
 def convolution(work, draw):
     stride, pad, op = work["stride"], work.get("pad", 0), work["op"]
-    k, groups = work["kernel"], work.get("groups", 1)
+    k, groups = work["kernel"], work.get("groups") or 1
     w = draw.turned("w", (work["out"], k, k, work["in"] // groups)) if op != "ConvBackFilter" else None
     x = draw.images("x", work) if op != "ConvBackData" else None
     if op == "Conv":

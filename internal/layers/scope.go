@@ -38,8 +38,8 @@ type root struct {
 	graph    *graph.Graph
 	classes  int
 	training bool
-	samples  Samples // of training
 	frozen   []string
+	samples  Samples // of training
 	inits    map[graph.Value]initial
 	tracked  []tracked
 }
@@ -55,8 +55,8 @@ func NewScope(g *graph.Graph, classes int) *Scope {
 }
 
 // Train lets the layers applied from now on do what they do in training alone, as
-// BatchNorm takes the batch's own statistics and Dropout drops what it draws for samples;
-// except the frozen ones, given by their paths, and the layers within these.
+// BatchNorm takes the batch's own statistics and Dropout drops what it draws for
+// samples; except the frozen ones, given by their paths, and the layers within these.
 func (s *Scope) Train(samples Samples, frozen ...string) {
 	s.training, s.samples, s.frozen = true, samples, frozen
 }

@@ -74,8 +74,8 @@ func (n Network) Forward(g *graph.Graph, pictures graph.Value) (logits graph.Val
 	return n.forward(g, pictures, layers.NewScope(g, len(n.Classes)))
 }
 
-// Train is Forward as training goes that way with these samples, but for the frozen ones
-// of Layers. What the scope tracks is to be set at the end of the step.
+// Train is Forward as training goes that way with these samples, but for the frozen
+// ones of Layers. What the scope tracks is to be set at the end of the step.
 func (n Network) Train(g *graph.Graph, pictures graph.Value, samples layers.Samples, frozen []string) (logits graph.Value, s *layers.Scope) {
 	s = layers.NewScope(g, len(n.Classes))
 	s.Train(samples, frozen...)
