@@ -13,7 +13,7 @@ type Dropout struct {
 
 // Apply keeps the shape, [N, ...].
 func (d Dropout) Apply(s *Scope, x graph.Value) graph.Value {
-	if !s.training || d.Rate == 0 {
+	if !s.trains() || d.Rate == 0 {
 		return x
 	}
 	op := graph.Dropout{Rate: d.Rate, Seed: s.samples.Seed, Stream: rng.Stream(s.join("dropout"))}

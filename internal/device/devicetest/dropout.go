@@ -2,7 +2,7 @@ package devicetest
 
 import "imgcls/internal/graph"
 
-// dropoutCases drop what the reference drops: that is drawn in whole numbers.
+// dropoutCases drop exactly what the reference drops: that is drawn in whole numbers.
 func dropoutCases() (cases []testCase) {
 	for _, k := range []struct {
 		name  string
@@ -21,7 +21,14 @@ func dropoutCases() (cases []testCase) {
 				float(k.shape...), {graph.I32, below(50_000), k.shape[:1]},
 				{graph.I64, given(0), []int{1}}, {graph.I64, given(300), []int{1}},
 			},
-			rows: 2, near: composed,
+			rows: 2, near: contraction,
+		}, testCase{
+			name: k.name + " in mid-epoch", op: graph.Dropout{Rate: k.rate, Seed: 7, Stream: 11},
+			in: []arg{
+				float(k.shape...), {graph.I32, given(9, 2, 50_000), []int{k.shape[0] + 3}},
+				{graph.I64, given(2), []int{1}}, {graph.I64, given(1), []int{1}},
+			},
+			near: contraction,
 		})
 	}
 	return cases
