@@ -6,7 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FLAGS   := -trimpath -ldflags "-s -w -X main.release=$(VERSION)"
 TARGETS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: all build cuda pure root check-root gpu-kit tools test check lint generated noasm arm64 race cross fuzz soak soak-kills soak-signals soak-faults learn finetune bits bench peers epoch clean
+.PHONY: all build cuda pure go root check-root gpu-kit tools test check lint generated noasm arm64 race cross fuzz soak soak-kills soak-signals soak-faults learn finetune bits bench peers epoch clean
 
 all: build
 
@@ -23,7 +23,7 @@ cuda: tools kernels
 	$(CUDAENV) $(GO) build -tags cuda $(FLAGS) -o build/imgcls ./cmd/imgcls
 
 ## pure: build/imgcls for CPUs alone, without cgo
-pure:
+pure: go
 	CGO_ENABLED=0 $(GO) build $(FLAGS) -o build/imgcls ./cmd/imgcls
 
 ## root: build/root, the root folder of the container: the binary, the C library
@@ -71,7 +71,10 @@ gpu-kit-standin: gpu-kit standin
 		build/gpu-kit/run.sh build/gpu-kit-out "$(KITSTEPS)"
 
 # What make cannot do without is named before anything is fetched.
-tools:
+go:
+	@command -v $(GO) >/dev/null || { echo "make needs Go 1.26 or later, from https://go.dev/dl"; exit 1; }
+
+tools: go
 	@command -v gcc >/dev/null && command -v g++ >/dev/null || { echo "make needs gcc and g++ for the GPU (Debian: apt install g++); make pure builds without"; exit 1; }
 	@test -n "$(filter-out build/%,$(NVCC))" || python3 -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "make needs nvcc, or python3 with venv to fetch it (Debian: apt install python3-venv); make pure builds without"; exit 1; }

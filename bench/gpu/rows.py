@@ -11,7 +11,7 @@ import math
 EPS = 2.0 ** -24
 PRECISIONS = ("fp32", "bf16", "fp16")
 
-# size, in, out, kernel, stride, pad
+# size, in, out, kernel, stride, pad, and groups where there are some
 RESNET18 = [
     (32, 3, 64, 3, 1, 1), (32, 64, 64, 3, 1, 1), (32, 64, 128, 3, 2, 1), (32, 64, 128, 1, 2, 0), (16, 128, 128, 3, 1, 1),
     (16, 128, 256, 3, 2, 1), (16, 128, 256, 1, 2, 0), (8, 256, 256, 3, 1, 1), (8, 256, 512, 3, 2, 1), (8, 256, 512, 1, 2, 0),
@@ -41,14 +41,16 @@ def out_size(size, kernel, stride, pad):
 
 
 def convolutions(net, batch, shapes):
-    for size, i, o, k, stride, pad in shapes:
+    for size, i, o, k, stride, pad, *groups in shapes:
         p = out_size(size, k, stride, pad)
-        work = {"batch": batch, "size": size, "in": i, "out": o, "kernel": k, "stride": stride, "pad": pad, "resident": True}
+        work = {"batch": batch, "size": size, "in": i, "out": o, "kernel": k, "stride": stride, "pad": pad, "resident": True, "groups": (groups or [1])[0]}
+        g = work["groups"]
+        parted = f" in {g} groups" if g > 1 else ""
         for op, name, terms in (
-            ("Conv", "forward", k * k * i), ("ConvBackData", "input gradient", k * k * o), ("ConvBackFilter", "filter gradient", batch * p * p),
+            ("Conv", "forward", k * k * i // g), ("ConvBackData", "input gradient", k * k * o // g), ("ConvBackFilter", "filter gradient", batch * p * p),
         ):
-            yield Row(f"convolution {name}, {net} {i}→{o} {k}×{k} at {size}² by {stride}, batch {batch}", {"op": op, **work},
-                      [walk(terms)], flops=2 * batch * p * p * o * k * k * i)
+            yield Row(f"convolution {name}, {net} {i}→{o} {k}×{k}{parted} at {size}² by {stride}, batch {batch}", {"op": op, **work},
+                      [walk(terms)], flops=2 * batch * p * p * o * k * k * i // g)
 
 
 def products(sizes):
@@ -85,7 +87,7 @@ def rows(quick):
     """All rows; quick, for a device that is slow, those of the same kernels at sizes
     that no tile divides."""
     if quick:
-        yield from convolutions("odd", 2, [(9, 3, 10, 3, 1, 1), (7, 10, 18, 3, 2, 1), (7, 10, 18, 1, 2, 0), (8, 3, 24, 2, 1, 0)])
+        yield from convolutions("odd", 2, [(9, 3, 10, 3, 1, 1), (7, 10, 18, 3, 2, 1), (7, 10, 18, 1, 2, 0), (8, 3, 24, 2, 1, 0), (9, 10, 10, 3, 2, 1, 10)])
         yield from products([(67, 37, 53)])
         yield from images("odd", 3, 7, 10)
         yield from pools("odd", 3, 9, 10, 2, 2)
@@ -93,6 +95,7 @@ def rows(quick):
         return
     yield from convolutions("airbench94", 2000, AIRBENCH94)
     yield from convolutions("ResNet-18", 512, RESNET18)
+    yield from convolutions("MobileNetV2", 128, [(32, 192, 192, 3, 1, 1, 192), (32, 144, 144, 3, 2, 1, 144), (8, 576, 576, 3, 1, 1, 576)])
     yield from products([(4096, 4096, 4096), (2000, 10, 256), (512, 512, 10), (128, 120, 400)])
     yield from images("airbench94", 2000, 15, 64)
     yield from images("ResNet-18", 512, 32, 64)

@@ -74,6 +74,41 @@ class ResNet(nn.Module):
         return self.fc(x.mean((2, 3)))
 
 
+def normed(inner, out, kernel, stride=1, groups=1):
+    return nn.Sequential(nn.Conv2d(inner, out, kernel, stride, kernel // 2, groups=groups, bias=False), nn.BatchNorm2d(out), nn.ReLU6())
+
+
+class Inverted(nn.Module):
+    def __init__(self, inner, expand, out, stride):
+        super().__init__()
+        wide = inner * expand
+        layers = [normed(inner, wide, 1)] if expand > 1 else []
+        self.conv = nn.Sequential(*layers, normed(wide, wide, 3, stride, wide), nn.Conv2d(wide, out, 1, bias=False), nn.BatchNorm2d(out))
+        self.adds = stride == 1 and inner == out
+
+    def forward(self, x):
+        return x + self.conv(x) if self.adds else self.conv(x)
+
+
+class MobileNetV2(nn.Module):
+    """Torchvision's without dropout, that halves small pictures less often."""
+
+    def __init__(self, size):
+        super().__init__()
+        first = 2 if size > 64 else 1
+        second = 2 if (size + first - 1) // first > 32 else 1
+        layers, inner = [normed(3, 32, 3, first)], 32
+        for expand, out, n, stride in ((1, 16, 1, 1), (6, 24, 2, second), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)):
+            for k in range(n):
+                layers.append(Inverted(inner, expand, out, stride if k == 0 else 1))
+                inner = out
+        self.features = nn.Sequential(*layers, normed(inner, 1280, 1))
+        self.classifier = nn.Sequential(nn.Identity(), nn.Linear(1280, 10))
+
+    def forward(self, x):
+        return self.classifier(self.features(x).mean((2, 3)))
+
+
 # By imgcls's name: the net for 10 classes and pictures of a size, the size of its recipe,
 # what that sets in SGD. A model of imgcls that is not here is named by the tables and left out.
 RESIDUAL = {"lr": 0.1, "momentum": 0.9, "weight_decay": 5e-4, "nesterov": True}
@@ -83,6 +118,7 @@ MODELS = {
     "resnet18": (lambda size: ResNet(size, [2, 2, 2, 2]), 224, RESIDUAL),
     "resnet34": (lambda size: ResNet(size, [3, 4, 6, 3]), 224, RESIDUAL),
     "resnet50": (lambda size: ResNet(size, [3, 4, 6, 3], expansion=4), 224, RESIDUAL),
+    "mobilenet_v2": (MobileNetV2, 224, RESIDUAL),
 }
 
 

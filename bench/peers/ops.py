@@ -97,23 +97,23 @@ def matmul(work, draw):
 
 def convolution(work, draw):
     stride, pad, op = work["stride"], work.get("pad", 0), work["op"]
-    k = work["kernel"]
-    w = draw.turned("w", (work["out"], k, k, work["in"])) if op != "ConvBackFilter" else None
+    k, groups = work["kernel"], work.get("groups") or 1
+    w = draw.turned("w", (work["out"], k, k, work["in"] // groups)) if op != "ConvBackFilter" else None
     x = draw.images("x", work) if op != "ConvBackData" else None
     if op == "Conv":
-        return lambda: [nhwc(F.conv2d(x, w, None, stride, pad))]
+        return lambda: [nhwc(F.conv2d(x, w, None, stride, pad, 1, groups))]
     dy = draw.windows("dy", work, channels="out")
     # What a gradient does not read gives its shape alone.
     if x is None:
         x = torch.empty((work["batch"], work["in"], work["size"], work["size"]), dtype=dy.dtype, device=dy.device)
     if w is None:
-        w = torch.empty((work["out"], work["in"], k, k), dtype=dy.dtype, device=dy.device)
+        w = torch.empty((work["out"], work["in"] // groups, k, k), dtype=dy.dtype, device=dy.device)
     if draw.channels_last:
         x, w = (t.contiguous(memory_format=torch.channels_last) for t in (x, w))
     wanted = [op == "ConvBackData", op == "ConvBackFilter", False]
 
     def step():
-        d = torch.ops.aten.convolution_backward(dy, x, w, None, [stride] * 2, [pad] * 2, [1, 1], False, [0, 0], 1, wanted)
+        d = torch.ops.aten.convolution_backward(dy, x, w, None, [stride] * 2, [pad] * 2, [1, 1], False, [0, 0], groups, wanted)
         return [nhwc(d[0] if wanted[0] else d[1])]
 
     return step

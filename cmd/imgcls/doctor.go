@@ -152,7 +152,7 @@ func (c *checkup) text() string {
 	}
 	line("version", "%s", c.Version)
 	if c.CUDA {
-		line("build", "with CUDA: %s and PTX", strings.Join(c.Architectures, ", "))
+		line("build", "with CUDA: %s", strings.Join(append(c.Architectures, "PTX"), ", "))
 	} else {
 		line("build", "without CUDA")
 	}

@@ -96,9 +96,9 @@ func paramGroups() reader[[]optim.Group] {
 				return nil, true
 			}
 			for _, part := range strings.Split(s, ",") {
-				name, factors, ok := strings.Cut(part, "=")
+				name, factors, _ := strings.Cut(part, "=")
 				rate, decay, both := strings.Cut(factors, ":")
-				group := optim.Group{Match: strings.TrimSpace(name), Decay: 1}
+				group, ok := optim.Group{Match: strings.TrimSpace(name), Decay: 1}, false
 				if group.LR, ok = factor(rate); !ok || group.Match == "" {
 					return nil, false
 				}

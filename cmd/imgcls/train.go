@@ -369,6 +369,9 @@ func (s *settings) next(folder *run.Folder, err error) {
 	}
 	s.say("next    imgcls eval %s", quoteArg(folder.Dir()))
 	s.say("        imgcls predict %s PICTURE", quoteArg(folder.Dir()))
+	if m, err := models.Lookup(folder.Record().Model); err == nil && m.Stronger != "" {
+		s.say("tip     %s is stronger, and takes longer: %s", m.Stronger, trainCommand(s.data.fallBack(defaultData), m.Stronger))
+	}
 }
 
 // result prints the last evaluation: to standard output, unless that is for

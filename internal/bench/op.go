@@ -19,7 +19,7 @@ func (w Work) Flops() int {
 		return 2 * w.M * w.N * w.K
 	case Conv, ConvBackData, ConvBackFilter:
 		p := w.outSize()
-		return 2 * w.Batch * p * p * w.Out * w.Kernel * w.Kernel * w.In
+		return 2 * w.Batch * p * p * w.Out * w.Kernel * w.Kernel * w.In / max(1, w.Groups)
 	}
 	return 0
 }

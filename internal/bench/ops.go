@@ -146,10 +146,12 @@ func (b *builder) windows(name string, t graph.DType, d drawing) graph.Value {
 	return b.input(name, t, d, b.w.Batch, b.w.outSize(), b.w.outSize(), b.w.In)
 }
 
-func (b *builder) geometry() graph.Conv { return graph.Conv{Stride: b.w.Stride, Pad: b.w.Pad} }
+func (b *builder) geometry() graph.Conv {
+	return graph.Conv{Stride: b.w.Stride, Pad: b.w.Pad, Groups: b.w.Groups}
+}
 
 func (b *builder) filter() graph.Value {
-	return b.input("w", b.typ, signed, b.w.Out, b.w.Kernel, b.w.Kernel, b.w.In)
+	return b.input("w", b.typ, signed, b.w.Out, b.w.Kernel, b.w.Kernel, b.w.In/max(1, b.w.Groups))
 }
 
 // sums is the gradient of what a convolution gives.

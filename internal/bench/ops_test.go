@@ -20,9 +20,11 @@ func works() []Work {
 	of := func(w Work, op, kind string) Work { w.Op, w.Kind = op, kind; return w }
 	resident := of(conv, Conv, "")
 	resident.Resident = true
+	grouped := func(op string) Work { w := of(conv, op, ""); w.In, w.Out, w.Groups = 6, 6, 6; return w }
 	return []Work{
 		{Op: MatMul, M: 5, N: 6, K: 7}, {Op: MatMul, M: 5, N: 6, K: 7, TransA: true}, {Op: MatMul, M: 5, N: 6, K: 7, TransB: true},
 		of(conv, Conv, ""), of(conv, ConvBackData, ""), of(conv, ConvBackFilter, ""), resident,
+		grouped(Conv), grouped(ConvBackData), grouped(ConvBackFilter),
 		of(images, "MaxPool", ""), of(images, "MaxPoolBack", ""), of(images, "AvgPool", ""), of(images, "AvgPoolBack", ""),
 		of(images, "BatchNorm", ""), of(images, "BatchNormBack", ""), of(images, "Add", ""), of(images, "ChannelSum", ""),
 		of(images, "Act", "relu"), of(images, "ActBack", "relu6"), of(images, "Act", "gelu"), of(images, "ActBack", "silu"),

@@ -25,13 +25,14 @@ type Work struct {
 	TransB bool `json:"trans_b,omitempty"`
 	// Size is the height and width of a model's pictures; 0 means its recipe's.
 	// A convolution is of Batch images Size×Size×In with Out filters
-	// Kernel×Kernel×In; other operations on images have a kernel or none.
+	// Kernel×Kernel×In/Groups; other operations on images have a kernel or none.
 	Size   int `json:"size,omitempty"`
 	In     int `json:"in,omitempty"`
 	Out    int `json:"out,omitempty"`
 	Kernel int `json:"kernel,omitempty"`
 	Stride int `json:"stride,omitempty"`
 	Pad    int `json:"pad,omitempty"`
+	Groups int `json:"groups,omitempty"` // of a convolution's channels; 0 means 1
 
 	Kind    string `json:"kind,omitempty"`    // of an activation
 	Lengths []int  `json:"lengths,omitempty"` // of an optimizer's parameters

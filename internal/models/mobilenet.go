@@ -27,7 +27,9 @@ var mobileStages = []struct{ expand, out, n, stride int }{
 func mobileNet() layers.Seq {
 	const first, last = 32, 1280 // channels
 	var net layers.Seq
-	add := func(l layers.Layer) { net = append(net, layers.Named{Name: fmt.Sprint("features.", len(net)), Layer: l}) }
+	add := func(l layers.Layer) {
+		net = append(net, layers.Named{Name: fmt.Sprint("features.", len(net)), Layer: l})
+	}
 	add(bySize{smallest, normed(conv(first, 3, 1)), normed(conv(first, 3, 2))})
 	in := first
 	for i, stage := range mobileStages {

@@ -3,9 +3,12 @@
 package models
 
 import (
+	"fmt"
+
 	"imgcls/internal/augment"
 	"imgcls/internal/fault"
 	"imgcls/internal/layers"
+	"imgcls/internal/metrics"
 	"imgcls/internal/optim"
 )
 
@@ -19,6 +22,20 @@ type Model struct {
 	// that want another.
 	Recipe Recipe
 	On     map[string]Recipe
+	// Stronger names the model to go on to, better and slower, if there is one.
+	Stronger string
+	Measured []Measured
+}
+
+// A Measured is what a run or several gave, by a command that anybody can repeat.
+type Measured struct {
+	Data    string         `json:"data"`
+	Top1    float64        `json:"top1"`    // of the test pictures; the mean of several seeds
+	Seeds   int            `json:"seeds"`   // how many
+	Seconds metrics.Figure `json:"seconds"` // of training, a run; undefined where it was not taken
+	On      string         `json:"on"`      // the processor or GPU
+	Command string         `json:"command"`
+	Date    string         `json:"date"`
 }
 
 // A Recipe is how a model is trained unless flags say otherwise.
@@ -34,6 +51,24 @@ type Recipe struct {
 	Size      int       // height and width of pictures where the data do not say
 	Mean, Std []float64 // for each channel of pictures scaled to 0 … 1
 	Half      bool      // compute in half precision where the device can
+}
+
+// String says in a line how a model is trained.
+func (r Recipe) String() string {
+	text := fmt.Sprintf("%d epochs, batch %d, %s", r.Epochs, r.Batch, r.Optimizer)
+	if schedule := r.Schedule.String(); schedule != "" {
+		text += ", " + schedule
+	}
+	if r.Augment != (augment.Policy{}) {
+		text += ", " + r.Augment.String()
+	}
+	if r.Smooth > 0 {
+		text += fmt.Sprintf(", label smoothing %g", r.Smooth)
+	}
+	if r.TTA != "" {
+		text += ", tta " + r.TTA
+	}
+	return text
 }
 
 // with returns the recipe with another length, batch and learning rate.

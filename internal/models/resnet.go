@@ -14,10 +14,10 @@ import (
 // channels and have no pooling; where they halve the picture, a 1×1 convolution does
 // so to the sum as well.
 var (
-	ResNet20 = residual("resnet20", "for pictures of about 32×32: 0.27 M parameters", basic, []int{16, 32, 64}, []int{3, 3, 3}, small)
-	ResNet18 = residual("resnet18", "torchvision's; a small first layer for small pictures", basic, imageNet, []int{2, 2, 2, 2}, large)
-	ResNet34 = residual("resnet34", "torchvision's; as resnet18, deeper", basic, imageNet, []int{3, 4, 6, 3}, large)
-	ResNet50 = residual("resnet50", "torchvision's; as resnet34, blocks of three layers", bottleneck, imageNet, []int{3, 4, 6, 3}, large)
+	ResNet20 = residual("resnet20", "for pictures of about 32×32: 0.27 M parameters", "resnet18", basic, []int{16, 32, 64}, []int{3, 3, 3}, small)
+	ResNet18 = residual("resnet18", "torchvision's; a small first layer for small pictures", "", basic, imageNet, []int{2, 2, 2, 2}, large)
+	ResNet34 = residual("resnet34", "torchvision's; as resnet18, deeper", "", basic, imageNet, []int{3, 4, 6, 3}, large)
+	ResNet50 = residual("resnet50", "torchvision's; as resnet34, blocks of three layers", "", bottleneck, imageNet, []int{3, 4, 6, 3}, large)
 )
 
 var imageNet = []int{64, 128, 256, 512}
@@ -55,7 +55,7 @@ func (r Recipe) sized(size int, mean, std []float64) Recipe {
 
 // residual returns a network of stages of blocks. Every stage but the first halves
 // the picture.
-func residual(name, about string, kind func(out, stride int) layers.Layer, channels, blocks []int, recipe Recipe) Model {
+func residual(name, about, stronger string, kind func(out, stride int) layers.Layer, channels, blocks []int, recipe Recipe) Model {
 	net := layers.Seq{{Layer: stem{channels[0], recipe.Size > smallest}}}
 	for i, out := range channels {
 		for k := range blocks[i] {
@@ -67,7 +67,7 @@ func residual(name, about string, kind func(out, stride int) layers.Layer, chann
 		}
 	}
 	net = append(net, layers.Named{Layer: layers.GlobalAvgPool{}}, layers.Named{Name: "fc", Layer: layers.Linear{Out: layers.Classes}})
-	return Model{Name: name, About: about, Net: net, Recipe: recipe, On: builtIn}
+	return Model{Name: name, About: about, Net: net, Recipe: recipe, On: builtIn, Stronger: stronger}
 }
 
 // smallest is the height of the smallest picture that is worth halving twice at once.

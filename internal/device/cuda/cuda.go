@@ -41,6 +41,9 @@ func built() string {
 		digits := strings.TrimRight(a, "a")
 		list = append(list, digits[:len(digits)-1]+"."+digits[len(digits)-1:])
 	}
+	if list == nil {
+		return "PTX alone, for compute capability " + point(floorCapability) + " and later"
+	}
 	return "compute capability " + strings.Join(list, ", ") + ", and PTX for later ones"
 }
 

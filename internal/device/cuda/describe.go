@@ -85,8 +85,9 @@ func describe(index int, unusable error) GPU {
 		return d
 	}
 	d.Capability = point(g.capability)
-	d.Code = codeFor(kernel.Architectures(), g.capability)
-	if _, missing := kernel.Fatbin(); missing != nil && d.Err == nil {
+	if _, missing := kernel.Fatbin(); missing == nil {
+		d.Code = codeFor(kernel.Architectures(), g.capability)
+	} else if d.Err == nil {
 		d.Err = fault.New(fault.Device, "cuda", "", "", "%w", missing)
 	}
 	return d
@@ -105,7 +106,7 @@ func codeFor(architectures string, capability int) string {
 		}
 		best, code = n, "sm_"+a
 	}
-	if code == "" && architectures != "" && capability >= floorCapability {
+	if code == "" && capability >= floorCapability {
 		return "PTX"
 	}
 	return code

@@ -34,6 +34,13 @@ func augmentCases() (cases []testCase) {
 	all := augment.Policy{Crop: 4, Flip: augment.RandomFlip, Brightness: 0.2, Contrast: 0.3, Saturation: 0.4, Cutout: 8}
 	add("all", all, 16, 32, 32, 3)
 	add("all, large", all, 2, 65, 131, 3)
+	cases = append(cases, testCase{
+		name: "samples from the third on", op: graph.Augment{Policy: all, Seed: 4, Blank: []uint8{1, 2, 3}},
+		in: []arg{
+			{graph.U8, below(256), []int{5, 9, 8, 3}}, {graph.I32, below(50_000), []int{9}},
+			{graph.I64, given(2), []int{1}}, {graph.I64, given(1), []int{1}},
+		},
+	})
 	for _, p := range []augment.Policy{{Mixup: 0.2}, {Cutmix: 1}, {Mixup: 1, Cutmix: 0.5}} {
 		for _, shape := range [][]int{{1, 2, 3, 1}, {9, 1, 1, 3}, {7, 5, 4, 3}, {33, 8, 9, 2}} {
 			cases = append(cases, testCase{

@@ -66,6 +66,7 @@ type process struct {
 	out    io.Reader
 	errors *bytes.Buffer
 	wait   func() error
+	id     int
 }
 
 // start runs the program until the test ends, once for each STANDIN_SHUFFLE.
@@ -89,7 +90,7 @@ func start(t testing.TB, program string, shuffles ...string) *standin {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		p.in, p.out = in, out
+		p.in, p.out, p.id = in, out, cmd.Process.Pid
 		s.runs = append(s.runs, p)
 		t.Cleanup(func() {
 			in.Close()
