@@ -78,9 +78,9 @@ var badUsage = []badInput{
 // badOutputs are the rows of E1 that every system can have.
 var badOutputs = []badInput{
 	{id: "E1", what: "output below a file", given: func(s *scene) { s.write("file", nil) },
-		args: "train digits --output file/runs", code: 6, stderr: `[^:]+: "file/runs": a part of the path is a file, not a folder; choose another folder`},
+		args: "train digits --output file/runs", code: 6, stderr: `[^:]+: "file/runs": a part of the path is a file, not a folder; choose another folder: --output FOLDER`},
 	{id: "E1", what: "output is a file", given: func(s *scene) { s.write("runs", nil) },
 		args: "train digits", code: 6, stderr: `[^:]+: "runs": a part of the path is a file, not a folder; choose another folder`},
 	{id: "E1", what: "data folder below a file", given: func(s *scene) { s.write("file", nil) },
-		args: "data get --data-dir file/data", code: 6, stderr: `[^:]+: "file/data": a part of the path is a file, not a folder; choose another folder`},
+		args: "data get --data-dir file/data", code: 6, stderr: `[^:]+: "file/data": a part of the path is a file, not a folder; choose another folder: --data-dir FOLDER`},
 }

@@ -258,6 +258,7 @@ func (s *settings) openRun(from *prior, source run.Data, index []byte, cfg train
 		folder, err = s.reopen(from, o, record)
 	} else {
 		folder, err = run.Create(o, record)
+		err = choosing(err, s.output, "--output")
 	}
 	if err == nil {
 		s.keepIn(folder)
