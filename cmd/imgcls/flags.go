@@ -59,6 +59,7 @@ type settings struct {
 	weightDecay auto[float64]
 	augment     auto[augment.Policy]
 	smooth      auto[float64]
+	clipGrad    auto[float64]
 	tta         auto[string]
 	groups      auto[[]optim.Group]
 	sched       auto[string]
@@ -209,6 +210,7 @@ func newSettings(c *console) *settings {
 		{"augment", "", "train plan", decides, bind(&s.augment, orAuto(policy())),
 			"change training pictures at random: " + augment.Syntax + " (also --aug)"},
 		{"label-smoothing", "", learns, decides, bind(&s.smooth, orAuto(numberBelow(1))), "share of each label that goes to all classes alike"},
+		{"clip-grad", "", learns, decides, bind(&s.clipGrad, orAuto(numberIn(0, most))), "hold the norm of all gradients together to this; 0 for no bound"},
 
 		{"tta", "", "train eval predict", decides, bind(&s.tta, orAuto(oneOf(augment.TTA...))),
 			"average logits over views of a picture: flip for its mirror image, 6 for those moved by a pixel too (auto: as the model says)"},

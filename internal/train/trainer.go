@@ -34,6 +34,7 @@ type Config struct {
 	Groups     []optim.Group // of parameters; without any, norms and biases do not decay
 	Augment    augment.Policy
 	Smooth     float64  // share of a label that goes to all classes
+	ClipGrad   float64  // what the norm of all gradients together is held to; 0 for no bound
 	Frozen     []string // layers of the network that stay as they are
 	Seed       uint64
 	EvalBatch  int // pictures per forward run; it changes speed and memory only
@@ -195,7 +196,7 @@ func (t *Trainer) step(batch int) entry {
 	e.watched, e.names = append(e.watched, statistics...), append(e.names, names...)
 	g.Return(e.watched...)
 	gate := g.Add("gate", graph.Gate{}, e.watched...)[0]
-	applied := t.optim.Update(g, optim.Step{Gate: gate, Scalars: c.scalars, Scale: c.scale}, grads)
+	applied := t.optim.Update(g, optim.Step{Gate: gate, Scalars: c.scalars, Scale: c.scale}.Clip(g, t.cfg.ClipGrad, grads), grads)
 	scope.Track(applied)
 	counted := applied
 	if c.scale != 0 {

@@ -55,6 +55,8 @@ func kernelFor(op graph.Op) func(b *builder, n graph.Node) {
 		return with(op, (*builder).mix)
 	case graph.Normalize:
 		return with(op, (*builder).normalize)
+	case graph.Clip:
+		return with(op, (*builder).clip)
 	case graph.Gate:
 		return with(op, (*builder).gate)
 	case graph.SGD:
@@ -84,6 +86,7 @@ const (
 	perUpdated = 0.125
 	perAdapted = 4 // with a root and a division
 	perChecked = 0.04
+	perSquared = 0.4 // and added up
 	perNormal  = 0.2
 	perByte    = 0.03 // copied
 	perDropped = 10   // with a quarter of a block of random words

@@ -34,6 +34,8 @@ func lowering(op graph.Op) func(b *builder, n graph.Node) []kernel.Launch {
 		return with(op, (*builder).batchNormForward)
 	case graph.BatchNormBack:
 		return with(op, (*builder).batchNormBack)
+	case graph.Clip:
+		return with(op, (*builder).clip)
 	case graph.ChannelSum:
 		return with(op, (*builder).channelSum)
 	case graph.Cast:
@@ -257,6 +259,14 @@ func (b *builder) gate(_ graph.Gate, n graph.Node) []kernel.Launch {
 	return k.Launches(b.memory.take, b.memory.table)
 }
 
+func (b *builder) clip(op graph.Clip, n graph.Node) []kernel.Launch {
+	k := kernel.Clip{Arena: b.memory.base, Most: op.Max, Scale: b.scale(op.Scaled, n, 0)}
+	for i, v := range n.In[op.Gradients():] {
+		k.Gradients = append(k.Gradients, kernel.Clipped{N: b.tensor(v).Len(), Y: b.at(n.Out[i]), DP: b.at(v)})
+	}
+	return k.Launches(b.memory.take, b.memory.table)
+}
+
 // optimizer describes one whose parameters begin at input first, each with so many
 // tensors that are kept.
 func (b *builder) optimizer(n graph.Node, first, kept int) kernel.Optimizer {
@@ -272,19 +282,19 @@ func (b *builder) optimizer(n graph.Node, first, kept int) kernel.Optimizer {
 }
 
 func (b *builder) sgd(op graph.SGD, n graph.Node) []kernel.Launch {
-	return b.optimizer(n, op.Parameters(), 1).SGD(op, b.scale(op.Scaled, n), b.memory.take, b.memory.table)
+	return b.optimizer(n, op.Parameters(), 1).SGD(op, b.scale(op.Scaled, n, 2), b.memory.take, b.memory.table)
 }
 
 func (b *builder) adamW(op graph.AdamW, n graph.Node) []kernel.Launch {
-	return b.optimizer(n, op.Parameters(), 2).AdamW(op, b.scale(op.Scaled, n), b.memory.take, b.memory.table)
+	return b.optimizer(n, op.Parameters(), 2).AdamW(op, b.scale(op.Scaled, n, 2), b.memory.take, b.memory.table)
 }
 
-// scale returns where an optimizer's loss scale is, or 0 where its loss is not scaled.
-func (b *builder) scale(scaled bool, n graph.Node) kernel.Addr {
+// scale returns where the loss scale, input at, is, or 0 where the loss is not scaled.
+func (b *builder) scale(scaled bool, n graph.Node, at int) kernel.Addr {
 	if !scaled {
 		return 0
 	}
-	return b.at(n.In[2])
+	return b.at(n.In[at])
 }
 
 func (b *builder) rescale(op graph.Rescale, n graph.Node) []kernel.Launch {

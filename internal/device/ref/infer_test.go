@@ -18,7 +18,7 @@ func TestInfer(t *testing.T) {
 	const seed = 3
 	r := rand.New(rand.NewPCG(seed, 0))
 	accepted := map[string]int{}
-	for range 220_000 {
+	for range 260_000 {
 		data := make([]byte, 96)
 		for i := range data {
 			data[i] = byte(r.Uint32())
@@ -32,7 +32,7 @@ func TestInfer(t *testing.T) {
 	}
 	for _, op := range []string{
 		"Conv", "ConvBackData", "ConvBackFilter", "MaxPool", "MaxPoolBack", "Act", "ActBack", "MatMul", "Add", "ChannelSum",
-		"SoftmaxXent", "Gather", "Normalize", "Reshape", "Gate", "Record", "Tick", "SGD", "AdamW", "Augment", "Mix", "Dropout", "BatchNorm", "BatchNormBack", "Track", "AvgPool", "AvgPoolBack",
+		"SoftmaxXent", "Gather", "Normalize", "Reshape", "Gate", "Clip", "Record", "Tick", "SGD", "AdamW", "Augment", "Mix", "Dropout", "BatchNorm", "BatchNormBack", "Track", "AvgPool", "AvgPoolBack",
 		"Conv+Act", "Conv+MaxPool", "Conv+Act+MaxPool", "MatMul+Act", "MaxPoolBack+ConvBackData", "MaxPoolBack+ConvBackFilter",
 	} {
 		if accepted[op] < 20 {
@@ -132,7 +132,7 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 		}
 	}
 	single := func(typ graph.DType) { in = append(in, graph.Tensor{Type: typ, Shape: []int{1}}) }
-	kind := c.below(27)
+	kind := c.below(28)
 	switch kind {
 	case 0:
 		conv.Post = c.post(apart)
@@ -232,6 +232,12 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 		in = append(in, c.tensor(graph.I32, 1))
 		single(graph.I64)
 		single(graph.I64)
+	case 27:
+		op = graph.Clip{Max: float64(c.below(3)), Scaled: flag}
+		if flag {
+			single(graph.F32)
+		}
+		floats(1, 4)
 	case 23:
 		op = graph.AdamW{Keep: c.small(0, 2), Rate: c.small(0, 2), Root: c.small(0, 2), Eps: 1}
 		single(graph.I32)

@@ -87,6 +87,8 @@ func kernelFor(n graph.Node, t []graph.Tensor) func(p *Program) {
 		return func(p *Program) { kernel.Normalize(p.real(out(0)), p.u8(in(0)), op.Mean, op.Std) }
 	case graph.Gate:
 		return func(p *Program) { p.i32(out(0))[0] = kernel.Gate(p.reals(n.In)...) }
+	case graph.Clip:
+		return func(p *Program) { p.clip(op, n) }
 	case graph.Record:
 		return gated(n, func(p *Program) {
 			kernel.Record(p.real(in(3)), p.i64(in(1))[0], p.real(in(2))[0])
@@ -148,6 +150,15 @@ func (p *Program) update(n graph.Node, first, kept int, rule func(i int, scalars
 	if y := n.Out[0]; y != 0 {
 		p.i32(y)[0] = applied
 	}
+}
+
+// clip runs a Clip, of which any output may be read by nobody.
+func (p *Program) clip(op graph.Clip, n graph.Node) {
+	scale := 1.0
+	if op.Scaled {
+		scale = p.real(n.In[0])[0]
+	}
+	kernel.Clip(p.reals(n.Out), p.reals(n.In[op.Gradients():]), scale, op.Max)
 }
 
 // rescale runs a Rescale; nobody may read whether the step counts.
