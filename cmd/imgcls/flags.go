@@ -60,6 +60,7 @@ type settings struct {
 	augment     auto[augment.Policy]
 	smooth      auto[float64]
 	clipGrad    auto[float64]
+	ema         auto[float64]
 	tta         auto[string]
 	groups      auto[[]optim.Group]
 	sched       auto[string]
@@ -211,6 +212,8 @@ func newSettings(c *console) *settings {
 			"change training pictures at random: " + augment.Syntax + " (also --aug)"},
 		{"label-smoothing", "", learns, decides, bind(&s.smooth, orAuto(numberBelow(1))), "share of each label that goes to all classes alike"},
 		{"clip-grad", "", learns, decides, bind(&s.clipGrad, orAuto(numberIn(0, most))), "hold the norm of all gradients together to this; 0 for no bound"},
+		{"ema", "", learns, fixed, bind(&s.ema, orAuto(orNone(numberBelow(1)))),
+			"evaluate and save the exponential moving average of the weights, with this `decay`, such as 0.999, or none"},
 
 		{"tta", "", "train eval predict", decides, bind(&s.tta, orAuto(oneOf(augment.TTA...))),
 			"average logits over views of a picture: flip for its mirror image, 6 for those moved by a pixel too (auto: as the model says)"},

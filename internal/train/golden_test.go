@@ -81,6 +81,9 @@ func takeSteps(t *testing.T, dev device.Device, g golden, n int, cfg Config) (*T
 	if err := first.Load(trainer.Graph(), false, trainer.Program().Write); err != nil {
 		t.Fatal(err)
 	}
+	if err := trainer.beginAverages(); err != nil {
+		t.Fatal(err)
+	}
 	if err := trainer.begin(view[int32](g, "order"), 0); err != nil {
 		t.Fatal(err)
 	}

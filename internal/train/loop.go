@@ -56,6 +56,11 @@ type Hooks struct {
 // the last whole step, as they are after a divergence.
 func (t *Trainer) Run(ctx context.Context, hooks Hooks) error {
 	t.began, t.earlier = time.Now(), t.place.Seconds
+	if t.place.Step == 0 {
+		if err := t.beginAverages(); err != nil {
+			return err
+		}
+	}
 	for t.cfg.Reached(t.place) == "" {
 		if err := t.shuffle(); err != nil {
 			return err

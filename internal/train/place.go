@@ -44,7 +44,7 @@ type Best struct {
 // Saved says what a model file holds.
 type Saved struct {
 	Step     int            `json:"step"`
-	Weights  string         `json:"weights"` // last or best
+	Weights  string         `json:"weights"` // last, ema or best
 	TestLoss metrics.Figure `json:"test_loss"`
 	TestTop1 metrics.Figure `json:"test_top1"`
 	SHA256   string         `json:"sha256"`
@@ -53,6 +53,7 @@ type Saved struct {
 // The values of Saved.Weights.
 const (
 	lastWeights = "last"
+	emaWeights  = "ema" // the averages at the last step; of the best one they are called best
 	bestWeights = "best"
 )
 

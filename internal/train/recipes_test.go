@@ -1,9 +1,11 @@
 package train
 
 import (
+	"context"
 	"math"
 	"testing"
 
+	"imgcls/internal/data"
 	"imgcls/internal/device"
 	"imgcls/internal/device/cpu"
 	"imgcls/internal/device/ref"
@@ -44,5 +46,43 @@ func compareClipped(t *testing.T, dev device.Device) {
 		if diff := math.Abs(float64(losses[i])-want) / want; diff > 1e-5 {
 			t.Errorf("loss of step %d is %v, PyTorch's %v: %.1e apart", i+1, losses[i], want, diff)
 		}
+	}
+}
+
+// PyTorch's losses on the first 100 pictures after 20 steps, by the weights and by their
+// average of decay 0.75. What is learnt does not depend on it.
+func TestAverageOfWeights(t *testing.T) { compareAverages(t, ref.New(), cpu.New(2)) }
+
+func compareAverages(t *testing.T, devices ...device.Device) {
+	t.Helper()
+	const byWeights, byAverage = 1.9843574287158694, 2.0632785264045053
+	g := readGolden(t, "cifar-net-steps.safetensors")
+	for _, dev := range devices {
+		tr, _ := takeSteps(t, dev, g, 20, Config{Optimizer: goldenRate, EMA: 0.75})
+		first := data.Split{Images: tr.set.Train.Images[:100*32*32*3], Labels: tr.set.Train.Labels[:100]}
+		raw := parameters(t, tr)
+		average, err := tr.Evaluate(context.Background(), first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, bits := range parameters(t, tr) {
+			if bits != raw[i] {
+				t.Fatalf("%s: the evaluation has changed parameter %d", dev, i)
+			}
+		}
+		weights, err := tr.evaluate(context.Background(), first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			by        string
+			got, want float64
+		}{{"weights", float64(weights.Loss), byWeights}, {"average", float64(average.Loss), byAverage}} {
+			if diff := math.Abs(c.got-c.want) / c.want; diff > 1e-6 {
+				t.Errorf("%s: loss by the %s is %v, PyTorch's %v: %.1e apart", dev, c.by, c.got, c.want, diff)
+			}
+		}
+		tr.Close()
+		dev.Close()
 	}
 }

@@ -43,6 +43,8 @@ func kernelFor(op graph.Op) func(b *builder, n graph.Node) {
 		return with(op, (*builder).batchNormBack)
 	case graph.Track:
 		return with(op, (*builder).track)
+	case graph.Average:
+		return with(op, (*builder).average)
 	case graph.SoftmaxXent:
 		return with(op, (*builder).softmaxXent)
 	case graph.Gather:
@@ -86,6 +88,7 @@ const (
 	perUpdated = 0.125
 	perAdapted = 4 // with a root and a division
 	perChecked = 0.04
+	perAverage = 1
 	perSquared = 0.4 // and added up
 	perNormal  = 0.2
 	perByte    = 0.03 // copied

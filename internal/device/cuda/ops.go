@@ -30,6 +30,8 @@ func lowering(op graph.Op) func(b *builder, n graph.Node) []kernel.Launch {
 		return with(op, (*builder).avgPool)
 	case graph.AvgPoolBack:
 		return with(op, (*builder).avgPoolBack)
+	case graph.Average:
+		return with(op, (*builder).average)
 	case graph.BatchNorm:
 		return with(op, (*builder).batchNormForward)
 	case graph.BatchNormBack:
@@ -174,6 +176,15 @@ func (b *builder) track(op graph.Track, n graph.Node) []kernel.Launch {
 		k.Statistics = append(k.Statistics,
 			kernel.Tracked{Running: b.at(four[0]), Batch: b.at(four[2]), N: size, Momentum: momentum, Factor: 1},
 			kernel.Tracked{Running: b.at(four[1]), Batch: b.at(four[3]), N: size, Momentum: momentum, Factor: op.Unbiased(i)})
+	}
+	return k.Launches(b.memory.table)
+}
+
+func (b *builder) average(op graph.Average, n graph.Node) []kernel.Launch {
+	k := kernel.Track{Arena: b.memory.base, Gate: b.at(n.In[0])}
+	for i := 1; i < len(n.In); i += 2 {
+		k.Statistics = append(k.Statistics,
+			kernel.Tracked{Running: b.at(n.In[i]), Batch: b.at(n.In[i+1]), N: b.tensor(n.In[i]).Len(), Momentum: 1 - op.Decay, Factor: 1})
 	}
 	return k.Launches(b.memory.table)
 }

@@ -32,7 +32,7 @@ func TestInfer(t *testing.T) {
 	}
 	for _, op := range []string{
 		"Conv", "ConvBackData", "ConvBackFilter", "MaxPool", "MaxPoolBack", "Act", "ActBack", "MatMul", "Add", "ChannelSum",
-		"SoftmaxXent", "Gather", "Normalize", "Reshape", "Gate", "Clip", "Record", "Tick", "SGD", "AdamW", "Augment", "Mix", "Dropout", "BatchNorm", "BatchNormBack", "Track", "AvgPool", "AvgPoolBack",
+		"SoftmaxXent", "Gather", "Normalize", "Reshape", "Gate", "Clip", "Average", "Record", "Tick", "SGD", "AdamW", "Augment", "Mix", "Dropout", "BatchNorm", "BatchNormBack", "Track", "AvgPool", "AvgPoolBack",
 		"Conv+Act", "Conv+MaxPool", "Conv+Act+MaxPool", "MatMul+Act", "MaxPoolBack+ConvBackData", "MaxPoolBack+ConvBackFilter",
 	} {
 		if accepted[op] < 20 {
@@ -132,7 +132,7 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 		}
 	}
 	single := func(typ graph.DType) { in = append(in, graph.Tensor{Type: typ, Shape: []int{1}}) }
-	kind := c.below(28)
+	kind := c.below(29)
 	switch kind {
 	case 0:
 		conv.Post = c.post(apart)
@@ -232,6 +232,11 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 		in = append(in, c.tensor(graph.I32, 1))
 		single(graph.I64)
 		single(graph.I64)
+	case 28:
+		op = graph.Average{Decay: float64(c.below(2))}
+		single(graph.I32)
+		floats(2)
+		in = append(in, in[1])
 	case 27:
 		op = graph.Clip{Max: float64(c.below(3)), Scaled: flag}
 		if flag {
@@ -357,6 +362,8 @@ func cellsOf(op graph.Op, inputs int) (set []int) {
 		set = []int{1, 2, 3}
 	case graph.Track:
 		set = []int{1, 2}
+	case graph.Average:
+		set = []int{1}
 	case graph.SGD:
 		for i := 2; i+2 < inputs; i += 3 {
 			set = append(set, i, i+2)

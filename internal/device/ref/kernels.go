@@ -66,6 +66,12 @@ func kernelFor(n graph.Node, t []graph.Tensor) func(p *Program) {
 				kernel.Track(p.real(in(4*i+2)), p.real(in(4*i+4)), op.Momentum[i], op.Unbiased(i))
 			}
 		})
+	case graph.Average:
+		return gated(n, func(p *Program) {
+			for i := 1; i < len(n.In); i += 2 {
+				kernel.Track(p.real(in(i)), p.real(in(i+1)), 1-op.Decay, 1)
+			}
+		})
 	case graph.SoftmaxXent:
 		return func(p *Program) {
 			p.xent(op, n)
