@@ -152,6 +152,8 @@ func (s *settings) holdOut(set *data.Set, source *run.Data) error {
 		needed = "--patience"
 	case s.targetAcc > 0:
 		needed = "--target-acc"
+	case s.sched.known && s.sched.value == "plateau":
+		needed = "--sched plateau"
 	}
 	if needed != "" {
 		fraction = needsVal

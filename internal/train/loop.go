@@ -171,6 +171,11 @@ func (t *Trainer) judge(ctx context.Context, hooks Hooks) (err error) {
 	}
 	if e.Val != nil && p.Judged != p.Step {
 		e.Best = p.consider(e.Val)
+		if p.Done == t.Steps() {
+			if err := t.settle(float64(e.Val.Loss)); err != nil {
+				return err
+			}
+		}
 	}
 	p.Judged = p.Step
 	t.tellTime()
