@@ -193,11 +193,14 @@ func (t *Trainer) step(batch int) entry {
 			e.names = append(e.names, "the gradient of "+g.Tensor(p).Name)
 		}
 	}
+	change := optim.Step{Scalars: c.scalars, Scale: c.scale}
+	proposed := t.optim.Propose(g, change, grads)
+	e.watched, e.names = append(e.watched, proposed.Values...), append(e.names, proposed.Names...)
 	statistics, names := scope.Statistics()
 	e.watched, e.names = append(e.watched, statistics...), append(e.names, names...)
 	g.Return(e.watched...)
-	gate := g.Add("gate", graph.Gate{}, e.watched...)[0]
-	applied := t.optim.Update(g, optim.Step{Gate: gate, Scalars: c.scalars, Scale: c.scale}, grads)
+	change.Gate = g.Add("gate", graph.Gate{}, e.watched...)[0]
+	applied := t.optim.Update(g, change, grads, proposed)
 	scope.Track(applied)
 	counted := applied
 	if c.scale != 0 {
