@@ -89,7 +89,7 @@ func (p *report) summary() string {
 	b.WriteString("; each at its best settings, in turns, medians\n\n| work | imgcls | peer | imgcls ÷ peer |\n|---|---|---|---|\n")
 	for _, kind := range []struct{ group, threads, name string }{
 		{gemmGroup, ", 1 thread", "matrix products, 1 thread"},
-		{convGroup, ", 1 thread", "convolutions of ResNet-18 and ResNet-20, batch 32, 1 thread"},
+		{convGroup, ", 1 thread", "convolutions of ResNet-18, ResNet-20 and mobilenet_v2, batch 32, 1 thread"},
 		{convGroup, fmt.Sprintf(", %d threads", cores), fmt.Sprintf("the same, %d threads", cores)},
 	} {
 		b.WriteString(p.ratiosOf(kind.group, kind.threads, kind.name))

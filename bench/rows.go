@@ -60,10 +60,11 @@ func rows() []row {
 }
 
 // A geometry is a convolution of a residual network for CIFAR, 3×3 with padding
-// 1 or 1×1 without.
+// 1 or 1×1 without, or where net is 0 a depthwise one of mobilenet_v2 for 224×224.
 type geometry struct{ net, size, in, out, kernel, stride int }
 
-// geometries are the different convolutions of ResNet-18 and ResNet-20.
+// geometries are the different convolutions of ResNet-18 and ResNet-20, and the
+// depthwise ones of mobilenet_v2.
 var geometries = []geometry{
 	{18, 32, 3, 64, 3, 1}, {18, 32, 64, 64, 3, 1},
 	{18, 32, 64, 128, 3, 2}, {18, 32, 64, 128, 1, 2}, {18, 16, 128, 128, 3, 1},
@@ -72,12 +73,18 @@ var geometries = []geometry{
 	{20, 32, 3, 16, 3, 1}, {20, 32, 16, 16, 3, 1},
 	{20, 32, 16, 32, 3, 2}, {20, 16, 32, 32, 3, 1},
 	{20, 16, 32, 64, 3, 2}, {20, 8, 64, 64, 3, 1},
+	{0, 112, 32, 32, 3, 1}, {0, 112, 96, 96, 3, 2}, {0, 56, 144, 144, 3, 1}, {0, 56, 144, 144, 3, 2},
+	{0, 28, 192, 192, 3, 1}, {0, 28, 192, 192, 3, 2}, {0, 14, 384, 384, 3, 1}, {0, 14, 576, 576, 3, 1},
+	{0, 14, 576, 576, 3, 2}, {0, 7, 960, 960, 3, 1},
 }
 
 const convBatch = 32
 
 func (g geometry) name() string {
 	text := fmt.Sprintf("ResNet-%d %d→%d %d×%d at %d²", g.net, g.in, g.out, g.kernel, g.kernel, g.size)
+	if g.net == 0 {
+		text = fmt.Sprintf("mobilenet_v2 depthwise %d %d×%d at %d²", g.in, g.kernel, g.kernel, g.size)
+	}
 	if g.stride > 1 {
 		text += fmt.Sprintf(" by %d", g.stride)
 	}
@@ -85,9 +92,13 @@ func (g geometry) name() string {
 }
 
 func (g geometry) work(op string) bench.Work {
-	return bench.Work{
+	w := bench.Work{
 		Op: op, Batch: convBatch, Size: g.size, In: g.in, Out: g.out, Kernel: g.kernel, Stride: g.stride, Pad: g.kernel / 2,
 	}
+	if g.net == 0 {
+		w.Groups = g.in
+	}
+	return w
 }
 
 // convolutions are single operations, with one thread and with all.

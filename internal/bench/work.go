@@ -25,7 +25,7 @@ type Work struct {
 	TransB bool `json:"trans_b,omitempty"`
 	// Size is the height and width of a model's pictures; 0 means its recipe's.
 	// A convolution is of Batch images Size×Size×In with Out filters
-	// Kernel×Kernel×In; other operations on images have a kernel or none.
+	// Kernel×Kernel×In/Groups; other operations on images have a kernel or none.
 	Size   int `json:"size,omitempty"`
 	In     int `json:"in,omitempty"`
 	Out    int `json:"out,omitempty"`

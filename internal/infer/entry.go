@@ -38,8 +38,8 @@ func Add(g *graph.Graph, net models.Network, batch int) Entry {
 	p := net.Preprocess
 	e.views = augment.Views(p.TTA)
 	e.view = kernel.Augment{H: p.Height, W: p.Width, Policy: augment.ViewPolicy, Blank: make([]uint8, p.Channels)}
-	if err := augment.ViewPolicy.Fit(p.Height, p.Width); err != nil && len(e.views) > 1 || e.views == nil {
-		g.Fail(fmt.Errorf("pictures of %d×%d pixels have no views %s", p.Height, p.Width, p.TTA))
+	if e.views == nil {
+		g.Fail(fmt.Errorf("there are no views %s", p.TTA))
 	}
 	e.Pictures = g.Lasting(graph.Tensor{
 		Name: e.Name + ".pictures", Type: graph.U8, Shape: []int{batch, p.Height, p.Width, p.Channels}, Role: graph.Input, Slots: ring,

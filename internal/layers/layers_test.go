@@ -132,7 +132,7 @@ func TestBatchNormModes(t *testing.T) {
 	g := graph.New()
 	x := g.Input("x", graph.F32, 2, 3, 3, 5)
 	training := NewScope(g, 2)
-	training.Train()
+	training.Train(Samples{})
 	net.Apply(training, x)
 	training.Track(g.Add("gate", graph.Gate{})[0])
 	g.Begin("eval")

@@ -39,6 +39,7 @@ type root struct {
 	classes  int
 	training bool
 	frozen   []string
+	samples  Samples // of training
 	inits    map[graph.Value]initial
 	tracked  []tracked
 }
@@ -54,9 +55,11 @@ func NewScope(g *graph.Graph, classes int) *Scope {
 }
 
 // Train lets the layers applied from now on do what they do in training alone, as
-// BatchNorm takes the batch's own statistics; except the frozen ones, given by their
-// paths, and the layers within these.
-func (s *Scope) Train(frozen ...string) { s.training, s.frozen = true, frozen }
+// BatchNorm takes the batch's own statistics and Dropout drops what it draws for
+// samples; except the frozen ones, given by their paths, and the layers within these.
+func (s *Scope) Train(samples Samples, frozen ...string) {
+	s.training, s.samples, s.frozen = true, samples, frozen
+}
 
 // trains reports whether the layer at s is in training.
 func (s *Scope) trains() bool { return s.training && !Within(s.path, s.frozen) }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"imgcls/internal/augment"
 	"imgcls/internal/fault"
 	"imgcls/internal/graph"
 	"imgcls/internal/layers"
@@ -74,11 +75,11 @@ func (n Network) Forward(g *graph.Graph, pictures graph.Value) (logits graph.Val
 	return n.forward(g, pictures, layers.NewScope(g, len(n.Classes)))
 }
 
-// Train is Forward as training goes that way, but for the frozen ones of Layers. What
-// the scope tracks is to be set at the end of the step.
-func (n Network) Train(g *graph.Graph, pictures graph.Value, frozen []string) (logits graph.Value, s *layers.Scope) {
+// Train is Forward as training goes that way with these samples, but for the frozen
+// ones of Layers. What the scope tracks is to be set at the end of the step.
+func (n Network) Train(g *graph.Graph, pictures graph.Value, samples layers.Samples, frozen []string) (logits graph.Value, s *layers.Scope) {
 	s = layers.NewScope(g, len(n.Classes))
-	s.Train(frozen...)
+	s.Train(samples, frozen...)
 	return n.forward(g, pictures, s)
 }
 
@@ -90,6 +91,10 @@ func (n Network) forward(g *graph.Graph, pictures graph.Value, s *layers.Scope) 
 // Check builds the network once and reports why it cannot be: a net too deep
 // for its pictures is a usage error with the failing layer and the least size.
 func (n Network) Check() error {
+	if p := n.Preprocess; len(augment.Views(p.TTA)) > 1 && augment.ViewPolicy.Fit(p.Height, p.Width) != nil {
+		return fault.New(fault.Usage, "--tta", "", "give --tta none, or a larger --img-size",
+			"pictures of %d×%d pixels have no other views", p.Height, p.Width)
+	}
 	err := n.build()
 	var small *graph.TooSmall
 	if errors.As(err, &small) {

@@ -32,7 +32,7 @@ func ruleOf(op graph.Op) rule {
 		return rule{".", "o"}
 	case graph.ChannelSum:
 		return rule{"a", "."}
-	case graph.Act, graph.MaxPool, graph.AvgPool, graph.AvgPoolBack, graph.Reshape:
+	case graph.Act, graph.Dropout, graph.MaxPool, graph.AvgPool, graph.AvgPoolBack, graph.Reshape:
 		return rule{"s", "s"}
 	case graph.ActBack, graph.Add:
 		return rule{"ss", "s"}

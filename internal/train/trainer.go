@@ -153,9 +153,6 @@ func (t *Trainer) build() {
 			g.Input("train.labels", graph.I32, n),
 		},
 	}
-	if t.cfg.Augment != (augment.Policy{}) {
-		t.cells.epoch = g.Input("epoch", graph.I64, 1)
-	}
 	if t.cfg.Precision == graph.F16 {
 		t.cells.scale, t.cells.tally = g.State("loss.scale", graph.F32, 1), g.State("loss.tally", graph.I64, 3)
 	}
@@ -163,6 +160,7 @@ func (t *Trainer) build() {
 	if rest := n % t.cfg.Batch; rest > 0 {
 		t.short = t.step(rest)
 	}
+	t.cells.epoch = g.Named("epoch")
 }
 
 // step adds the entry that trains on one batch: gather, forward, backward, and
@@ -175,7 +173,7 @@ func (t *Trainer) step(batch int) entry {
 	g.Begin(name)
 	samples := g.Add("gather", graph.Gather{Batch: batch}, append([]graph.Value{c.order, c.cursor}, c.samples...)...)
 	pictures, targets := t.augment(samples[0], samples[1])
-	logits, scope := t.cfg.Network.Train(g, pictures, t.cfg.Frozen)
+	logits, scope := t.cfg.Network.Train(g, pictures, t.samples(), t.cfg.Frozen)
 	t.scope = scope
 	compared := append([]graph.Value{logits}, targets...)
 	if c.scale != 0 {
@@ -222,13 +220,18 @@ func (t *Trainer) augment(pictures, classes graph.Value) (x graph.Value, targets
 		for _, mean := range t.cfg.Network.Preprocess.Mean {
 			op.Blank = append(op.Blank, uint8(min(max(math.Round(255*mean), 0), 255)))
 		}
-		pictures = g.Add("augment", op, pictures, c.order, c.cursor, c.epoch)[0]
+		pictures = g.Add("augment", op, pictures, c.order, c.cursor, t.samples().Epoch(g))[0]
 	}
 	if !policy.Mixes() {
 		return pictures, []graph.Value{classes}
 	}
-	mixed := g.Add("mix", graph.Mix{Policy: policy, Seed: t.cfg.Seed}, pictures, classes, c.order, c.cursor, c.epoch)
+	mixed := g.Add("mix", graph.Mix{Policy: policy, Seed: t.cfg.Seed}, pictures, classes, c.order, c.cursor, t.samples().Epoch(g))
 	return mixed[0], []graph.Value{classes, mixed[1], mixed[2]}
+}
+
+// samples says which ones a batch holds.
+func (t *Trainer) samples() layers.Samples {
+	return layers.Samples{Seed: t.cfg.Seed, Order: t.cells.order, Cursor: t.cells.cursor}
 }
 
 // load writes data, schedule and first parameters.

@@ -47,6 +47,8 @@ func kernelFor(op graph.Op) func(b *builder, n graph.Node) {
 		return with(op, (*builder).softmaxXent)
 	case graph.Gather:
 		return with(op, (*builder).gather)
+	case graph.Dropout:
+		return with(op, (*builder).dropout)
 	case graph.Augment:
 		return with(op, (*builder).augment)
 	case graph.Mix:
@@ -93,6 +95,7 @@ const (
 	perChecked = 0.04
 	perNormal  = 0.2
 	perByte    = 0.03 // copied
+	perDropped = 10   // with a quarter of a block of random words
 	perDrawn   = 500  // random words, and what follows from them
 	perChanged = 1    // a value of a picture, by all that may become of it
 )
@@ -250,6 +253,18 @@ func (b *builder) gather(op graph.Gather, n graph.Node) {
 			kernel.Gather(y[lo*size:hi*size], x, order[at+lo:at+hi], size)
 		})
 	}
+}
+
+func (b *builder) dropout(op graph.Dropout, n graph.Node) {
+	y, x, samples := b.f32(n.Out[0]), b.f32(n.In[0]), b.shape(n.In[0])[0]
+	order, cursor, epoch := b.i32(n.In[1]), b.i64(n.In[2]), b.i64(n.In[3])
+	size := len(x) / samples
+	b.split(samples, perDropped*float64(size), func(lo, hi int, _ []float32) {
+		for i := lo; i < hi; i++ {
+			words := func(four int) [4]uint32 { return op.Words(epoch[0], int64(order[int(cursor[0])+i]), four) }
+			kernel.Dropout(y[i*size:(i+1)*size], x[i*size:(i+1)*size], op.Factor(), op.Threshold(), words)
+		}
+	})
 }
 
 func (b *builder) augment(op graph.Augment, n graph.Node) {

@@ -22,6 +22,8 @@ func lowering(op graph.Op) func(b *builder, n graph.Node) []kernel.Launch {
 		return with(op, (*builder).adamW)
 	case graph.Add:
 		return with(op, (*builder).add)
+	case graph.Dropout:
+		return with(op, (*builder).dropout)
 	case graph.Augment:
 		return with(op, (*builder).augment)
 	case graph.AvgPool:
@@ -86,7 +88,7 @@ func supports(n graph.Node, t []graph.Tensor) bool {
 	switch op := n.Op.(type) {
 	case graph.Gather:
 		return true // copies bytes of tensors of any size
-	case graph.Act, graph.ActBack, graph.Add, graph.AvgPool, graph.AvgPoolBack, graph.Cast, graph.ChannelSum, graph.MaxPool, graph.MaxPoolBack,
+	case graph.Act, graph.ActBack, graph.Add, graph.AvgPool, graph.AvgPoolBack, graph.Cast, graph.ChannelSum, graph.Dropout, graph.MaxPool, graph.MaxPoolBack,
 		graph.MatMul, graph.Conv, graph.ConvBackData, graph.ConvBackFilter:
 		single = nil // shape rules have said which types go together
 	case graph.BatchNorm:
@@ -182,6 +184,13 @@ func (b *builder) gather(op graph.Gather, n graph.Node) []kernel.Launch {
 		}
 	}
 	return k.Launches(b.memory.table)
+}
+
+func (b *builder) dropout(op graph.Dropout, n graph.Node) []kernel.Launch {
+	x := b.tensor(n.In[0])
+	k := kernel.Dropout{Op: op, Type: x.Type, N: x.Shape[0], E: x.Len() / x.Shape[0], Y: b.at(n.Out[0]), X: b.at(n.In[0])}
+	k.Order, k.Cursor, k.Epoch = b.at(n.In[1]), b.at(n.In[2]), b.at(n.In[3])
+	return k.Launches()
 }
 
 func (b *builder) augment(op graph.Augment, n graph.Node) []kernel.Launch {

@@ -34,6 +34,9 @@ func halfCases(typ graph.DType) []testCase {
 	for _, c := range poolCases() {
 		cases = append(cases, c.halved(typ, 2))
 	}
+	for _, c := range dropoutCases() {
+		cases = append(cases, c.halved(typ, 1))
+	}
 	for _, c := range actCases() {
 		cases = append(cases, c.halved(typ, 2))
 	}

@@ -18,7 +18,7 @@ func TestInfer(t *testing.T) {
 	const seed = 3
 	r := rand.New(rand.NewPCG(seed, 0))
 	accepted := map[string]int{}
-	for range 160_000 {
+	for range 220_000 {
 		data := make([]byte, 96)
 		for i := range data {
 			data[i] = byte(r.Uint32())
@@ -32,7 +32,7 @@ func TestInfer(t *testing.T) {
 	}
 	for _, op := range []string{
 		"Conv", "ConvBackData", "ConvBackFilter", "MaxPool", "MaxPoolBack", "Act", "ActBack", "MatMul", "Add", "ChannelSum",
-		"SoftmaxXent", "Gather", "Normalize", "Reshape", "Gate", "Record", "Tick", "SGD", "AdamW", "Direction", "Quintic", "Moved", "Assign", "Augment", "Mix", "BatchNorm", "BatchNormBack", "Track", "AvgPool", "AvgPoolBack",
+		"SoftmaxXent", "Gather", "Normalize", "Reshape", "Gate", "Record", "Tick", "SGD", "AdamW", "Direction", "Quintic", "Moved", "Assign", "Augment", "Mix", "Dropout", "BatchNorm", "BatchNormBack", "Track", "AvgPool", "AvgPoolBack",
 		"Conv+Act", "Conv+MaxPool", "Conv+Act+MaxPool", "MatMul+Act", "MaxPoolBack+ConvBackData", "MaxPoolBack+ConvBackFilter",
 	} {
 		if accepted[op] < 20 {
@@ -132,7 +132,7 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 		}
 	}
 	single := func(typ graph.DType) { in = append(in, graph.Tensor{Type: typ, Shape: []int{1}}) }
-	kind := c.below(30)
+	kind := c.below(31)
 	switch kind {
 	case 0:
 		conv.Post = c.post(apart)
@@ -227,6 +227,12 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 		single(graph.I64)
 		single(graph.I64)
 	case 26:
+		op = graph.Dropout{Rate: 0.75 * float64(c.below(2))}
+		floats(c.below(5))
+		in = append(in, c.tensor(graph.I32, 1))
+		single(graph.I64)
+		single(graph.I64)
+	case 30:
 		op = graph.Direction{Momentum: c.small(0, 2), Eps: 1}
 		floats(1, 3)
 		in = append(in, in[1])

@@ -75,6 +75,8 @@ func kernelFor(n graph.Node, t []graph.Tensor) func(p *Program) {
 		}
 	case graph.Gather:
 		return func(p *Program) { p.gather(n, t) }
+	case graph.Dropout:
+		return func(p *Program) { p.dropout(op, n, t[in(0)]) }
 	case graph.Augment:
 		return func(p *Program) { p.augment(op, n, t[in(0)].Shape) }
 	case graph.Mix:
@@ -256,6 +258,16 @@ func (p *Program) xent(op graph.SoftmaxXent, n graph.Node) {
 		kernel.Targets(q, t, nil, nil, op.Smooth)
 	}
 	kernel.SoftXent(loss, dx, x, q, len(x)/len(t))
+}
+
+// dropout runs a Dropout on samples x.
+func (p *Program) dropout(op graph.Dropout, n graph.Node, x graph.Tensor) {
+	order, cursor, epoch := p.i32(n.In[1]), p.i64(n.In[2])[0], p.i64(n.In[3])[0]
+	size := x.Len() / x.Shape[0]
+	for i := range x.Shape[0] {
+		words := func(four int) [4]uint32 { return op.Words(epoch, int64(order[int(cursor)+i]), four) }
+		kernel.Dropout(p.real(n.Out[0])[i*size:][:size], p.real(n.In[0])[i*size:][:size], float64(op.Factor()), op.Threshold(), words)
+	}
 }
 
 // augment runs an Augment on pictures of shape [N,H,W,C].

@@ -118,10 +118,20 @@ func (s *Slides) ComputeLines(l Layer, lo, hi, _, _ int, _ []float32) {
 	}
 }
 
-// products adds to dw [R,S,C] what one image of x [H,W,C] and dy gives the channels lo
-// to hi.
-func (s *Slides) products(dw, x, dy []float32, lo, hi int) {
-	for _, run := range s.runs {
-		run.Products(dw[lo:], x[lo:], dy[run.y+lo:], hi-lo)
+// depthwiseStretches returns the sums over places of which dw [R,S,C] is made: for each
+// line of dy and each tap those places whose x is inside the image.
+func (c Conv) depthwiseStretches() (list []vec.Stretch) {
+	for p := range c.P {
+		for tap := range c.R * c.S {
+			r, s := tap/c.S, tap%c.S
+			h := p*c.Stride + r - c.Pad
+			q, q1 := c.inside(s, c.W, c.Q)
+			if h < 0 || h >= c.H || q == q1 {
+				continue
+			}
+			x := (h*c.W + q*c.Stride + s - c.Pad) * c.I
+			list = append(list, vec.Stretch{int32(x), int32(tap * c.O), int32((p*c.Q + q) * c.O), int32(q1 - q)})
+		}
 	}
+	return list
 }

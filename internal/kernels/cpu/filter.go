@@ -1,6 +1,9 @@
 package cpu
 
-import "imgcls/internal/kernels/cpu/tile"
+import (
+	"imgcls/internal/kernels/cpu/tile"
+	"imgcls/internal/kernels/cpu/vec"
+)
 
 // A Filter is the list of tiles in which the gradient of a convolution's filters
 // is summed over images:
@@ -16,7 +19,7 @@ type Filter struct {
 	Transposed bool
 	block      int // images that a tile goes through before the next tile
 	tiles      []filterTile
-	slides     *Slides // of a depthwise convolution, instead
+	stretches  []vec.Stretch // of a depthwise convolution, instead
 }
 
 // A filterTile is a tile of dw with the places that it is summed over.
@@ -30,7 +33,7 @@ type filterTile struct {
 func NewFilter(set *tile.Set, c Conv) *Filter {
 	f := &Filter{conv: c, set: set}
 	if c.Depthwise() {
-		f.Transposed, f.slides = true, c.DepthwiseForward()
+		f.Transposed, f.stretches = true, c.depthwiseStretches()
 		return f
 	}
 	if !set.Native() { // it goes place by place
@@ -106,13 +109,14 @@ func (f *Filter) addGroup(t filterTile, group, tap, run int) {
 	}
 }
 
-// fewest is the channels of a tile of a depthwise convolution: some vectors.
-const fewest = 32
+// broad is the channels of a tile of a depthwise convolution: so few that some lines of
+// them stay in a nearby cache.
+const broad = 128
 
 // Tiles returns the number of tiles; gonum's are the filters.
 func (f *Filter) Tiles() int {
-	if f.slides != nil {
-		return (f.conv.O + fewest - 1) / fewest
+	if f.conv.Depthwise() {
+		return (f.conv.O + broad - 1) / broad
 	}
 	if !f.set.Native() {
 		return f.conv.O
@@ -123,8 +127,10 @@ func (f *Filter) Tiles() int {
 // Sum computes the tiles from to until of dw [O,R,S,I], or [R,S,I,O] where it is
 // Transposed, over that many images of x and dy. With add it adds to what is there.
 func (f *Filter) Sum(dw, x, dy []float32, from, until, images int, add bool) {
-	if f.slides != nil {
-		f.channels(dw, x, dy, from*fewest, min(until*fewest, f.conv.O), images, add)
+	if f.conv.Depthwise() {
+		for ; from < until; from++ {
+			f.channels(dw, x, dy, from*broad, min((from+1)*broad, f.conv.O), images, add)
+		}
 		return
 	}
 	if !f.set.Native() {
@@ -147,7 +153,7 @@ func (f *Filter) channels(dw, x, dy []float32, lo, hi, images int, add bool) {
 		}
 	}
 	for n := range images {
-		f.slides.products(dw, x[n*c.H*c.W*c.I:], dy[n*c.Places()*c.O:], lo, hi)
+		vec.SlideProducts(dw[lo:], x[n*c.H*c.W*c.I+lo:], dy[n*c.Places()*c.O+lo:], f.stretches, c.O, c.Stride*c.I, hi-lo)
 	}
 }
 

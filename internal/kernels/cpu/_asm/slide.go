@@ -151,29 +151,30 @@ func (g *vec) slideTaps(name string, many, k int, x, index, xStep, xStep3, mask 
 }
 
 // slideBack keeps the sums of four vectors of channels while it goes through the
-// places, a tap at a time.
+// places of a stretch.
 func (g *vec) slideBack() {
-	g.begin("slideBack", "(dw, x, dy []float32, taps [][2]int32, places, yStep, xStep, channels int)")
-	yStep, xStep, tap, taps := g.int("yStep"), g.int("xStep"), g.base("taps"), g.Load(g.Param("taps").Len(), g.GP64())
+	g.begin("slideBack", "(w, x, y []float32, stretches [][4]int32, yStep, xStep, channels int)")
+	yStep, xStep := g.int("yStep"), g.int("xStep")
+	at, stretches := g.base("stretches"), g.Load(g.Param("stretches").Len(), g.GP64())
 	g.SHLQ(Imm(2), yStep)
 	g.SHLQ(Imm(2), xStep)
-	index, left, x, dw := g.GP64(), g.GP64(), g.GP64(), g.GP64()
+	index, left, x := g.GP64(), g.GP64(), g.GP64()
 	g.Load(g.Param("channels"), left)
 	mask := g.maskOf(left)
-	next, done := g.label("tap"), g.label("noTap")
+	next, done := g.label("stretch"), g.label("done")
 	g.Label(next)
-	g.DECQ(taps)
+	g.DECQ(stretches)
 	g.JL(LabelRef(done))
 	g.Load(g.Param("channels"), left)
-	g.tapAt(tap, 0, "x", x)
-	g.tapAt(tap, 1, "dw", dw)
-	g.ADDQ(Imm(8), tap)
+	g.wordAt(at, 0, "x", x)
 	g.across("of", []int{4, 2, 1}, index, left, mask, func(name string, k int, mask reg.Register) {
 		sums := make([]reg.VecVirtual, k)
 		for i := range sums {
 			sums[i] = g.zero()
 		}
-		from, by, places := g.GP64(), g.base("dy"), g.int("places")
+		from, by, places := g.GP64(), g.GP64(), g.GP64()
+		g.wordAt(at, 2, "y", by)
+		g.MOVLQSX(Mem{Base: at, Disp: 12}, places)
 		g.LEAQ(Mem{Base: x, Index: index, Scale: 1}, from)
 		g.ADDQ(index, by)
 		g.Label(name)
@@ -191,20 +192,22 @@ func (g *vec) slideBack() {
 		g.DECQ(places)
 		g.JNE(LabelRef(name))
 		to := g.GP64()
-		g.LEAQ(Mem{Base: dw, Index: index, Scale: 1}, to)
+		g.wordAt(at, 1, "w", to)
+		g.ADDQ(index, to)
 		for i, sum := range sums {
 			g.VADDPS(g.get(to, i, mask), sum, sum)
 			g.put(sum, Mem{Base: to, Disp: i * 4 * lanes}, mask)
 		}
 	})
+	g.ADDQ(Imm(16), at)
 	g.JMP(LabelRef(next))
 	g.Label(done)
 	g.end()
 }
 
-// tapAt sets to to the address in param that a word of the tap names.
-func (g *vec) tapAt(tap reg.Register, word int, param string, to reg.Register) {
+// wordAt sets to to the address in param that a word names.
+func (g *vec) wordAt(words reg.Register, word int, param string, to reg.Register) {
 	base := g.base(param)
-	g.MOVLQSX(Mem{Base: tap, Disp: 4 * word}, to)
+	g.MOVLQSX(Mem{Base: words, Disp: 4 * word}, to)
 	g.LEAQ(Mem{Base: base, Index: to, Scale: 4}, to)
 }

@@ -45,26 +45,37 @@ func slide(y, x, w, start []float32, taps []Tap, places, yStep, xStep int) {
 	}
 }
 
-// Products adds Σ_j x·dy[j·YStep + c] to dw[t[1] + c] for n channels, from the first
-// place to the last.
-func (s *Slide) Products(dw, x, dy []float32, n int) {
-	s.check(len(dy), len(x), len(dw), n)
-	active.slideBack(dw, x, dy, s.Taps, s.Places, s.YStep, s.XStep, n)
+// A Stretch is where the factors of one sum over places begin, and how many there are:
+// elements of x, of w and of y, and places.
+type Stretch = [4]int32
+
+// SlideProducts adds to w[s[1] + c] the sum over the places j of x[s[0] + j·xStep + c]·
+// y[s[2] + j·yStep + c], from the first place to the last, for each of the stretches s
+// in turn and each of n channels c. Every product and every sum is rounded.
+func SlideProducts(w, x, y []float32, stretches []Stretch, yStep, xStep, n int) {
+	for _, s := range stretches {
+		last := int(s[3]) - 1
+		if s[0] < 0 || s[1] < 0 || s[2] < 0 || last < 0 || n < 1 ||
+			int(s[0])+last*xStep+n > len(x) || int(s[1])+n > len(w) || int(s[2])+last*yStep+n > len(y) {
+			panic("vec: a stretch has no places, or they lie outside")
+		}
+	}
+	active.slideBack(w, x, y, stretches, yStep, xStep, n)
 }
 
-func slideBack(dw, x, dy []float32, taps []Tap, places, yStep, xStep, channels int) {
+func slideBack(w, x, y []float32, stretches []Stretch, yStep, xStep, channels int) {
 	const most = 64
-	for _, t := range taps {
+	for _, s := range stretches {
 		for at := 0; at < channels; at += most {
 			var room [most]float32
 			sum := room[:min(most, channels-at)]
-			for j := range places {
-				d, from := dy[j*yStep+at:][:len(sum)], x[int(t[0])+j*xStep+at:][:len(sum)]
+			for j := range int(s[3]) {
+				from, by := x[int(s[0])+j*xStep+at:][:len(sum)], y[int(s[2])+j*yStep+at:][:len(sum)]
 				for i, v := range from {
-					sum[i] += float32(d[i] * v)
+					sum[i] += float32(by[i] * v)
 				}
 			}
-			to := dw[int(t[1])+at:][:len(sum)]
+			to := w[int(s[1])+at:][:len(sum)]
 			for i, v := range sum {
 				to[i] += v
 			}

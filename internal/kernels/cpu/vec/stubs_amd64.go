@@ -83,4 +83,4 @@ func squaresAVX2(sum []float64, x []float32, mean []float64, rows int, stride in
 func slideAVX2(y []float32, x []float32, w []float32, start []float32, taps [][2]int32, places int, yStep int, xStep int)
 
 //go:noescape
-func slideBackAVX2(dw []float32, x []float32, dy []float32, taps [][2]int32, places int, yStep int, xStep int, channels int)
+func slideBackAVX2(w []float32, x []float32, y []float32, stretches [][4]int32, yStep int, xStep int, channels int)

@@ -1,5 +1,5 @@
 // Package vec is the CPU's loops over slices: what is done to each element, sums
-// of rows, and pooling. Every function has two bodies, one in Go, which is the
+// of rows, pooling, and filters that slide over single channels. Every function has two bodies, one in Go, which is the
 // specification, and one in AVX2 assembly, written by ../_asm, which gives the
 // same bits: products that are added to are rounded first, and sums have the
 // same order. Only which NaN a NaN is, its sign and payload, is outside this
@@ -39,7 +39,7 @@ type set struct {
 	productsBounded func(sum, product []float64, x, dy, y []float32, mean []float64, rows, stride int, ceiling float32)
 
 	slide     func(y, x, w, start []float32, taps []Tap, places, yStep, xStep int)
-	slideBack func(dw, x, dy []float32, taps []Tap, places, yStep, xStep, channels int)
+	slideBack func(w, x, y []float32, stretches []Stretch, yStep, xStep, channels int)
 }
 
 var portable = set{

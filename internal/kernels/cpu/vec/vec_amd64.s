@@ -2816,16 +2816,16 @@ slide_noPlaces1:
 	VZEROUPPER
 	RET
 
-// func slideBackAVX2(dw []float32, x []float32, dy []float32, taps [][2]int32, places int, yStep int, xStep int, channels int)
+// func slideBackAVX2(w []float32, x []float32, y []float32, stretches [][4]int32, yStep int, xStep int, channels int)
 // Requires: AVX
-TEXT ·slideBackAVX2(SB), NOSPLIT, $0-128
-	MOVQ    yStep+104(FP), AX
-	MOVQ    xStep+112(FP), CX
-	MOVQ    taps_base+72(FP), DX
-	MOVQ    taps_len+80(FP), BX
+TEXT ·slideBackAVX2(SB), NOSPLIT, $0-120
+	MOVQ    yStep+96(FP), AX
+	MOVQ    xStep+104(FP), CX
+	MOVQ    stretches_base+72(FP), DX
+	MOVQ    stretches_len+80(FP), BX
 	SHLQ    $0x02, AX
 	SHLQ    $0x02, CX
-	MOVQ    channels+120(FP), DI
+	MOVQ    channels+112(FP), DI
 	MOVQ    DI, SI
 	ANDQ    $+7, SI
 	LEAQ    masks<>+32(SB), DI
@@ -2833,132 +2833,145 @@ TEXT ·slideBackAVX2(SB), NOSPLIT, $0-128
 	SUBQ    SI, DI
 	VMOVUPS (DI), Y0
 
-slideBack_tap:
+slideBack_stretch:
 	DECQ    BX
-	JL      slideBack_noTap
-	MOVQ    channels+120(FP), DI
+	JL      slideBack_done
+	MOVQ    channels+112(FP), DI
 	MOVQ    x_base+24(FP), SI
 	MOVLQSX (DX), R8
 	LEAQ    (SI)(R8*4), R8
-	MOVQ    dw_base+0(FP), SI
-	MOVLQSX 4(DX), R9
-	LEAQ    (SI)(R9*4), R9
-	ADDQ    $0x08, DX
 	XORQ    SI, SI
 
 slideBack_ofby4:
-	CMPQ   DI, $+32
-	JL     slideBack_ofdone4
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	MOVQ   dy_base+48(FP), R11
-	MOVQ   places+96(FP), R12
-	LEAQ   (R8)(SI*1), R10
-	ADDQ   SI, R11
+	CMPQ    DI, $+32
+	JL      slideBack_ofdone4
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	MOVQ    y_base+48(FP), R9
+	MOVLQSX 8(DX), R10
+	LEAQ    (R9)(R10*4), R10
+	MOVLQSX 12(DX), R11
+	LEAQ    (R8)(SI*1), R9
+	ADDQ    SI, R10
 
 slideBack_ofsum4:
-	VMOVUPS (R11), Y5
-	VMULPS  (R10), Y5, Y5
-	VADDPS  Y5, Y1, Y1
-	VMOVUPS 32(R11), Y5
-	VMULPS  32(R10), Y5, Y5
-	VADDPS  Y5, Y2, Y2
-	VMOVUPS 64(R11), Y5
-	VMULPS  64(R10), Y5, Y5
-	VADDPS  Y5, Y3, Y3
-	VMOVUPS 96(R11), Y5
-	VMULPS  96(R10), Y5, Y5
-	VADDPS  Y5, Y4, Y4
-	ADDQ    CX, R10
-	ADDQ    AX, R11
-	DECQ    R12
-	JNE     slideBack_ofsum4
-	LEAQ    (R9)(SI*1), R10
 	VMOVUPS (R10), Y5
+	VMULPS  (R9), Y5, Y5
 	VADDPS  Y5, Y1, Y1
-	VMOVUPS Y1, (R10)
-	VMOVUPS 32(R10), Y1
+	VMOVUPS 32(R10), Y5
+	VMULPS  32(R9), Y5, Y5
+	VADDPS  Y5, Y2, Y2
+	VMOVUPS 64(R10), Y5
+	VMULPS  64(R9), Y5, Y5
+	VADDPS  Y5, Y3, Y3
+	VMOVUPS 96(R10), Y5
+	VMULPS  96(R9), Y5, Y5
+	VADDPS  Y5, Y4, Y4
+	ADDQ    CX, R9
+	ADDQ    AX, R10
+	DECQ    R11
+	JNE     slideBack_ofsum4
+	MOVQ    w_base+0(FP), R10
+	MOVLQSX 4(DX), R9
+	LEAQ    (R10)(R9*4), R9
+	ADDQ    SI, R9
+	VMOVUPS (R9), Y5
+	VADDPS  Y5, Y1, Y1
+	VMOVUPS Y1, (R9)
+	VMOVUPS 32(R9), Y1
 	VADDPS  Y1, Y2, Y2
-	VMOVUPS Y2, 32(R10)
-	VMOVUPS 64(R10), Y1
+	VMOVUPS Y2, 32(R9)
+	VMOVUPS 64(R9), Y1
 	VADDPS  Y1, Y3, Y3
-	VMOVUPS Y3, 64(R10)
-	VMOVUPS 96(R10), Y1
+	VMOVUPS Y3, 64(R9)
+	VMOVUPS 96(R9), Y1
 	VADDPS  Y1, Y4, Y4
-	VMOVUPS Y4, 96(R10)
+	VMOVUPS Y4, 96(R9)
 	ADDQ    $+128, SI
 	SUBQ    $+32, DI
 	JMP     slideBack_ofby4
 
 slideBack_ofdone4:
 slideBack_ofby2:
-	CMPQ   DI, $+16
-	JL     slideBack_ofdone2
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	MOVQ   dy_base+48(FP), R11
-	MOVQ   places+96(FP), R12
-	LEAQ   (R8)(SI*1), R10
-	ADDQ   SI, R11
+	CMPQ    DI, $+16
+	JL      slideBack_ofdone2
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	MOVQ    y_base+48(FP), R9
+	MOVLQSX 8(DX), R10
+	LEAQ    (R9)(R10*4), R10
+	MOVLQSX 12(DX), R11
+	LEAQ    (R8)(SI*1), R9
+	ADDQ    SI, R10
 
 slideBack_ofsum2:
-	VMOVUPS (R11), Y3
-	VMULPS  (R10), Y3, Y3
-	VADDPS  Y3, Y1, Y1
-	VMOVUPS 32(R11), Y3
-	VMULPS  32(R10), Y3, Y3
-	VADDPS  Y3, Y2, Y2
-	ADDQ    CX, R10
-	ADDQ    AX, R11
-	DECQ    R12
-	JNE     slideBack_ofsum2
-	LEAQ    (R9)(SI*1), R10
 	VMOVUPS (R10), Y3
+	VMULPS  (R9), Y3, Y3
 	VADDPS  Y3, Y1, Y1
-	VMOVUPS Y1, (R10)
-	VMOVUPS 32(R10), Y1
+	VMOVUPS 32(R10), Y3
+	VMULPS  32(R9), Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	ADDQ    CX, R9
+	ADDQ    AX, R10
+	DECQ    R11
+	JNE     slideBack_ofsum2
+	MOVQ    w_base+0(FP), R10
+	MOVLQSX 4(DX), R9
+	LEAQ    (R10)(R9*4), R9
+	ADDQ    SI, R9
+	VMOVUPS (R9), Y3
+	VADDPS  Y3, Y1, Y1
+	VMOVUPS Y1, (R9)
+	VMOVUPS 32(R9), Y1
 	VADDPS  Y1, Y2, Y2
-	VMOVUPS Y2, 32(R10)
+	VMOVUPS Y2, 32(R9)
 	ADDQ    $+64, SI
 	SUBQ    $+16, DI
 	JMP     slideBack_ofby2
 
 slideBack_ofdone2:
 slideBack_ofby1:
-	CMPQ   DI, $+8
-	JL     slideBack_ofdone1
-	VXORPS Y1, Y1, Y1
-	MOVQ   dy_base+48(FP), R11
-	MOVQ   places+96(FP), R12
-	LEAQ   (R8)(SI*1), R10
-	ADDQ   SI, R11
+	CMPQ    DI, $+8
+	JL      slideBack_ofdone1
+	VXORPS  Y1, Y1, Y1
+	MOVQ    y_base+48(FP), R9
+	MOVLQSX 8(DX), R10
+	LEAQ    (R9)(R10*4), R10
+	MOVLQSX 12(DX), R11
+	LEAQ    (R8)(SI*1), R9
+	ADDQ    SI, R10
 
 slideBack_ofsum1:
-	VMOVUPS (R11), Y2
-	VMULPS  (R10), Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	ADDQ    CX, R10
-	ADDQ    AX, R11
-	DECQ    R12
-	JNE     slideBack_ofsum1
-	LEAQ    (R9)(SI*1), R10
 	VMOVUPS (R10), Y2
+	VMULPS  (R9), Y2, Y2
 	VADDPS  Y2, Y1, Y1
-	VMOVUPS Y1, (R10)
+	ADDQ    CX, R9
+	ADDQ    AX, R10
+	DECQ    R11
+	JNE     slideBack_ofsum1
+	MOVQ    w_base+0(FP), R10
+	MOVLQSX 4(DX), R9
+	LEAQ    (R10)(R9*4), R9
+	ADDQ    SI, R9
+	VMOVUPS (R9), Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS Y1, (R9)
 	ADDQ    $+32, SI
 	SUBQ    $+8, DI
 	JMP     slideBack_ofby1
 
 slideBack_ofdone1:
-	TESTQ  DI, DI
-	JE     slideBack_ofend
-	VXORPS Y1, Y1, Y1
-	MOVQ   dy_base+48(FP), DI
-	MOVQ   places+96(FP), R10
-	LEAQ   (R8)(SI*1), R8
-	ADDQ   SI, DI
+	TESTQ   DI, DI
+	JE      slideBack_ofend
+	VXORPS  Y1, Y1, Y1
+	MOVQ    y_base+48(FP), R9
+	MOVLQSX 8(DX), DI
+	LEAQ    (R9)(DI*4), DI
+	MOVLQSX 12(DX), R9
+	LEAQ    (R8)(SI*1), R8
+	ADDQ    SI, DI
 
 slideBack_ofsumRest:
 	VMASKMOVPS (DI), Y0, Y2
@@ -2967,16 +2980,20 @@ slideBack_ofsumRest:
 	VADDPS     Y2, Y1, Y1
 	ADDQ       CX, R8
 	ADDQ       AX, DI
-	DECQ       R10
+	DECQ       R9
 	JNE        slideBack_ofsumRest
-	LEAQ       (R9)(SI*1), SI
-	VMASKMOVPS (SI), Y0, Y2
+	MOVQ       w_base+0(FP), R8
+	MOVLQSX    4(DX), DI
+	LEAQ       (R8)(DI*4), DI
+	ADDQ       SI, DI
+	VMASKMOVPS (DI), Y0, Y2
 	VADDPS     Y2, Y1, Y1
-	VMASKMOVPS Y1, Y0, (SI)
+	VMASKMOVPS Y1, Y0, (DI)
 
 slideBack_ofend:
-	JMP slideBack_tap
+	ADDQ $0x10, DX
+	JMP  slideBack_stretch
 
-slideBack_noTap:
+slideBack_done:
 	VZEROUPPER
 	RET
