@@ -340,7 +340,7 @@ func warmLogits(t *testing.T, dev device.Device, n models.Network) []float32 {
 	g.Begin("warm")
 	p := n.Preprocess
 	x := g.Input("pictures", graph.U8, formulaBatch, p.Height, p.Width, p.Channels)
-	_, scope := n.Train(g, x, nil)
+	_, scope := n.Train(g, x, layers.Samples{}, nil)
 	statistics, _ := scope.Statistics()
 	scope.Track(g.Add("gate", graph.Gate{}, statistics...)[0])
 	entry := infer.Add(g, n, 2)
