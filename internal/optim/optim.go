@@ -75,7 +75,7 @@ const (
 func (SGD) Name() string { return "sgd" }
 
 func (o SGD) String() string {
-	text := fmt.Sprintf("sgd lr %g momentum %g weight decay %g", o.LR, o.Momentum, o.WeightDecay)
+	text := fmt.Sprintf("sgd lr %.6g momentum %g weight decay %.6g", o.LR, o.Momentum, o.WeightDecay)
 	if o.Nesterov {
 		text += " nesterov"
 	}

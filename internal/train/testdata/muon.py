@@ -66,4 +66,5 @@ def main():
         print(f"{loss.item()!r},")
 
 
-main()
+if __name__ == "__main__":
+    main()
