@@ -194,6 +194,9 @@ func (s *settings) settleRecipe(r models.Recipe) models.Recipe {
 	r.Augment, r.Smooth = s.augment.settle(r.Augment), s.smooth.settle(r.Smooth)
 	r.ClipGrad, r.EMA = s.clipGrad.settle(r.ClipGrad), s.ema.settle(r.EMA)
 	r.TTA = s.tta.settle(cmp.Or(r.TTA, augment.TTA[0]))
+	if s.opt.fallBack(r.Optimizer.Name()) != r.Optimizer.Name() {
+		r.Groups = nil // their factors are of other rates
+	}
 	r.Optimizer, r.Groups = s.settleOptimizer(r.Optimizer), s.groups.settle(r.Groups)
 	r.Schedule = s.settleSchedule(r.Schedule, r.Epochs)
 	return r

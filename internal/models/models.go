@@ -86,7 +86,7 @@ func (r Recipe) with(epochs, batch int, lr float64) Recipe {
 }
 
 // All lists the models, the default first.
-var All = []Model{CifarNet, ResNet20, ResNet18, ResNet34, ResNet50, MobileNetV2}
+var All = []Model{CifarNet, ResNet20, ResNet18, ResNet34, ResNet50, MobileNetV2, AirBench94}
 
 // Lookup returns the model of that name.
 func Lookup(name string) (Model, error) {

@@ -4,12 +4,13 @@ import (
 	"cmp"
 
 	"imgcls/internal/graph"
+	"imgcls/internal/optim"
 )
 
 // average adds the node that moves the averages of the parameters that have a gradient,
 // the states "ema.<parameter>", where Config asks for them. Buffers have none: with the
 // averages go the buffers as they are.
-func (t *Trainer) average(applied graph.Value, grads map[graph.Value]graph.Value) {
+func (t *Trainer) average(applied graph.Value, grads map[graph.Value]graph.Value, proposed optim.Proposal) {
 	if t.cfg.EMA == 0 {
 		return
 	}
@@ -20,7 +21,7 @@ func (t *Trainer) average(applied graph.Value, grads map[graph.Value]graph.Value
 		if grads[p] != 0 {
 			tensor := g.Tensor(p)
 			average := g.State("ema."+tensor.Name, tensor.Type, tensor.Shape...)
-			in, set = append(in, average, p), append(set, average)
+			in, set = append(in, average, proposed.Next(p)), append(set, average)
 			t.averages[p] = average
 		}
 	}

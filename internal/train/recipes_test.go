@@ -3,12 +3,14 @@ package train
 import (
 	"context"
 	"math"
+	"slices"
 	"testing"
 
 	"imgcls/internal/data"
 	"imgcls/internal/device"
 	"imgcls/internal/device/cpu"
 	"imgcls/internal/device/ref"
+	"imgcls/internal/graph"
 	"imgcls/internal/optim"
 )
 
@@ -81,6 +83,31 @@ func compareAverages(t *testing.T, devices ...device.Device) {
 			if diff := math.Abs(c.got-c.want) / c.want; diff > 1e-6 {
 				t.Errorf("%s: loss by the %s is %v, PyTorch's %v: %.1e apart", dev, c.by, c.got, c.want, diff)
 			}
+		}
+		tr.Close()
+		dev.Close()
+	}
+}
+
+// Averages of decay 0 are the parameters, whatever node sets these.
+func TestAverageFollowsTheStep(t *testing.T) {
+	for _, o := range []optim.Optimizer{goldenRate, optim.Default("adamw"), optim.Default("muon")} {
+		dev := cpu.New(1)
+		tr, _ := takeSteps(t, dev, readGolden(t, "cifar-net-steps.safetensors"), 3, Config{Optimizer: o, EMA: 1e-30})
+		for p, average := range tr.averages {
+			n := tr.graph.Tensor(p).Len()
+			values, averages := make([]float32, n), make([]float32, n)
+			for v, to := range map[graph.Value][]float32{p: values, average: averages} {
+				if err := tr.prog.Read(v, device.Bytes(to)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !slices.Equal(values, averages) {
+				t.Errorf("%s: the average of %s is not of the weights that the step left", o.Name(), tr.graph.Tensor(p).Name)
+			}
+		}
+		if len(tr.averages) != 10 {
+			t.Errorf("%s: %d averages, want 10", o.Name(), len(tr.averages))
 		}
 		tr.Close()
 		dev.Close()

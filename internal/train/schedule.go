@@ -9,20 +9,14 @@ import (
 	"imgcls/internal/optim"
 )
 
-// bind resolves optimizer, schedule and groups for the parameters that are trained and
-// the length of the run.
+// bind resolves optimizer, schedule and groups for the parameters and the length of the
+// run. A group may be of frozen ones alone, as one of a recipe becomes by --freeze.
 func (t *Trainer) bind() (err error) {
 	g := t.cfg.Network.Single()
 	if err := g.Err(); err != nil {
 		return err
 	}
-	var params []graph.Tensor
-	for _, p := range g.Params() {
-		if !t.isFrozen(g.Tensor(p)) {
-			params = append(params, g.Tensor(p))
-		}
-	}
-	t.optim, err = optim.Bind(t.cfg.Optimizer, t.cfg.Schedule, t.cfg.Groups, params, t.cfg.Epochs, t.Steps())
+	t.optim, err = optim.Bind(t.cfg.Optimizer, t.cfg.Schedule, t.cfg.Groups, g.Describe(g.Params()), t.cfg.Epochs, t.Steps())
 	return err
 }
 

@@ -195,13 +195,16 @@ func (t *Trainer) step(batch int) entry {
 			e.names = append(e.names, "the gradient of "+g.Tensor(p).Name)
 		}
 	}
+	change := optim.Step{Scalars: c.scalars, Scale: c.scale}.Clip(g, t.cfg.ClipGrad, grads)
+	proposed := t.optim.Propose(g, change, grads)
+	e.watched, e.names = append(e.watched, proposed.Values...), append(e.names, proposed.Names...)
 	statistics, names := scope.Statistics()
 	e.watched, e.names = append(e.watched, statistics...), append(e.names, names...)
 	g.Return(e.watched...)
-	gate := g.Add("gate", graph.Gate{}, e.watched...)[0]
-	applied := t.optim.Update(g, optim.Step{Gate: gate, Scalars: c.scalars, Scale: c.scale}.Clip(g, t.cfg.ClipGrad, grads), grads)
+	change.Gate = g.Add("gate", graph.Gate{}, e.watched...)[0]
+	applied := t.optim.Update(g, change, grads, proposed)
 	scope.Track(applied)
-	t.average(applied, grads)
+	t.average(applied, grads, proposed)
 	counted := applied
 	if c.scale != 0 {
 		counted = g.AddSet("rescale", rescale, []graph.Value{c.scale, c.tally}, applied, c.scale, c.tally)[0]
@@ -256,14 +259,29 @@ func (t *Trainer) load() error {
 			return err
 		}
 	}
+	whitening := t.scope.Whiten(t.firstPictures())
 	for _, p := range t.graph.Weights() {
 		values := make([]float32, t.graph.Tensor(p).Len())
 		t.scope.Initialize(p, t.cfg.Seed, values)
+		if filters := whitening[p]; filters != nil {
+			values = filters
+		}
 		if err := t.prog.Write(p, device.Bytes(values)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// firstPictures are what layers are fitted to, the first of the training set.
+func (t *Trainer) firstPictures() layers.Pictures {
+	const most = 5000
+	set, p := t.set, t.cfg.Network.Preprocess
+	size := set.Height * set.Width * set.Channels
+	return layers.Pictures{
+		H: set.Height, W: set.Width, C: set.Channels,
+		Bytes: set.Train.Images[:min(most*size, len(set.Train.Images))], Mean: p.Mean, Std: p.Std,
+	}
 }
 
 // shuffle writes the order of the epoch in progress, which follows from seed and

@@ -91,6 +91,8 @@ func (p *processor) Supports(n graph.Node, t []graph.Tensor) bool {
 		return !op.Scaled
 	case graph.AdamW:
 		return !op.Scaled
+	case graph.Direction:
+		return !op.Scaled
 	}
 	return kernelFor(n.Op) != nil
 }

@@ -65,6 +65,14 @@ func kernelFor(op graph.Op) func(b *builder, n graph.Node) {
 		return with(op, (*builder).sgd)
 	case graph.AdamW:
 		return with(op, (*builder).adamW)
+	case graph.Direction:
+		return with(op, (*builder).direction)
+	case graph.Quintic:
+		return with(op, (*builder).quintic)
+	case graph.Moved:
+		return with(op, (*builder).moved)
+	case graph.Assign:
+		return with(op, (*builder).assign)
 	case graph.Record:
 		return with(op, (*builder).record)
 	case graph.Tick:
@@ -87,6 +95,7 @@ const (
 	perPooled  = 0.1 // a tap of a window
 	perUpdated = 0.125
 	perAdapted = 4 // with a root and a division
+	perSquare  = 1 // in double precision
 	perChecked = 0.04
 	perAverage = 1
 	perSquared = 0.4 // and added up

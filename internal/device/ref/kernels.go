@@ -114,6 +114,30 @@ func kernelFor(n graph.Node, t []graph.Tensor) func(p *Program) {
 				return kernel.SGD(s[op.LR], s[op.Momentum], s[op.Decay], op.Nesterov)
 			})
 		}
+	case graph.Direction:
+		return func(p *Program) {
+			i, scale := op.First(), 1.0
+			if op.Scaled {
+				scale = p.real(in(1))[0]
+			}
+			kernel.Direction(p.real(out(0)), p.real(out(1)), p.real(in(i)), p.real(in(i+1)), p.real(in(0))[op.Momentum], scale, op.Eps)
+		}
+	case graph.Quintic:
+		rows := t[in(0)].Shape[0]
+		return func(p *Program) {
+			kernel.Quintic(p.real(out(0)), p.real(in(0)), p.real(in(1)), op.A, op.B, op.C, rows)
+		}
+	case graph.Moved:
+		rows := t[in(1)].Shape[0]
+		return func(p *Program) {
+			kernel.Moved(p.real(out(0)), p.real(in(1)), p.real(in(2)), p.real(in(0))[op.LR], rows)
+		}
+	case graph.Assign:
+		return gated(n, func(p *Program) {
+			for i := 1; i < len(n.In); i += 2 {
+				copy(p.real(in(i)), p.real(in(i+1)))
+			}
+		})
 	case graph.AdamW:
 		return func(p *Program) {
 			p.update(n, op.Parameters(), 2, func(i int, s []float64) kernel.Rule {

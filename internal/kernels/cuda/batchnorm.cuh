@@ -111,8 +111,7 @@ extern "C" __global__ void __launch_bounds__(128) batchnorm_scale_f32(float *sca
 
 template <class T>
 static __device__ void batchnorm(T *y, const T *x, const float *mean, const float *scale, const float *bias, i64 n, i64 C) {
-  typedef typename wide<T>::type W;
-  map_channels<words<T>>(y, n, C, [=](i64 c, float x) { return ((W)x - mean[c]) * scale[c] + bias[c]; }, x);
+  map_channels<words<T>>(y, n, C, [=](i64 c, float x) { return (x - mean[c]) * scale[c] + bias[c]; }, x);
 }
 
 // batchnorm_T: y[m,c] = (x[m,c] − mean[c])·scale[c] + bias[c].
@@ -127,7 +126,7 @@ static __device__ void batchnorm(T *y, const T *x, const float *mean, const floa
 // Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  x once in, y once out; the channels' numbers stay in cache
 // Bound    memory; not yet run on a GPU
-// Exact    no: mean and scale are rounded to f32; then in f64 for f32, in f32 for 16 bits
+// Exact    no: mean and scale are rounded to f32; then three roundings in f32
 extern "C" __global__ void __launch_bounds__(256) batchnorm_f32(float *y, const float *x, const float *mean, const float *scale, const float *bias, i64 n, i64 C) {
   batchnorm(y, x, mean, scale, bias, n, C);
 }
@@ -221,14 +220,13 @@ extern "C" __global__ void __launch_bounds__(128)
 
 template <class T>
 static __device__ void batchnorm_back(T *dx, const T *x, const T *dy, const float *mean, const float *factors, i64 n, i64 C, i64 running) {
-  typedef typename wide<T>::type W;
   const float *scale = factors, *slope = factors + C, *shift = factors + 2 * C;
   if (running) {
-    map_channels<words<T>>(dx, n, C, [=](i64 c, float dy) { return (W)scale[c] * dy; }, dy);
+    map_channels<words<T>>(dx, n, C, [=](i64 c, float dy) { return scale[c] * dy; }, dy);
     return;
   }
   map_channels<words<T>>(
-      dx, n, C, [=](i64 c, float x, float dy) { return scale[c] * (dy - ((W)shift[c] + ((W)x - mean[c]) * slope[c])); }, x, dy);
+      dx, n, C, [=](i64 c, float x, float dy) { return scale[c] * (dy - (shift[c] + (x - mean[c]) * slope[c])); }, x, dy);
 }
 
 // batchnorm_back_T: dx = scale·(dy − shift − (x − mean)·slope) by channels; where mean
@@ -245,7 +243,7 @@ static __device__ void batchnorm_back(T *dx, const T *x, const T *dy, const floa
 // Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  x and dy once in, dx once out
 // Bound    memory; not yet run on a GPU
-// Exact    no: the factors are rounded to f32; then in f64 for f32, in f32 for 16 bits
+// Exact    no: the factors are rounded to f32; then in f32
 extern "C" __global__ void __launch_bounds__(256) batchnorm_back_f32(float *dx, const float *x, const float *dy, const float *mean, const float *factors, i64 n, i64 C, i64 running) {
   batchnorm_back(dx, x, dy, mean, factors, n, C, running);
 }

@@ -79,9 +79,9 @@ static __device__ void store(f16 &to, float x) {
 #endif
 }
 
-// wide<T>::type is what formulas of several roundings are computed in, so that what
-// is stored is the formula's value rounded once, or nearly so: f64 for f32, and f32
-// for 16 bits.
+// wide<T>::type is what the many terms of a mean are summed in, and formulas whose
+// value is small beside their terms, so that what is stored is rounded once, or nearly so:
+// f64 for f32, and f32 for 16 bits.
 template <class T> struct wide {
   typedef float type;
 };

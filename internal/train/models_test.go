@@ -1,0 +1,390 @@
+package train
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"imgcls/internal/checkpoint"
+	"imgcls/internal/checkpoint/safetensors"
+	"imgcls/internal/data"
+	"imgcls/internal/device"
+	"imgcls/internal/device/cpu"
+	"imgcls/internal/device/ref"
+	"imgcls/internal/graph"
+	"imgcls/internal/infer"
+	"imgcls/internal/layers"
+	"imgcls/internal/models"
+	"imgcls/internal/optim"
+	"imgcls/internal/plan"
+	"imgcls/internal/rng"
+)
+
+// What testdata/models.py writes, and its constants.
+type modelGoldens struct {
+	Steps map[string]struct {
+		Losses []float64
+		Sums   map[string][2]float64 // of running statistics and of their squares
+	}
+	Logits map[string][][]float64
+}
+
+const formulaBatch, formulaSteps, formulaWarm = 4, 20, 3
+
+func readModelGoldens(t *testing.T) (g modelGoldens) {
+	t.Helper()
+	text, err := os.ReadFile("testdata/models.json")
+	if err == nil {
+		err = json.Unmarshal(text, &g)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// formulaWeights is the state dict that first() of models.py makes, for the network of n.
+func formulaWeights(t *testing.T, n models.Network) []safetensors.Tensor {
+	t.Helper()
+	g := n.Single()
+	if err := g.Err(); err != nil {
+		t.Fatal(err)
+	}
+	var tensors []safetensors.Tensor
+	for _, v := range g.Weights() {
+		name, shape := g.Tensor(v).Name, slices.Clone(g.Tensor(v).Shape)
+		if len(shape) == 4 { // O R S I, and O I R S in PyTorch
+			shape = []int{shape[0], shape[3], shape[1], shape[2]}
+		}
+		count, fan := 1, 1
+		for i, d := range shape {
+			count *= d
+			if i > 0 {
+				fan *= d
+			}
+		}
+		center, bound := 0.0, 0.1
+		switch {
+		case strings.HasSuffix(name, "running_mean"):
+			bound = 0
+		case strings.HasSuffix(name, "running_var"):
+			center, bound = 1, 0
+		case strings.HasSuffix(name, "weight") && len(shape) > 1:
+			bound = 1 / math.Sqrt(float64(fan))
+		case strings.HasSuffix(name, "weight"):
+			center, bound = 1, 0.5
+		}
+		values := make([]float32, count)
+		stream := rng.Stream(name)
+		for i := range values {
+			u := float64(rng.Uniform(0, stream, uint64(i)))
+			values[i] = float32(center + float64((2*u-1)*bound))
+		}
+		tensors = append(tensors, safetensors.Tensor{Name: name, DType: "F32", Shape: shape, Data: device.Bytes(values)})
+	}
+	return tensors
+}
+
+// formulaSet is the pictures of pictures() of models.py.
+func formulaSet(n, size int) *data.Set {
+	set := &data.Set{Classes: make([]string, 10), Height: size, Width: size, Channels: 3}
+	colours, labels := rng.Stream("pictures"), rng.Stream("labels")
+	for i := range n {
+		for y := range size {
+			for x := range size {
+				for c := range 3 {
+					at := ((i*8+y*8/size)*8+x*8/size)*3 + c
+					set.Train.Images = append(set.Train.Images, byte(256*rng.Uniform(0, colours, uint64(at))))
+				}
+			}
+		}
+		set.Train.Labels = append(set.Train.Labels, int32(10*float64(rng.Uniform(0, labels, uint64(i)))))
+	}
+	return set
+}
+
+// formulaNetwork is the model for ten classes of such pictures.
+func formulaNetwork(m models.Model, size int, std float64) models.Network {
+	return models.Network{Model: m, Classes: make([]string, 10), Preprocess: models.Preprocess{
+		Height: size, Width: size, Channels: 3, Resize: models.Squash,
+		Mean: []float64{0.5, 0.5, 0.5}, Std: []float64{std, std, std},
+	}}
+}
+
+// formulaTrainer takes the steps of models.py and returns their losses.
+func formulaTrainer(t *testing.T, dev device.Device, c formulaCase, size int) (*Trainer, []float32) {
+	t.Helper()
+	n := formulaNetwork(c.net, size, cmp.Or(c.std, 0.5))
+	lr := 0.01
+	switch {
+	case c.slow:
+		lr = 0.00005
+	case c.deep():
+		lr = 0.0002
+	}
+	tr, err := New(dev, formulaSet(formulaBatch*formulaSteps, size), Config{
+		Network: n, Epochs: 1, Batch: formulaBatch, EvalBatch: formulaBatch, Optimizer: optim.SGD{LR: lr, Momentum: 0.9},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { tr.Close() })
+	first := checkpoint.Model{Path: "formula", Tensors: formulaWeights(t, n)}
+	if err := first.Load(tr.Graph(), false, tr.Program().Write); err != nil {
+		t.Fatal(err)
+	}
+	order := make([]int32, formulaBatch*formulaSteps)
+	for i := range order {
+		order[i] = int32(i)
+	}
+	if err := tr.begin(order, 0); err != nil {
+		t.Fatal(err)
+	}
+	losses, err := tr.steps(tr.full, formulaSteps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr, losses
+}
+
+// plain is Plain of models.py: two convolutions, and what is tried behind each.
+func plain(act layers.Layer, groups int, pool layers.Layer) models.Model {
+	net := layers.Seq{
+		{Name: "conv1", Layer: layers.Conv{Out: 8, Kernel: 3, Stride: 2, Pad: 1}},
+		{Name: "act1", Layer: act},
+		{Name: "conv2", Layer: layers.Conv{Out: 8, Kernel: 3, Pad: 1, Groups: groups}},
+		{Name: "act2", Layer: act},
+	}
+	if pool != nil {
+		net = append(net, layers.Named{Name: "pool", Layer: pool})
+	}
+	return models.Model{Name: "plain", Net: append(net, head...)}
+}
+
+var head = layers.Seq{{Layer: layers.GlobalAvgPool{}}, {Name: "fc", Layer: layers.Linear{Out: layers.Classes}}}
+
+// residual is Residual of models.py.
+func residual() models.Model {
+	net := plain(layers.ReLU{}, 1, nil).Net.(layers.Seq)
+	return models.Model{Name: "residual", Net: append(layers.Seq{net[0], net[1], {Layer: layers.Residual{Body: net[2:4]}}}, head...)}
+}
+
+// A formulaCase is an entry of the goldens.
+type formulaCase struct {
+	name string
+	net  models.Model
+	std  float64
+	slow bool // on the reference
+	// steep says that single precision leaves double within some steps, in PyTorch too:
+	// on small pictures its last batch norms are over 4 numbers.
+	steep bool
+}
+
+var formulaCases = []formulaCase{
+	{name: "batchnorm", net: plain(layers.BatchNorm{}, 1, nil)},
+	{name: "gelu", net: plain(layers.GELU{}, 1, nil)},
+	{name: "silu", net: plain(layers.SiLU{}, 1, nil)},
+	{name: "relu6", net: plain(layers.ReLU6{}, 1, nil), std: 0.05},
+	{name: "avgpool", net: plain(layers.ReLU{}, 1, layers.AvgPool{Kernel: 3, Stride: 2, Pad: 1})},
+	{name: "residual", net: residual()},
+	{name: "groups", net: plain(layers.ReLU{}, 4, nil)},
+	{name: "depthwise", net: plain(layers.ReLU{}, 8, nil)},
+	{name: "resnet20", net: models.ResNet20},
+	{name: "resnet18", net: models.ResNet18, slow: true},
+	{name: "mobilenet_v2", net: undropped(models.MobileNetV2), slow: true, steep: true},
+}
+
+// undropped returns the model without dropout, which draws other numbers in PyTorch.
+func undropped(m models.Model) models.Model {
+	m.Net = slices.DeleteFunc(slices.Clone(m.Net.(layers.Seq)), func(l layers.Named) bool {
+		_, dropout := l.Layer.(layers.Dropout)
+		return dropout
+	})
+	return m
+}
+
+// at is the name in the goldens for a size of pictures.
+func (c formulaCase) at(size int) string { return fmt.Sprintf("%s@%d", c.name, size) }
+
+// deep reports one of the models, and not a layer in a small network.
+func (c formulaCase) deep() bool { return c.net.Recipe.Size > 0 }
+
+// compareLosses holds the first five losses and all of them to limits, relative.
+func compareLosses[T device.Number](t *testing.T, got []T, want []float64, five, all float64) {
+	t.Helper()
+	if len(got) != formulaSteps || len(want) != formulaSteps {
+		t.Fatalf("%d losses, PyTorch has %d", len(got), len(want))
+	}
+	for i := range want {
+		limit := all
+		if i < 5 {
+			limit = five
+		}
+		if apart := math.Abs(float64(got[i])-want[i]) / math.Abs(want[i]); !(apart <= limit) {
+			t.Errorf("loss of step %d is %v, PyTorch's %v: %.1e apart", i+1, got[i], want[i], apart)
+		}
+	}
+}
+
+// Twenty steps of every layer and model on the reference are PyTorch's in double
+// precision, and so are the running statistics after them. The large models take
+// minutes: IMGCLS_SLOW=models runs them.
+func TestModelsOnTheReference(t *testing.T) {
+	goldens := readModelGoldens(t)
+	for _, c := range formulaCases {
+		size := 32
+		if c.deep() {
+			size = 16
+		}
+		name := c.at(size)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if c.slow && os.Getenv("IMGCLS_SLOW") != "models" {
+				t.Skip("IMGCLS_SLOW=models runs it")
+			}
+			want := goldens.Steps[name]
+			tr, _ := formulaTrainer(t, ref.New(), c, size)
+			prog := tr.Program().(*ref.Program)
+			compareLosses(t, prog.Float64(tr.cells.losses)[:formulaSteps], want.Losses, 1e-9, 1e-9)
+			compareStatistics(t, tr.Graph(), prog.Float64, want.Sums, 1e-9)
+		})
+	}
+}
+
+// compareStatistics compares the sums of running statistics and of their squares.
+func compareStatistics(t *testing.T, g *graph.Graph, read func(graph.Value) []float64, want map[string][2]float64, near float64) {
+	t.Helper()
+	left := len(want)
+	for _, v := range g.Weights() {
+		at := g.Tensor(v)
+		if at.Role != graph.Buffer {
+			continue
+		}
+		sums, ok := want[at.Name]
+		if !ok {
+			t.Errorf("PyTorch has no %s", at.Name)
+			continue
+		}
+		left--
+		var got [2]float64
+		for _, x := range read(v) {
+			got[0] += x
+			got[1] += x * x
+		}
+		scale := math.Sqrt(sums[1] * float64(at.Len())) // of a sum of as many numbers
+		if math.Abs(got[0]-sums[0]) > near*scale || math.Abs(got[1]-sums[1]) > 2*near*sums[1] {
+			t.Errorf("%s has the sums %v, PyTorch's are %v", at.Name, got, sums)
+		}
+	}
+	if left != 0 {
+		t.Errorf("PyTorch has %d running statistics more", left)
+	}
+}
+
+// In single precision the first losses agree within 1e-4, and twenty within 1e-2.
+func TestModelsOnTheCPU(t *testing.T) {
+	for _, c := range formulaCases {
+		if c.steep {
+			continue // held to PyTorch on the reference alone
+		}
+		t.Run(c.name, func(t *testing.T) {
+			dev := cpu.New(2)
+			defer dev.Close()
+			compareFormula(t, dev, c)
+		})
+	}
+}
+
+func compareFormula(t *testing.T, dev device.Device, c formulaCase) {
+	size := 32
+	if c.slow {
+		size = 16
+	}
+	want := readModelGoldens(t).Steps[c.at(size)]
+	tr, losses := formulaTrainer(t, dev, c, size)
+	defer tr.Close()
+	compareLosses(t, losses, want.Losses, 1e-4, 1e-2)
+	compareStatistics(t, tr.Graph(), func(v graph.Value) []float64 {
+		values := make([]float32, tr.Graph().Tensor(v).Len())
+		if err := tr.Program().Read(v, device.Bytes(values)); err != nil {
+			t.Fatal(err)
+		}
+		wide := make([]float64, len(values))
+		for i, x := range values {
+			wide[i] = float64(x)
+		}
+		return wide
+	}, want.Sums, 1e-2)
+}
+
+// What torchvision's networks say of pictures of 224×224 once their running statistics
+// are warm.
+func TestTorchvisionLogits(t *testing.T) {
+	dev := cpu.New(2)
+	defer dev.Close()
+	goldens := readModelGoldens(t)
+	for _, m := range []models.Model{models.ResNet18, undropped(models.MobileNetV2)} {
+		t.Run(m.Name, func(t *testing.T) {
+			got := warmLogits(t, dev, formulaNetwork(m, 224, 0.5))
+			var largest, apart float64
+			want := slices.Concat(goldens.Logits[m.Name]...)
+			if len(want) != len(got) {
+				t.Fatalf("%d logits, PyTorch has %d", len(got), len(want))
+			}
+			for i, x := range want {
+				largest, apart = max(largest, math.Abs(x)), max(apart, math.Abs(float64(got[i])-x))
+			}
+			if !(apart <= 1e-3*min(1, largest)) {
+				t.Errorf("logits %v, PyTorch's %v: %.1e apart", got, want, apart)
+			}
+		})
+	}
+}
+
+// warmLogits moves the running statistics by some batches, without a gradient, and
+// returns the logits of the pictures after these.
+func warmLogits(t *testing.T, dev device.Device, n models.Network) []float32 {
+	t.Helper()
+	set := formulaSet(formulaBatch*formulaWarm+2, 224)
+	g := graph.New()
+	g.Begin("warm")
+	p := n.Preprocess
+	x := g.Input("pictures", graph.U8, formulaBatch, p.Height, p.Width, p.Channels)
+	_, scope := n.Train(g, x, layers.Samples{}, nil)
+	statistics, _ := scope.Statistics()
+	scope.Track(g.Add("gate", graph.Gate{}, statistics...)[0])
+	entry := infer.Add(g, n, 2)
+	module, err := plan.Compile(g, dev.Supports)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prog, err := dev.Compile(module)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer prog.Close()
+	first := checkpoint.Model{Path: "formula", Tensors: formulaWeights(t, n)}
+	if err := first.Load(g, false, prog.Write); err != nil {
+		t.Fatal(err)
+	}
+	size := formulaBatch * p.Pixels()
+	for i := range formulaWarm {
+		if err := prog.Write(x, set.Train.Images[i*size:][:size]); err != nil {
+			t.Fatal(err)
+		}
+		if err := prog.Run(module.Find("warm"), 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	logits, err := entry.Bind(prog, module).Forward(context.Background(), set.Train.Images[formulaWarm*size:], nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return logits
+}
