@@ -24,6 +24,7 @@
 //                 batchnorm_back_part_T  batchnorm_back_sums_f32  batchnorm_back_T
 //                 batchnorm_track_f32
 //   cast.cuh      cast_X_Y
+//   clip.cuh      clip_part_f32  clip_f32
 //   conv.cuh      conv_fwd_B_T  conv_back_data_B_T  conv_back_filter_B_T
 //   dropout.cuh   dropout_T
 //   gather.cuh    gather_u8  normalize_T
@@ -81,6 +82,7 @@ static __device__ i64 thread_count() { return (i64)gridDim.x * blockDim.x; }
 #include "internal/kernels/cuda/gather.cuh"
 #include "internal/kernels/cuda/pool.cuh"
 #include "internal/kernels/cuda/step.cuh"
+#include "internal/kernels/cuda/clip.cuh"
 #include "internal/kernels/cuda/optim.cuh"
 #include "internal/kernels/cuda/xent.cuh"
 

@@ -45,6 +45,11 @@ func (s *settings) settleSchedule(r optim.Schedule, epochs int) optim.Schedule {
 	switch r.Kind {
 	case "cosine", "linear":
 		r.Min = s.lrMin.settle(r.Min)
+	case "plateau":
+		if r.Gamma == 0 {
+			r.Gamma, r.Patience = 0.1, 10
+		}
+		r.Gamma, r.Patience, r.Min = s.lrGamma.settle(r.Gamma), s.lrPatience.settle(r.Patience), s.lrMin.settle(r.Min)
 	case "step":
 		if r.Size == 0 {
 			r.Size, r.Gamma = max(1, epochs/3), 0.1
@@ -69,9 +74,10 @@ func (s *settings) checkRates(r models.Recipe) error {
 	}{
 		{"--momentum", s.momentum.known && adam, "--opt sgd or muon"},
 		{"--nesterov", s.nesterov.known && s.nesterov.value && !sgd, "--opt sgd"},
-		{"--lr-min", s.lrMin.known && schedule != "cosine" && schedule != "linear", "--sched cosine or linear"},
+		{"--lr-min", s.lrMin.known && schedule != "cosine" && schedule != "linear" && schedule != "plateau", "--sched cosine, linear or plateau"},
 		{"--lr-step-size", s.lrStep.known && schedule != "step", "--sched step"},
-		{"--lr-gamma", s.lrGamma.known && schedule != "step", "--sched step"},
+		{"--lr-gamma", s.lrGamma.known && schedule != "step" && schedule != "plateau", "--sched step or plateau"},
+		{"--lr-patience", s.lrPatience.known && schedule != "plateau", "--sched plateau"},
 	} {
 		if unused.given {
 			return refuse(unused.flag, "leave it out, or give "+unused.wants, "has no meaning with --opt %s and --sched %s", r.Optimizer.Name(), schedule)

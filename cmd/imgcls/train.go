@@ -152,6 +152,8 @@ func (s *settings) holdOut(set *data.Set, source *run.Data) error {
 		needed = "--patience"
 	case s.targetAcc > 0:
 		needed = "--target-acc"
+	case s.sched.known && s.sched.value == "plateau":
+		needed = "--sched plateau"
 	}
 	if needed != "" {
 		fraction = needsVal
@@ -190,6 +192,7 @@ func (s *settings) settleRecipe(r models.Recipe) models.Recipe {
 	r.Epochs, r.Batch = s.epochs.settle(r.Epochs), s.batchSize.settle(r.Batch)
 	r.Mean, r.Std = s.mean.settle(r.Mean), s.std.settle(r.Std)
 	r.Augment, r.Smooth = s.augment.settle(r.Augment), s.smooth.settle(r.Smooth)
+	r.ClipGrad, r.EMA = s.clipGrad.settle(r.ClipGrad), s.ema.settle(r.EMA)
 	r.TTA = s.tta.settle(cmp.Or(r.TTA, augment.TTA[0]))
 	if s.opt.fallBack(r.Optimizer.Name()) != r.Optimizer.Name() {
 		r.Groups = nil // their factors are of other rates
@@ -234,7 +237,7 @@ func (s *settings) training(model models.Model, set *data.Set) (train.Config, er
 	cfg := train.Config{
 		Network: network, Frozen: frozen,
 		Epochs: recipe.Epochs, Batch: recipe.Batch, Optimizer: recipe.Optimizer, Schedule: recipe.Schedule, Groups: recipe.Groups,
-		Augment: recipe.Augment, Smooth: recipe.Smooth,
+		Augment: recipe.Augment, Smooth: recipe.Smooth, ClipGrad: recipe.ClipGrad, EMA: recipe.EMA,
 		Seed: uint64(s.seed), EvalBatch: evalBatch, Budget: s.budget(), SaveEvery: s.saveEvery, CheckEvery: s.checkEvery,
 	}
 	return cfg, err
@@ -278,6 +281,12 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 	rates := cfg.Optimizer.String()
 	if schedule := cfg.Schedule.String(); schedule != "" {
 		rates += " " + schedule
+	}
+	if cfg.ClipGrad > 0 {
+		rates += fmt.Sprintf(" gradients clipped to norm %g", cfg.ClipGrad)
+	}
+	if cfg.EMA > 0 {
+		rates += fmt.Sprintf(" ema %g", cfg.EMA)
 	}
 	s.say("plan    %d epochs × %d steps  batch %d  %s  %s  seed %d",
 		cfg.Epochs, t.Steps(), cfg.Batch, rates, record.Precision, cfg.Seed)

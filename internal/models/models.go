@@ -48,6 +48,8 @@ type Recipe struct {
 	Augment   augment.Policy
 	TTA       string    // views that an evaluation averages, one of augment.TTA; "" is none
 	Smooth    float64   // of labels, as --label-smoothing
+	ClipGrad  float64   // as --clip-grad
+	EMA       float64   // as --ema; 0 is none
 	Size      int       // height and width of pictures where the data do not say
 	Mean, Std []float64 // for each channel of pictures scaled to 0 … 1
 	Half      bool      // compute in half precision where the device can
@@ -64,6 +66,12 @@ func (r Recipe) String() string {
 	}
 	if r.Smooth > 0 {
 		text += fmt.Sprintf(", label smoothing %g", r.Smooth)
+	}
+	if r.ClipGrad > 0 {
+		text += fmt.Sprintf(", gradients clipped to norm %g", r.ClipGrad)
+	}
+	if r.EMA > 0 {
+		text += fmt.Sprintf(", ema %g", r.EMA)
 	}
 	if r.TTA != "" {
 		text += ", tta " + r.TTA

@@ -26,6 +26,7 @@ type Bound struct {
 	rows, until     int
 	offset          map[string]int // of each parameter's columns
 	kinds           []kind         // the groups that differ
+	cuts            int            // of a plateau
 }
 
 // A kind is what the parameters of a group have in common: their rule, factors of its
@@ -121,9 +122,13 @@ func (b *Bound) Table() []float64 {
 	return table
 }
 
+// Cut sets how often a plateau has cut the rate: it is that of every step, those before
+// included.
+func (b *Bound) Cut(cuts int) { b.cuts = cuts }
+
 // LR returns the learning rate of a step, counted from 0.
 func (b *Bound) LR(step int) float64 {
-	return b.schedule.rate(b.Rate(), min(max(0, step), max(0, b.total-1)), b.perEpoch, b.total)
+	return b.schedule.rate(b.schedule.cut(b.Rate(), b.cuts), min(max(0, step), max(0, b.total-1)), b.perEpoch, b.total)
 }
 
 // Propose adds what comes before the gate, and returns what parameters are to become

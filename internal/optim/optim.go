@@ -39,6 +39,29 @@ func (s Step) inputs() []graph.Value {
 	return []graph.Value{s.Gate, s.Scalars}
 }
 
+// Clip adds the node that holds the norm of all gradients to most, unless that is 0, and
+// puts what comes out in their place. It returns the step that these belong to.
+func (s Step) Clip(g *graph.Graph, most float64, grads map[graph.Value]graph.Value) Step {
+	if most == 0 {
+		return s
+	}
+	op := graph.Clip{Max: most, Scaled: s.Scale != 0}
+	var in, params []graph.Value
+	if op.Scaled {
+		in = append(in, s.Scale)
+	}
+	for _, p := range g.Params() {
+		if grads[p] != 0 {
+			in, params = append(in, grads[p]), append(params, p)
+		}
+	}
+	for i, y := range g.Add("clip", op, in...) {
+		grads[params[i]] = y
+	}
+	s.Scale = 0
+	return s
+}
+
 // Names lists the optimizers, and Default returns one as it is where neither
 // recipe nor flags say more.
 var Names = []string{"sgd", "adamw", "muon"}

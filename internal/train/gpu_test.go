@@ -28,6 +28,10 @@ func gpu(t *testing.T) device.Device {
 // PyTorch's 100 steps, losses and weights.
 func TestHundredStepsOnTheGPU(t *testing.T) { compareSteps(t, gpu(t)) }
 
+func TestClippedStepsOnTheGPU(t *testing.T) { compareClipped(t, gpu(t)) }
+
+func TestAverageOfWeightsOnTheGPU(t *testing.T) { compareAverages(t, gpu(t)) }
+
 func TestLogitsOnTheGPU(t *testing.T) { compareLogits(t, gpu(t)) }
 
 // The same seed gives the same bits on the GPU, and the first losses are the CPU's

@@ -1,6 +1,9 @@
 package train
 
 import (
+	"cmp"
+
+	"imgcls/internal/device"
 	"imgcls/internal/graph"
 	"imgcls/internal/layers"
 	"imgcls/internal/optim"
@@ -28,6 +31,28 @@ func (t *Trainer) table() []float32 {
 		table[i] = float32(x)
 	}
 	return table
+}
+
+// setRates writes the rates of the steps to come.
+func (t *Trainer) setRates() error {
+	t.optim.Cut(t.place.Plateau.Cuts)
+	return cmp.Or(
+		t.prog.Write(t.cells.table, device.Bytes(t.table())),
+		t.prog.Write(t.cells.scalars, device.Bytes(t.row(t.place.Step))))
+}
+
+// settle takes note of the loss on the validation split after a whole epoch, by which
+// the schedule plateau cuts the rate.
+func (t *Trainer) settle(loss float64) error {
+	p := &t.place.Plateau
+	if t.cfg.Schedule.Name() != "plateau" {
+		return nil
+	}
+	before := p.Cuts
+	if p.See(loss, t.cfg.Schedule.Patience); p.Cuts == before {
+		return nil
+	}
+	return t.setRates()
 }
 
 // row returns the scalars of a step, counted from 0.

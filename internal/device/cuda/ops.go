@@ -30,10 +30,14 @@ func lowering(op graph.Op) func(b *builder, n graph.Node) []kernel.Launch {
 		return with(op, (*builder).avgPool)
 	case graph.AvgPoolBack:
 		return with(op, (*builder).avgPoolBack)
+	case graph.Average:
+		return with(op, (*builder).average)
 	case graph.BatchNorm:
 		return with(op, (*builder).batchNormForward)
 	case graph.BatchNormBack:
 		return with(op, (*builder).batchNormBack)
+	case graph.Clip:
+		return with(op, (*builder).clip)
 	case graph.ChannelSum:
 		return with(op, (*builder).channelSum)
 	case graph.Cast:
@@ -176,6 +180,15 @@ func (b *builder) track(op graph.Track, n graph.Node) []kernel.Launch {
 	return k.Launches(b.memory.table)
 }
 
+func (b *builder) average(op graph.Average, n graph.Node) []kernel.Launch {
+	k := kernel.Track{Arena: b.memory.base, Gate: b.at(n.In[0])}
+	for i := 1; i < len(n.In); i += 2 {
+		k.Statistics = append(k.Statistics,
+			kernel.Tracked{Running: b.at(n.In[i]), Batch: b.at(n.In[i+1]), N: b.tensor(n.In[i]).Len(), Momentum: 1 - op.Decay, Factor: 1})
+	}
+	return k.Launches(b.memory.table)
+}
+
 func (b *builder) gather(op graph.Gather, n graph.Node) []kernel.Launch {
 	k := kernel.Gather{Batch: op.Batch, Arena: b.memory.base, Order: b.at(n.In[0]), Cursor: b.at(n.In[1])}
 	for i, y := range n.Out {
@@ -257,6 +270,14 @@ func (b *builder) gate(_ graph.Gate, n graph.Node) []kernel.Launch {
 	return k.Launches(b.memory.take, b.memory.table)
 }
 
+func (b *builder) clip(op graph.Clip, n graph.Node) []kernel.Launch {
+	k := kernel.Clip{Arena: b.memory.base, Most: op.Max, Scale: b.scale(op.Scaled, n, 0)}
+	for i, v := range n.In[op.Gradients():] {
+		k.Gradients = append(k.Gradients, kernel.Clipped{N: b.tensor(v).Len(), Y: b.at(n.Out[i]), DP: b.at(v)})
+	}
+	return k.Launches(b.memory.take, b.memory.table)
+}
+
 // optimizer describes one whose parameters begin at input first, each with so many
 // tensors that are kept.
 func (b *builder) optimizer(n graph.Node, first, kept int) kernel.Optimizer {
@@ -272,19 +293,19 @@ func (b *builder) optimizer(n graph.Node, first, kept int) kernel.Optimizer {
 }
 
 func (b *builder) sgd(op graph.SGD, n graph.Node) []kernel.Launch {
-	return b.optimizer(n, op.Parameters(), 1).SGD(op, b.scale(op.Scaled, n), b.memory.take, b.memory.table)
+	return b.optimizer(n, op.Parameters(), 1).SGD(op, b.scale(op.Scaled, n, 2), b.memory.take, b.memory.table)
 }
 
 func (b *builder) adamW(op graph.AdamW, n graph.Node) []kernel.Launch {
-	return b.optimizer(n, op.Parameters(), 2).AdamW(op, b.scale(op.Scaled, n), b.memory.take, b.memory.table)
+	return b.optimizer(n, op.Parameters(), 2).AdamW(op, b.scale(op.Scaled, n, 2), b.memory.take, b.memory.table)
 }
 
-// scale returns where an optimizer's loss scale is, or 0 where its loss is not scaled.
-func (b *builder) scale(scaled bool, n graph.Node) kernel.Addr {
+// scale returns where the loss scale, input at, is, or 0 where the loss is not scaled.
+func (b *builder) scale(scaled bool, n graph.Node, at int) kernel.Addr {
 	if !scaled {
 		return 0
 	}
-	return b.at(n.In[2])
+	return b.at(n.In[at])
 }
 
 func (b *builder) rescale(op graph.Rescale, n graph.Node) []kernel.Launch {

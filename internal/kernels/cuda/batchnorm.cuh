@@ -258,15 +258,15 @@ extern "C" __global__ void __launch_bounds__(256) batchnorm_back_f16(f16 *dx, co
 // tensors.
 //
 //   arena  the memory that all tensors lie in; running is overwritten
-//   table  i64 [T,5]   for each tensor the offsets of running and batch in the arena,
+//   table  i64 [T,5]   for each piece of a tensor the offsets of running and batch in the arena,
 //                      in bytes, the number of elements, all f32, and the bits of
 //                      momentum and factor, which are f64
 //   gate   i32 [1]     nothing happens where it is 0
 //
-// Work     T blocks; 256 threads, which go round
+// Work     one block per piece (T blocks); 256 threads
 // Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  running and batch once in, running once out
-// Bound    latency: statistics are few; not yet run on a GPU
+// Bound    memory, or latency where statistics are few; not yet run on a GPU
 // Exact    no: in f64, rounded once
 extern "C" __global__ void __launch_bounds__(256) batchnorm_track_f32(char *arena, const i64 *table, const i32 *gate) {
   if (*gate == 0) return;

@@ -98,10 +98,16 @@ func (t Track) Launches(table Table) []Launch {
 	if len(t.Statistics) == 0 {
 		return nil
 	}
-	var words []int64
+	var lengths []int
 	for _, s := range t.Statistics {
-		words = append(words, int64(s.Running-t.Arena), int64(s.Batch-t.Arena), int64(s.N),
+		lengths = append(lengths, s.N)
+	}
+	var words []int64
+	all := pieces(lengths)
+	for _, p := range all {
+		s, at := t.Statistics[p.tensor], int64(4*p.at)
+		words = append(words, int64(s.Running-t.Arena)+at, int64(s.Batch-t.Arena)+at, int64(p.n),
 			int64(math.Float64bits(s.Momentum)), int64(math.Float64bits(s.Factor)))
 	}
-	return []Launch{blocks("batchnorm_track_f32", len(t.Statistics), 1, pointers(t.Arena, table(words), t.Gate)...)}
+	return []Launch{blocks("batchnorm_track_f32", len(all), 1, pointers(t.Arena, table(words), t.Gate)...)}
 }

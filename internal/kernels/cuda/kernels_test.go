@@ -33,6 +33,7 @@ var cases = []struct {
 	{"Rescale", checkRescale},
 	{"SGD", checkSGD},
 	{"AdamW", checkAdamW},
+	{"Clip", checkClip},
 	{"elements", checkElements},
 	{"Cast", checkCast},
 	{"sums of halves", checkHalfSums},
