@@ -8,7 +8,7 @@ import (
 )
 
 // MobileNetV2 is the network of Sandler et al. (arXiv 1801.04381) with torchvision's
-// names of parameters and its first values, but for the dropout before the classifier.
+// names of parameters and its first values.
 // Small pictures are halved less often, as is usual for CIFAR.
 var MobileNetV2 = Model{
 	Name:   "mobilenet_v2",
@@ -48,6 +48,7 @@ func mobileNet() layers.Seq {
 	add(normed(conv(last, 1, 1)))
 	return append(net,
 		layers.Named{Layer: layers.GlobalAvgPool{}},
+		layers.Named{Name: "classifier.0", Layer: layers.Dropout{Rate: 0.2}},
 		layers.Named{Name: "classifier.1", Layer: layers.Linear{Out: layers.Classes, Std: 0.01}})
 }
 

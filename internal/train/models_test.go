@@ -181,6 +181,9 @@ type formulaCase struct {
 	net  models.Model
 	std  float64
 	slow bool // on the reference
+	// steep says that single precision leaves double within some steps, in PyTorch too:
+	// on small pictures its last batch norms are over 4 numbers.
+	steep bool
 }
 
 var formulaCases = []formulaCase{
@@ -194,6 +197,16 @@ var formulaCases = []formulaCase{
 	{name: "depthwise", net: plain(layers.ReLU{}, 8, nil)},
 	{name: "resnet20", net: models.ResNet20},
 	{name: "resnet18", net: models.ResNet18, slow: true},
+	{name: "mobilenet_v2", net: undropped(models.MobileNetV2), slow: true, steep: true},
+}
+
+// undropped returns the model without dropout, which draws other numbers in PyTorch.
+func undropped(m models.Model) models.Model {
+	m.Net = slices.DeleteFunc(slices.Clone(m.Net.(layers.Seq)), func(l layers.Named) bool {
+		_, dropout := l.Layer.(layers.Dropout)
+		return dropout
+	})
+	return m
 }
 
 // at is the name in the goldens for a size of pictures.
@@ -277,6 +290,9 @@ func compareStatistics(t *testing.T, g *graph.Graph, read func(graph.Value) []fl
 // In single precision the first losses agree within 1e-4, and twenty within 1e-2.
 func TestModelsOnTheCPU(t *testing.T) {
 	for _, c := range formulaCases {
+		if c.steep {
+			continue // held to PyTorch on the reference alone
+		}
 		t.Run(c.name, func(t *testing.T) {
 			dev := cpu.New(2)
 			defer dev.Close()
@@ -313,7 +329,7 @@ func TestTorchvisionLogits(t *testing.T) {
 	dev := cpu.New(2)
 	defer dev.Close()
 	goldens := readModelGoldens(t)
-	for _, m := range []models.Model{models.ResNet18, models.MobileNetV2} {
+	for _, m := range []models.Model{models.ResNet18, undropped(models.MobileNetV2)} {
 		t.Run(m.Name, func(t *testing.T) {
 			got := warmLogits(t, dev, formulaNetwork(m, 224, 0.5))
 			var largest, apart float64

@@ -24,6 +24,7 @@ var cases = []struct {
 	{"Gather", checkGather},
 	{"Augment", checkAugment},
 	{"Mix", checkMix},
+	{"Dropout", checkDropout},
 	{"Normalize", checkNormalize},
 	{"MaxPool", checkMaxPool},
 	{"Gate", checkGate},
