@@ -189,7 +189,8 @@ func settleTrain(s *settings) error {
 // settleRecipe returns the recipe with what the user gave in its place, and
 // settles what the user left open.
 func (s *settings) settleRecipe(r models.Recipe) models.Recipe {
-	r.Epochs, r.Batch = s.epochs.settle(r.Epochs), s.batchSize.settle(r.Batch)
+	r = r.Batched(s.batchSize.settle(r.Batch))
+	r.Epochs = s.epochs.settle(r.Epochs)
 	r.Mean, r.Std = s.mean.settle(r.Mean), s.std.settle(r.Std)
 	r.Augment, r.Smooth = s.augment.settle(r.Augment), s.smooth.settle(r.Smooth)
 	r.ClipGrad, r.EMA = s.clipGrad.settle(r.ClipGrad), s.ema.settle(r.EMA)
@@ -209,7 +210,7 @@ func (s *settings) training(model models.Model, set *data.Set) (train.Config, er
 			"a batch of %d does not fit the %d training pictures", s.batchSize.value, set.Train.Len())
 	}
 	recipe := model.RecipeFor(set.Name)
-	recipe.Batch = min(recipe.Batch, set.Train.Len())
+	recipe = recipe.Batched(min(recipe.Batch, set.Train.Len()))
 	if s.start != nil { // as they were made for, whatever is usual for the data
 		recipe.Mean, recipe.Std = model.Recipe.Mean, model.Recipe.Std
 		if info := s.start.Info; info != nil {
