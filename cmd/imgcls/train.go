@@ -265,6 +265,7 @@ func (s *settings) openRun(from *prior, source run.Data, index []byte, cfg train
 		folder, err = s.reopen(from, o, record)
 	} else {
 		folder, err = run.Create(o, record)
+		err = choosing(err, s.output, "--output")
 	}
 	if err == nil {
 		s.keepIn(folder)
@@ -324,7 +325,7 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 		s.say("saved   %s at step %d of %d%s", fault.Quote(folder.Model()), folder.Record().Step, steps, bestOf(t.Place()))
 	}
 	if folder.Record().ModelSHA256 != "" && (!unsaved || folder.Keep() == nil) {
-		s.next(folder, err)
+		s.next(folder, t.Place().Epoch > cfg.Epochs, err)
 	}
 	ended := cfg.Reached(t.Place())
 	if err != nil {
@@ -369,8 +370,20 @@ func missed(cfg train.Config, p train.Place) string {
 	return fmt.Sprintf("; --target-acc %g was not reached", cfg.Budget.Target)
 }
 
-// next says what can be done with a run that ended.
-func (s *settings) next(folder *run.Folder, err error) {
+// below reports whether a run got ten points less of the test pictures right than the
+// model is known for: then another model is not what it lacks.
+func below(m models.Model, r run.Record) bool {
+	for _, known := range m.Measured {
+		if known.Data == r.Data.Name && !(float64(r.TestTop1) >= known.Top1-0.1) {
+			return true
+		}
+	}
+	return false
+}
+
+// next says what can be done with a run that ended, by taking all its epochs or
+// otherwise.
+func (s *settings) next(folder *run.Folder, ended bool, err error) {
 	how := "resume  imgcls train --resume=" + quoteArg(folder.Dir())
 	switch {
 	case fault.KindOf(err) == fault.Diverged:
@@ -382,7 +395,7 @@ func (s *settings) next(folder *run.Folder, err error) {
 	}
 	s.say("next    imgcls eval %s", quoteArg(folder.Dir()))
 	s.say("        imgcls predict %s PICTURE", quoteArg(folder.Dir()))
-	if m, err := models.Lookup(folder.Record().Model); err == nil && m.Stronger != "" {
+	if m, err := models.Lookup(folder.Record().Model); err == nil && m.Stronger != "" && ended && !below(m, folder.Record()) {
 		s.say("tip     %s is stronger, and takes longer: %s", m.Stronger, trainCommand(s.data.fallBack(defaultData), m.Stronger))
 	}
 }
