@@ -30,7 +30,7 @@ var callKinds = []struct{ kind, calls string }{
 	{"look", "cuInit cuDriverGetVersion cuDeviceGetCount cuDeviceGet cuDeviceGetName cuDeviceTotalMem_v2 cuDeviceGetAttribute"},
 	{"begin", "cuDevicePrimaryCtxRetain cuCtxSetCurrent cuModuleLoadData cuModuleGetFunction cuStreamCreate cuEventCreate"},
 	{"measure", "cuMemGetInfo_v2"},
-	{"allocate", "cuMemAlloc_v2 cuMemsetD8_v2 cuMemAllocHost_v2"},
+	{"allocate", "cuMemAlloc_v2 cuMemsetD8Async cuMemAllocHost_v2"},
 	{"capture", "cuStreamBeginCapture_v2 cuLaunchKernel cuStreamEndCapture cuGraphInstantiateWithFlags cuGraphDestroy"},
 	{"start", "cuGraphLaunch cuEventRecord"},
 	{"copy", "cuMemcpyHtoDAsync_v2 cuMemcpyDtoHAsync_v2"},

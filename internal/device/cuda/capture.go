@@ -67,6 +67,9 @@ func (p *program) compile() (err error) {
 	if err := p.prepare(); err != nil {
 		return err
 	}
+	if err := p.memory.clear(p.stream); err != nil {
+		return err
+	}
 	if err := p.build(); err != nil {
 		return err
 	}

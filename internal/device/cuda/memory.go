@@ -57,7 +57,7 @@ func (m *memory) table(words []int64) kernel.Addr {
 	return at
 }
 
-// allocate takes the whole from the GPU, filled with zeros.
+// allocate takes the whole from the GPU, as it is.
 func (m *memory) allocate() error {
 	n := int64(max(m.bytes(), plan.Align))
 	at, err := cu.MemAlloc(n)
@@ -65,7 +65,15 @@ func (m *memory) allocate() error {
 		return failed("memory", driver.Wrap("cuMemAlloc_v2", err))
 	}
 	m.base = kernel.Addr(at)
-	return failed("memory", driver.Wrap("cuMemsetD8_v2", cu.MemsetD8(at, 0, n)))
+	return nil
+}
+
+// clear fills the whole with zeros, on the stream that all later work comes to:
+// a memset without a stream returns before its work is done, and what is put on a
+// stream that is NonBlocking does not come after it.
+func (m *memory) clear(s cu.Stream) error {
+	n := int64(max(m.bytes(), plan.Align))
+	return failed("memory", driver.Wrap("cuMemsetD8Async", cu.MemsetD8Async(cu.DevicePtr(m.base), 0, n, s)))
 }
 
 // writeTables copies the tables of the second build to their place.

@@ -49,6 +49,9 @@ var scenarios = []struct {
 
 	// Streams: nothing is done before somebody waits.
 	{"async_copy_read_early", "", "7\n7\n", ""},
+	{"memset_without_stream", "", "0 0 0 0\n", ""}, // the copy is wiped
+	{"memset_without_stream_blocking", "", "5 5 0 0\n", ""},
+	{"memset_on_stream", "", "5 5 0 0\n", ""},
 	{"streams_ordered", "", "2\n", ""},
 	{"streams_unordered", "", "nan\n", ""},
 	{"graph_replayed", "", "1\n8\n50\nlaunch of a destroyed graph 400\n", ""},

@@ -60,6 +60,29 @@ static Scenario read_early("async_copy_read_early", [] {
   printf("%g\n", *pinned);
 });
 
+// A memset without a stream is done later than the call returns, and no stream that
+// does not block waits for it: it wipes what such a stream wrote. On the stream it
+// comes before, as it does for a stream that blocks.
+static void memset_then_copy(bool on_stream, CUstream s) {
+  const auto y = room(16);
+  float *pinned;
+  MUST(cuMemAllocHost_v2((void **)&pinned, 8));
+  pinned[0] = pinned[1] = 5;
+  if (on_stream) MUST(cuMemsetD8Async(y, 0, 16, s));
+  else
+    MUST(cuMemsetD8_v2(y, 0, 16));
+  MUST(cuMemcpyHtoDAsync_v2(y, pinned, 8, s));
+  MUST(cuStreamSynchronize(s));
+  show(y, 4);
+}
+static Scenario memset_unordered("memset_without_stream", [] { memset_then_copy(false, stream()); });
+static Scenario memset_blocking("memset_without_stream_blocking", [] {
+  CUstream s;
+  MUST(cuStreamCreate(&s, 0));
+  memset_then_copy(false, s);
+});
+static Scenario memset_ordered("memset_on_stream", [] { memset_then_copy(true, stream()); });
+
 static Scenario limit("memory_limit", [] {
   CUdeviceptr a, b;
   CODE("alloc 600", cuMemAlloc_v2(&a, 600));
