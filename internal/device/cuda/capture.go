@@ -213,9 +213,9 @@ func (p *program) oneByOne(e *entry, at int) error {
 		if err := p.putLaunch(e, l); err != nil {
 			return err
 		}
-		p.gpu.owner.waits(&entry{name: where(p.module, e.name, l)}, p.started+1)
-		if err := p.stream.Synchronize(); err != nil {
-			return failed(where(p.module, e.name, l), driver.Wrap("cuStreamSynchronize", err))
+		here := where(p.module, e.name, l)
+		if err := p.synchronize(&entry{name: here}, p.started+1); err != nil {
+			return failed(here, err)
 		}
 	}
 	return nil
