@@ -19,10 +19,10 @@ import (
 
 // faultCodes are what a driver's calls fail with: too little room, what a context
 // survives, and what loses it.
-var faultCodes = []int{2, 700, 1, 719, 3, 214, 100, 716, 201, 999, 209, 702, 400, 709, 801, 715, 901, 718, 220, 710}
+var faultCodes = []int{2, 700, 1, 719, 3, 214, 100, 716, 201, 999, 209, 702, 400, 709, 801, 715, 901, 718, 220, 710, 226, 721}
 
 // lostCodes lose the context.
-var lostCodes = []int{214, 220, 700, 702, 709, 710, 715, 716, 718, 719, 999}
+var lostCodes = []int{214, 220, 226, 700, 702, 709, 710, 715, 716, 718, 719, 721, 999}
 
 // callKinds are the calls of a driver by what they are for: all of a kind are
 // answered alike where they fail.
