@@ -20,6 +20,9 @@ KERNEL_FAULT(barrier_for_some, launch("barrier_for_some", 64, nullptr, room(256)
 KERNEL_FAULT(two_barriers, launch("two_barriers", 64, nullptr, room(256)))
 KERNEL_FAULT(stack_overflow, launch("deep", 32, nullptr, room(256)))
 KERNEL_FAULT(division_by_zero, launch("divide", 32, nullptr, room(256), (int64_t)1, (int64_t)0))
+KERNEL_FAULT(misaligned_copy_from, launch("copy_from", 1, nullptr, room(32), (int64_t)2))
+KERNEL_FAULT(misaligned_copy_to, launch("copy_to", 1, nullptr, room(32), (int64_t)2))
+KERNEL_FAULT(misaligned_row, launch("load_rows", 32, nullptr, room(32 * 4 * 4), (int64_t)4))
 KERNEL_FAULT(lane_left, launch("lane_left", 32, nullptr, room(256)))
 
 static Scenario fresh("fresh_memory_is_nan", [] { show(room(16), 4); });
