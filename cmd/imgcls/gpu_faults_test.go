@@ -86,7 +86,7 @@ func TestFaultsOfTheDriver(t *testing.T) {
 			add(s, driverFault{nth, faultCodes[i%len(faultCodes)]})
 		}
 	}
-	if most := 390; len(work) > most { // and a few that go on on the CPU
+	if most := 400; len(work) > most { // and a few that go on on the CPU
 		t.Errorf("%d runs, more than %d: take fewer repetitions", len(work), most)
 	}
 	inTwos(work)

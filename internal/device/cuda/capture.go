@@ -14,7 +14,7 @@ import (
 
 // newProgram lays out the entries and rings of a module, without a driver call.
 func newProgram(g *gpu, m *plan.Module) *program {
-	p := &program{gpu: g, module: m, memory: memory{arena: m.Arena}, entries: make([]entry, len(m.Entries))}
+	p := &program{gpu: g, module: m, memory: memory{arena: m.Arena, apart: g.apart}, entries: make([]entry, len(m.Entries))}
 	at := 0
 	for v, t := range m.Tensors {
 		if t.Slots < 2 {
