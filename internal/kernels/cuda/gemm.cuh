@@ -134,16 +134,10 @@ template <class T> struct Store {
   i32 act;            // an ActKind, or less than 0 for none
   bool as_float;
 
-  static __device__ float rounded(float v) {
-    T t;
-    store(t, v);
-    return load(t);
-  }
-
   // element is a sum as it will be stored: what T holds stays in T under every act.
   __device__ float element(float sum, i32 n) const {
     if (bias) sum += bias[n];
-    if (!as_float) sum = rounded(sum);
+    if (!as_float) sum = rounded<T>(sum);
     return act < 0 ? sum : activate(act, sum);
   }
 
