@@ -68,25 +68,30 @@ extern "C" __global__ void __launch_bounds__(256) batchnorm_part_f16(double *par
 //   weight  f32 [C]
 //   eps     the bits of an f64
 //
-// Work     one thread per channel; 128 threads
-// Shared   none        Registers  in resources.txt, checked by the build
+// Work     blocks C/32, rounded up; 256 threads: 32 neighbouring channels times 8, each of
+//          which takes every eighth group, twice
+// Shared   2 KiB       Registers  in resources.txt, checked by the build
 // Traffic  part once in, and once more from cache
-// Bound    latency: G additions one after another; not yet run on a GPU
-// Exact    no: groups in ascending order, in f64; each result rounded once
-extern "C" __global__ void __launch_bounds__(128)
+// Bound    latency: G/8 additions one after another; not yet run on a GPU
+// Exact    no: groups in steps of 8, then the 8 sums, each in ascending order, in f64;
+//          each result rounded once
+extern "C" __global__ void __launch_bounds__(256)
     batchnorm_stats_f32(float *mean, float *var, float *scale, const double *part, const float *weight, i64 M, i64 C, i64 span, i64 eps) {
-  const i64 c = thread_index();
-  if (c >= C) return;
-  const i64 G = (M + span - 1) / span;
+  __shared__ double sums[8][32];
+  const i64 c = (i64)blockIdx.x * 32 + threadIdx.x % 32;
+  const i64 G = (M + span - 1) / span, first = c < C ? threadIdx.x / 32 : G;
+  const double whole = span, rest = M - (G - 1) * span; // rows of a group, and of the last
+  const double share = 1 / whole, share_rest = 1 / rest;
   double sum = 0, squares = 0;
-  for (i64 g = 0; g < G; g++) sum += part[2 * g * C + c];
-  const double m = sum / M;
-#pragma unroll 1
-  for (i64 g = 0; g < G; g++) {
-    const double rows = g * span + span < M ? span : M - g * span;
-    const double d = part[2 * g * C + c] / rows - m;
-    squares += part[(2 * g + 1) * C + c] + d * d * rows;
+  for (i64 g = first; g < G; g += 8) sum += part[2 * g * C + c];
+  const double m = column_sum(sums, sum) / M;
+  for (i64 g = first; g < G; g += 8) {
+    const bool last = g == G - 1;
+    const double d = part[2 * g * C + c] * (last ? share_rest : share) - m;
+    squares += part[(2 * g + 1) * C + c] + d * d * (last ? rest : whole);
   }
+  squares = column_sum(sums, squares);
+  if (threadIdx.x >= 32 || c >= C) return;
   mean[c] = (float)m;
   var[c] = (float)(squares / M);
   scale[c] = (float)(weight[c] / sqrt(squares / M + double_of(eps)));
@@ -209,21 +214,24 @@ extern "C" __global__ void __launch_bounds__(256) batchnorm_back_part_f16(double
 //   weight var     f32 [C]
 //   eps            the bits of an f64
 //
-// Work     one thread per channel; 128 threads
-// Shared   none        Registers  in resources.txt, checked by the build
+// Work     as batchnorm_stats_f32, each group once
+// Shared   2 KiB       Registers  in resources.txt, checked by the build
 // Traffic  part once in
-// Bound    latency: G additions one after another; not yet run on a GPU
-// Exact    no: groups in ascending order, in f64; each result rounded once
-extern "C" __global__ void __launch_bounds__(128)
+// Bound    latency: G/8 additions one after another; not yet run on a GPU
+// Exact    no: as batchnorm_stats_f32
+extern "C" __global__ void __launch_bounds__(256)
     batchnorm_back_sums_f32(float *dweight, float *dbias, float *factors, const double *part, const float *weight, const float *var, i64 M, i64 C, i64 G, i64 eps) {
-  const i64 c = thread_index();
-  if (c >= C) return;
-  const double r = 1 / sqrt(var[c] + double_of(eps));
+  __shared__ double sums[8][32];
+  const i64 c = (i64)blockIdx.x * 32 + threadIdx.x % 32;
   double sum = 0, products = 0;
-  for (i64 g = 0; g < G; g++) {
+  for (i64 g = c < C ? threadIdx.x / 32 : G; g < G; g += 8) {
     sum += part[2 * g * C + c];
     products += part[(2 * g + 1) * C + c];
   }
+  sum = column_sum(sums, sum);
+  products = column_sum(sums, products);
+  if (threadIdx.x >= 32 || c >= C) return;
+  const double r = 1 / sqrt(var[c] + double_of(eps));
   products *= r;
   if (dweight) dweight[c] = (float)products;
   if (dbias) dbias[c] = (float)sum;

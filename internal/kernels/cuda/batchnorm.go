@@ -44,7 +44,7 @@ func (b BatchNorm) Launches(room Room) []Launch {
 	part := room(16 * ceil(b.M, rows) * b.C)
 	all := []Launch{
 		blocks("batchnorm_part_"+b.Type.String(), ceil(b.M, rows), ceil(b.C, lanes), with(pointers(part, b.X), b.M, b.C, rows)...),
-		b.channels("batchnorm_stats_f32", append(with(pointers(b.Mean, b.Var, scale, part, b.Weight), b.M, b.C, rows), math.Float64bits(b.Eps))),
+		blocks("batchnorm_stats_f32", ceil(b.C, lanes), 1, append(with(pointers(b.Mean, b.Var, scale, part, b.Weight), b.M, b.C, rows), math.Float64bits(b.Eps))...),
 	}
 	if b.Y != 0 {
 		all = append(all, apply)
@@ -75,7 +75,7 @@ func (b BatchNormBack) Launches(room Room) []Launch {
 	part, factors := room(16*groups*b.C), room(12*b.C)
 	all := []Launch{
 		blocks("batchnorm_back_part_"+b.Type.String(), groups, ceil(b.C, lanes), with(pointers(part, b.X, b.DY, b.From, b.Mean), b.M, b.C, rows, actKind(b.Act))...),
-		b.channels("batchnorm_back_sums_f32", append(with(pointers(b.DWeight, b.DBias, factors, part, b.Weight, b.Var), b.M, b.C, groups), math.Float64bits(b.Eps))),
+		blocks("batchnorm_back_sums_f32", ceil(b.C, lanes), 1, append(with(pointers(b.DWeight, b.DBias, factors, part, b.Weight, b.Var), b.M, b.C, groups), math.Float64bits(b.Eps))...),
 	}
 	if b.DX != 0 {
 		all = append(all, elements("batchnorm_back_"+b.Type.String(), b.M*b.C, packed(b.Type),
