@@ -26,6 +26,7 @@
 //   cast.cuh      cast_X_Y
 //   clip.cuh      clip_part_f32  clip_f32
 //   conv.cuh      conv_fwd_B_T  conv_back_data_B_T  conv_back_filter_B_T
+//   depthwise.cuh depthwise_fwd_T  depthwise_back_data_T  depthwise_back_filter_T
 //   dropout.cuh   dropout_T
 //   gather.cuh    gather_u8  normalize_T
 //   gemm.cuh      the product behind conv and matmul; sum_parts_f32
@@ -80,6 +81,7 @@ static __device__ i64 thread_count() { return (i64)gridDim.x * blockDim.x; }
 #include "internal/kernels/cuda/augment.cuh"
 #include "internal/kernels/cuda/batchnorm.cuh"
 #include "internal/kernels/cuda/cast.cuh"
+#include "internal/kernels/cuda/depthwise.cuh"
 #include "internal/kernels/cuda/dropout.cuh"
 #include "internal/kernels/cuda/gather.cuh"
 #include "internal/kernels/cuda/pool.cuh"

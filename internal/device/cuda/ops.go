@@ -104,14 +104,10 @@ func supports(n graph.Node, t []graph.Tensor) bool {
 		graph.MatMul, graph.Conv, graph.ConvBackData, graph.ConvBackFilter:
 		single = nil // shape rules have said which types go together
 	case graph.BatchNorm:
-		if len(op.Parts()) > 1 {
-			return false
+		if single = n.In[1:]; op.Plus {
+			single = n.In[1 : len(n.In)-1]
 		}
-		single = n.In[1:]
 	case graph.BatchNormBack:
-		if len(op.Parts()) > 1 {
-			return false
-		}
 		single = n.In[1:4]
 	}
 	for _, v := range single {
@@ -155,7 +151,7 @@ func (b *builder) channelSum(_ graph.ChannelSum, n graph.Node) []kernel.Launch {
 // batchNorm returns what forward and back share.
 func (b *builder) batchNorm(op graph.BatchNorm, x, weight graph.Value) kernel.BatchNorm {
 	c := b.tensor(weight).Len()
-	return kernel.BatchNorm{Type: b.tensor(x).Type, M: b.tensor(x).Len() / c, C: c, Eps: op.Eps, Running: op.Running, X: b.at(x), Weight: b.at(weight)}
+	return kernel.BatchNorm{Type: b.tensor(x).Type, M: b.tensor(x).Len() / c, C: c, Eps: op.Eps, Running: op.Running, Act: op.Act, X: b.at(x), Weight: b.at(weight)}
 }
 
 func (b *builder) batchNormForward(op graph.BatchNorm, n graph.Node) []kernel.Launch {
@@ -166,12 +162,18 @@ func (b *builder) batchNormForward(op graph.BatchNorm, n graph.Node) []kernel.La
 		statistics = n.Out[1:]
 	}
 	k.Mean, k.Var = b.at(statistics[0]), b.at(statistics[1])
+	if op.Plus {
+		k.Plus = b.at(n.In[len(n.In)-1])
+	}
 	return k.Launches(b.memory.take)
 }
 
 func (b *builder) batchNormBack(op graph.BatchNormBack, n graph.Node) []kernel.Launch {
 	k := kernel.BatchNormBack{BatchNorm: b.batchNorm(op.BatchNorm, n.In[0], n.In[1])}
 	k.Mean, k.Var, k.DY = b.at(n.In[2]), b.at(n.In[3]), b.at(n.In[4])
+	if op.Act != nil {
+		k.From = b.at(n.In[5])
+	}
 	k.DX, k.DWeight, k.DBias = b.at(n.Out[0]), b.at(n.Out[1]), b.at(n.Out[2])
 	return k.Launches(b.memory.take)
 }
