@@ -35,6 +35,22 @@ step() { # name, seconds, command...
 	printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$name" "$verdict" "$code" "$((SECONDS - begun))" "$limit" "$(tail -1 "$file.log" | tr -s '\t' ' ' | cut -c1-160)" > "$file.step"
 }
 
+# tests runs those of a test binary of the folder that match. A test that was skipped has
+# shown nothing, so it fails: IMGCLS_REQUIRE makes a failure of finding neither a GPU nor
+# the stand-in, and what is skipped all the same counts as one.
+tests() { # folder, binary, pattern
+	local log=$out/steps/tests-$2.txt code passed skipped
+	cd "$1" || exit 1
+	IMGCLS_REQUIRE=standin "./$2" -test.v -test.run "$3" > "$log" 2>&1
+	code=$?
+	cat "$log"
+	passed=$(grep -c '^ *--- PASS' "$log")
+	skipped=$(grep -c '^ *--- SKIP' "$log")
+	echo "$passed tests passed, $(grep -c '^ *--- FAIL' "$log") failed, $skipped were skipped$(sed -nE 's/^ +[a-z_]+_test\.go:[0-9]+: (no [^;]*).*/: \1/p' "$log" | head -1)"
+	[ $code = 0 ] || exit $code
+	[ "$passed" -gt 0 ] && [ "$skipped" = 0 ] || exit 1
+}
+
 # sanitize runs the conformance suite, whose sizes are odd, under a tool of
 # compute-sanitizer: every family that the step before went through, a process each. As
 # that takes long, a family has a minute; one that runs past it is counted as such.
@@ -84,13 +100,13 @@ speed() {
 		--precision fp32,bf16 --format json > "$out/imgcls.json" && echo "$(grep -c '"model"' "$out/imgcls.json") rows"
 }
 
-export -f sanitize same speed
+export -f tests sanitize same speed
 export here out python QUICK
 
 "$here/imgcls" doctor | head -12
 "$here/imgcls" doctor --format json > "$out/doctor.json" 2> /dev/null
-step "conformance" 600 "$here/cuda.test" -test.v -test.run Conformance
-step "golden steps" 120 bash -c 'cd "$here/train" && ./train.test -test.run GPU'
+step "conformance" 600 bash -c 'tests "$here" cuda.test Conformance'
+step "golden steps" 120 bash -c 'tests "$here/train" train.test GPU'
 for tool in memcheck racecheck initcheck synccheck; do
 	step "sanitizer $tool" 900 bash -c "sanitize $tool"
 done
