@@ -83,3 +83,46 @@ func TestKitFailsWhatIsSkipped(t *testing.T) {
 		})
 	}
 }
+
+// Each tool of compute-sanitizer has a process for every family, and says which were
+// clean, ran past their limit or had errors; together they fit into the step's limit.
+func TestKitCountsWhatSanitizersFind(t *testing.T) {
+	const fake = `#!/bin/sh
+[ "$1 $2 $3 $4" = "--tool memcheck --error-exitcode 9" ] || exit 2
+case "$7" in
+*Bad*) echo "ERROR SUMMARY: 1 error"; exit 9 ;;
+*Late*) exec sleep 20 ;;
+esac
+echo "ERROR SUMMARY: 0 errors"
+`
+	for _, c := range []struct{ name, families, verdict, said string }{
+		{"clean", "Add Conv", "ok", "memcheck: 2 of 2 families clean"},
+		{"errors", "Add Bad Conv", "FAILED", "memcheck: 2 of 3 families clean, ERRORS: Bad"},
+		{"late", "Late1 Conv Late2", "ran past", "memcheck: 1 of 3 families clean, ran past their 1 s: Late1 Late2"},
+		{"both", "Late Bad Add", "FAILED", "memcheck: 1 of 3 families clean, ran past their 1 s: Late, ERRORS: Bad"},
+		{"no families", "", "FAILED", "the step conformance has named no families"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			k := newKit(t)
+			k.write("path/compute-sanitizer", fake)
+			script := "#!/bin/sh\necho '--- PASS: TestConformance (0.00s)'\n"
+			for _, f := range strings.Fields(c.families) {
+				script += "echo '=== RUN   TestConformance/" + f + "/1x1'\n"
+			}
+			k.write("cuda.test", script)
+			verdict, said := k.run("^(conformance|sanitizer memcheck)", "sanitizer-memcheck", "FAMILY_LIMIT=1")
+			if verdict != c.verdict || said != c.said {
+				t.Errorf("%s: %q, want %s: %q", verdict, said, c.verdict, c.said)
+			}
+		})
+	}
+	t.Run("no tool", func(t *testing.T) {
+		if _, err := exec.LookPath("compute-sanitizer"); err == nil {
+			t.Skip("compute-sanitizer is here")
+		}
+		if verdict, said := newKit(t).run("^sanitizer memcheck", "sanitizer-memcheck"); verdict != "not here" || said != "no compute-sanitizer here" {
+			t.Errorf("%s: %q", verdict, said)
+		}
+	})
+}
