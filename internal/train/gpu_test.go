@@ -31,6 +31,7 @@ func TestHundredStepsOnTheGPU(t *testing.T) { compareSteps(t, gpu(t)) }
 func TestClippedStepsOnTheGPU(t *testing.T) { compareClipped(t, gpu(t)) }
 
 func TestAverageOfWeightsOnTheGPU(t *testing.T) { compareAverages(t, gpu(t)) }
+
 // PyTorch's steps with Muon, as many as agree in float32.
 func TestMuonOnTheGPU(t *testing.T) {
 	dev := gpu(t)
