@@ -172,7 +172,7 @@ func newSettings(c *console) *settings {
 		{"data-dir", "", stores + " doctor", ifGiven, bind(&s.dataDir, text()), "keep downloaded data in this `folder`"},
 		{"download", "", stores, always, bind(&s.download, oneOf("auto", "never")), "auto, or never for no network"},
 		{"mirror", "", stores, always, bind(&s.mirror, orAuto(text())), "download from this `address` first"},
-		{"samples", "", "train eval", fixed, bind(&s.samples, orAuto(intIn(10, 10_000_000))), "size of the set shapes"},
+		{"samples", "", "train eval", fixed, bind(&s.samples, orAuto(intIn(10, 10_000_000))), "training pictures of the set shapes; a quarter as many are drawn to test"},
 		{"split", "", "eval", never, bind(&s.split, oneOf("test", "train")), "evaluate test or train"},
 
 		{"model", "", "train eval predict plan bench", fixed, bind(&s.model, orAuto(text())),
@@ -255,6 +255,12 @@ func newSettings(c *console) *settings {
 
 // aliases are further names of flags.
 var aliases = map[string]string{"wd": "weight-decay", "aug": "augment", "pretrained": "weights"}
+
+// foreign are names that other programs have for flags, for who writes them here.
+var foreign = map[string]string{
+	"optimizer": "opt", "optim": "opt", "scheduler": "sched", "lr-scheduler": "sched", "learning-rate": "lr",
+	"arch": "model", "image-size": "img-size", "imgsz": "img-size", "warmup": "warmup-epochs", "workers": "threads",
+}
 
 // has reports whether the command has the flag.
 func (r row) has(command string) bool {

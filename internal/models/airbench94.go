@@ -53,7 +53,7 @@ func convGroup(out int) layers.Layer {
 	}
 }
 
-// airbench is the recipe for batches of another size than the original's 2000. Its rates
+// airbench is the recipe for batches of that many pictures, 2000 in the original. Its rates
 // and its decay are for the sum of a batch's losses and not for the mean, and decay is
 // what is taken off a parameter in a step.
 func airbench(epochs, batch int) Recipe {

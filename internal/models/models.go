@@ -85,6 +85,17 @@ func (r Recipe) with(epochs, batch int, lr float64) Recipe {
 	return r
 }
 
+// Batched returns the recipe for batches of n pictures. What Muon leaves to SGD has a
+// rate for each picture: it grows with the batch.
+func (r Recipe) Batched(n int) Recipe {
+	if muon, ok := r.Optimizer.(optim.Muon); ok {
+		muon.Rest.LR *= float64(n) / float64(r.Batch)
+		r.Optimizer = muon
+	}
+	r.Batch = n
+	return r
+}
+
 // All lists the models, the default first.
 var All = []Model{CifarNet, ResNet20, ResNet18, ResNet34, ResNet50, MobileNetV2, AirBench94}
 

@@ -1,12 +1,14 @@
 package models
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
 
 	"imgcls/internal/fault"
 	"imgcls/internal/graph"
+	"imgcls/internal/optim"
 )
 
 func network(size, classes int) Network {
@@ -176,5 +178,17 @@ func TestOddSizes(t *testing.T) {
 				t.Errorf("%s, %v: %v", m.Name, size, err)
 			}
 		}
+	}
+}
+
+// The rate of what Muon leaves to SGD is for each picture, and other rates are not.
+func TestBatched(t *testing.T) {
+	got := AirBench94.Recipe.Batched(500)
+	muon := got.Optimizer.(optim.Muon)
+	if want := 0.053 * 500; got.Batch != 500 || muon.LR != 0.24 || math.Abs(muon.Rest.LR-want) > 1e-12*want {
+		t.Errorf("batch %d, %v", got.Batch, got.Optimizer)
+	}
+	if got := ResNet20.Recipe.Batched(500); got.Batch != 500 || got.Optimizer != ResNet20.Recipe.Optimizer {
+		t.Errorf("batch %d, %v", got.Batch, got.Optimizer)
 	}
 }

@@ -288,9 +288,9 @@ func (m *mean) value() float64 {
 	return m.Sum / float64(m.Samples)
 }
 
-// Try takes two steps and returns the time of the second. What they learn is
-// lost: t is not to be trained after it.
-func (t *Trainer) Try(ctx context.Context) (time.Duration, error) {
+// Try takes two steps, each after a call of each, and returns the time of the second.
+// What they learn is lost: t is not to be trained after it.
+func (t *Trainer) Try(ctx context.Context, each func(step int)) (time.Duration, error) {
 	if err := t.shuffle(); err != nil {
 		return 0, err
 	}
@@ -299,10 +299,11 @@ func (t *Trainer) Try(ctx context.Context) (time.Duration, error) {
 		e = t.short
 	}
 	var begun time.Time
-	for range 2 {
+	for i := range 2 {
 		if ctx.Err() != nil {
 			return 0, context.Cause(ctx)
 		}
+		each(i + 1)
 		if err := t.begin(t.order, 0); err != nil {
 			return 0, err
 		}

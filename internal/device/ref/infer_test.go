@@ -18,7 +18,7 @@ func TestInfer(t *testing.T) {
 	const seed = 3
 	r := rand.New(rand.NewPCG(seed, 0))
 	accepted := map[string]int{}
-	for range 300_000 {
+	for range 350_000 {
 		data := make([]byte, 96)
 		for i := range data {
 			data[i] = byte(r.Uint32())
@@ -232,17 +232,6 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 		in = append(in, c.tensor(graph.I32, 1))
 		single(graph.I64)
 		single(graph.I64)
-	case 32:
-		op = graph.Average{Decay: float64(c.below(2))}
-		single(graph.I32)
-		floats(2)
-		in = append(in, in[1])
-	case 31:
-		op = graph.Clip{Max: float64(c.below(3)), Scaled: flag}
-		if flag {
-			single(graph.F32)
-		}
-		floats(1, 4)
 	case 30:
 		op = graph.Direction{Momentum: c.small(0, 2), Eps: 1}
 		floats(1, 3)
@@ -260,6 +249,17 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 		single(graph.I32)
 		floats(2)
 		in = append(in, in[1])
+	case 31:
+		op = graph.Average{Decay: float64(c.below(2))}
+		single(graph.I32)
+		floats(2)
+		in = append(in, in[1])
+	case 32:
+		op = graph.Clip{Max: float64(c.below(3)), Scaled: flag}
+		if flag {
+			single(graph.F32)
+		}
+		floats(1, 4)
 	case 23:
 		op = graph.AdamW{Keep: c.small(0, 2), Rate: c.small(0, 2), Root: c.small(0, 2), Eps: 1}
 		single(graph.I32)
