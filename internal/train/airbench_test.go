@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"math"
 	"os"
 	"testing"
 
@@ -14,8 +15,8 @@ import (
 	"imgcls/internal/optim"
 )
 
-// airbenchSteps takes the steps of airbench() in testdata/models.py.
-func airbenchSteps(t *testing.T, dev device.Device) (*Trainer, []float32) {
+// airbenchSteps takes the first steps of airbench() in testdata/models.py.
+func airbenchSteps(t *testing.T, dev device.Device, steps int) (*Trainer, []float32) {
 	t.Helper()
 	n := formulaNetwork(models.AirBench94, 32, 0.5)
 	tr, err := New(dev, formulaSet(formulaBatch*formulaSteps, 32), Config{
@@ -41,7 +42,7 @@ func airbenchSteps(t *testing.T, dev device.Device) (*Trainer, []float32) {
 	if err := tr.begin(order, 0); err != nil {
 		t.Fatal(err)
 	}
-	losses, err := tr.steps(tr.full, formulaSteps)
+	losses, err := tr.steps(tr.full, steps)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,17 +55,21 @@ func TestAirBench94(t *testing.T) {
 	t.Run("in single precision", func(t *testing.T) {
 		dev := cpu.New(2)
 		defer dev.Close()
-		_, losses := airbenchSteps(t, dev)
+		_, losses := airbenchSteps(t, dev, formulaSteps)
 		compareLosses(t, losses, want.Losses, 1e-4, 1e-2)
 	})
 	t.Run("in double precision", func(t *testing.T) {
 		if os.Getenv("IMGCLS_SLOW") != "models" {
 			t.Skip("IMGCLS_SLOW=models runs it")
 		}
-		tr, _ := airbenchSteps(t, ref.New())
-		prog := tr.Program().(*ref.Program)
-		compareLosses(t, prog.Float64(tr.cells.losses)[:formulaSteps], want.Losses, 1e-9, 1e-9)
-		compareStatistics(t, tr.Graph(), prog.Float64, want.Sums, 1e-9)
+		const few = 2 // each is 9 GFLOP, most of it Muon's
+		tr, _ := airbenchSteps(t, ref.New(), few)
+		losses := tr.Program().(*ref.Program).Float64(tr.cells.losses)
+		for i, want := range want.Losses[:few] {
+			if apart := math.Abs(losses[i]-want) / want; !(apart <= 1e-9) {
+				t.Errorf("loss of step %d is %v, PyTorch's %v: %.1e apart", i+1, losses[i], want, apart)
+			}
+		}
 	})
 }
 
