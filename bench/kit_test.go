@@ -126,3 +126,25 @@ echo "ERROR SUMMARY: 0 errors"
 		}
 	})
 }
+
+// Where time runs out, each operation has been tried: the first rows are of all kinds.
+func TestKitTriesEachOperationEarly(t *testing.T) {
+	if _, err := exec.LookPath("python3"); err != nil {
+		devicetest.Require(t, "python3")
+	}
+	const ask = `
+import rows
+family = lambda row: (row.work["op"], row.work.get("kind"))
+for quick in False, True:
+    all = list(rows.rows(quick))
+    turns = rows.early(all, family)
+    kinds = {family(row) for row in all}
+    assert sorted(r.name for r in turns) == sorted(r.name for r in all) and len({r.name for r in all}) == len(all), "not the same rows"
+    assert {family(row) for row in turns[:len(kinds)]} == kinds, "a kind comes late"
+`
+	cmd := exec.Command("python3", "-B", "-c", ask)
+	cmd.Dir = "gpu"
+	if output, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, output)
+	}
+}
