@@ -1,7 +1,8 @@
 """Holds each kernel to PyTorch: first what it computes, against PyTorch in fp64 from the
 same inputs, then microseconds beside PyTorch's (cuDNN, cuBLAS) and the least that the
 device can take. Writes rows to OUT.json as it goes. Ends with 1 where a kernel is wrong,
-and with 3 where PyTorch is not there.
+with 124, as timeout does, where rows were not reached in time, and with 3 where PyTorch is
+not there.
 
     kernels.py IMGCLS OUT.json [--device cuda] [--quick] [--only REGEXP] [--limit SECONDS]
 
@@ -26,7 +27,7 @@ import pytorch as peer
 import ops
 from contender import Contender, Failed
 from floors import floor
-from rows import rows
+from rows import early, rows
 
 TYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16, "u8": torch.uint8, "i32": torch.int32}
 WORST = 1e9  # what is no number at all is as far off as this
@@ -154,9 +155,10 @@ def measure(o, imgcls, write):
     gpu = o.device == "cuda" and torch.cuda.is_available()
     peer.DEVICE = "cuda" if gpu else "cpu"
     begun, done, left = time.monotonic(), [], 0
-    has = list(precisions(imgcls))
+    has, all_rows = list(precisions(imgcls)), list(rows(o.quick))
+    place = {row.name: i for i, row in enumerate(all_rows)}
     with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
-        for row in rows(o.quick):
+        for row in early(all_rows, lambda row: (row.work["op"], row.work.get("kind"))):
             for p in has:
                 if p not in row.precisions or not re.search(o.only, f"{p} {row.name}"):
                     continue
@@ -171,6 +173,7 @@ def measure(o, imgcls, write):
                 except (Failed, RuntimeError) as e:
                     result.update(off=WORST, right=False, error=str(e)[:500])
                 done.append(result)
+                done.sort(key=lambda r: place[r["name"]])
                 print(show(result) + (f": {result['error']}" if "error" in result else ""), flush=True)
                 write(done, left)
     return done, left
@@ -199,7 +202,7 @@ def main():
     slower = [r["ratio"] for r in done if r.get("ratio")]
     print(f"{len(done) - wrong} of {len(done)} kernels right" + (f", {left} not reached" if left else "") +
           (f"; {sum(x >= 1 for x in slower)} of {len(slower)} as fast as PyTorch" if slower else "; no GPU here: no times"))
-    sys.exit(1 if wrong or not done else 0)
+    sys.exit(1 if wrong or not done else 124 if left else 0)
 
 
 if __name__ == "__main__":

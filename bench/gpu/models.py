@@ -1,7 +1,8 @@
 """Trains every model of imgcls beside PyTorch: eager, compiled, as a CUDA graph, and both.
 Each is a process that holds its work ready (internal/bench), from data on the device.
 Writes rows of images a second to OUT.json as it goes. Ends with 1 where imgcls fails or a
-net is not the same in both, and with 3 where PyTorch is not there.
+net is not the same in both, with 124, as timeout does, where rows were not reached in
+time, and with 3 where PyTorch is not there.
 
     models.py IMGCLS OUT.json [--device cuda] [--quick] [--only REGEXP] [--limit SECONDS]
 """
@@ -22,6 +23,7 @@ except ImportError:
 
 from contender import Contender, Failed
 from nets import MODELS
+from rows import early
 
 PRECISIONS = ("fp32", "bf16")
 SMALL, BATCHES = 32, (128, 1024)  # of pictures of that size, beside the recipe's batch
@@ -116,7 +118,8 @@ class Measurement:
         if "IMGCLS_LIBCUDA" in os.environ:
             print("too large for the stand-in: " + ", ".join(m["name"] for m in models if m["macs"] > QUICK))
             models = [m for m in models if m["macs"] <= QUICK]
-        for model, work in works(models, self.o.quick):
+        all_works = list(works(models, self.o.quick))
+        for model, work in early(all_works, lambda pair: (pair[1]["model"], pair[1]["precision"])):
             if not re.search(self.o.only, f"{work['model']} {work['precision']} {work['size']} {work['batch']}"):
                 continue
             if time.monotonic() - self.begun > self.o.limit:
@@ -125,6 +128,8 @@ class Measurement:
             self.row(model, work)
             self.write()
             print(show(self.rows[-1], self.o.quick), flush=True)
+        place = [work for _, work in all_works]
+        self.rows.sort(key=lambda row: place.index({k: row[k] for k in place[0]}))
         self.write()
         return [m["twin"] for m in models if m["twin"]]
 
@@ -150,7 +155,7 @@ def main():
     beside = sum(len(r["images_per_second"]) > 1 for r in m.rows)
     print(f"{len(m.rows) - len(failed)} of {len(m.rows)} trainings ran, {beside} beside PyTorch" + (f", {m.left} not reached" if m.left else "") +
           ("" if m.gpu else "; no GPU here") + "".join(f"; {why}" for why in unlike))
-    sys.exit(1 if failed or not m.rows or any("parameters" in why for why in unlike) else 0)
+    sys.exit(1 if failed or not m.rows or any("parameters" in why for why in unlike) else 124 if m.left else 0)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ With k the number of terms of a sum, and inputs between −1 and 1, a sum walks 
 chance add like √k, so the sum is off by about ε·k/3. Four times that is allowed, and
 half a unit of the type that the result is stored in. SPREAD is the same for the others.
 """
+import collections
 import math
 
 EPS = 2.0 ** -24
@@ -81,6 +82,16 @@ def pools(net, batch, size, channels, kernel, stride):
         ("average pooling forward", "AvgPool", [8 * EPS]), ("average pooling backward", "AvgPoolBack", [8 * EPS]),
     ):
         yield Row(name + where, {"op": op, **work}, off)
+
+
+def early(things, family):
+    """The first of each family, then the second of each, and so on: where time runs out,
+    each has been tried."""
+    met, turns = collections.Counter(), []
+    for thing in things:
+        turns.append(met[family(thing)])
+        met[family(thing)] += 1
+    return [thing for _, thing in sorted(zip(turns, things), key=lambda pair: pair[0])]
 
 
 def rows(quick):

@@ -56,6 +56,11 @@ type Hooks struct {
 // the last whole step, as they are after a divergence.
 func (t *Trainer) Run(ctx context.Context, hooks Hooks) error {
 	t.began, t.earlier = time.Now(), t.place.Seconds
+	if t.place.Step == 0 {
+		if err := t.beginAverages(); err != nil {
+			return err
+		}
+	}
 	for t.cfg.Reached(t.place) == "" {
 		if err := t.shuffle(); err != nil {
 			return err
@@ -166,6 +171,11 @@ func (t *Trainer) judge(ctx context.Context, hooks Hooks) (err error) {
 	}
 	if e.Val != nil && p.Judged != p.Step {
 		e.Best = p.consider(e.Val)
+		if p.Done == t.Steps() {
+			if err := t.settle(float64(e.Val.Loss)); err != nil {
+				return err
+			}
+		}
 	}
 	p.Judged = p.Step
 	t.tellTime()
