@@ -76,6 +76,7 @@ go:
 
 tools: go
 	@command -v gcc >/dev/null && command -v g++ >/dev/null || { echo "make needs gcc and g++ for the GPU (Debian: apt install g++); make pure builds without"; exit 1; }
+	@test -z "$(OLDNVCC)" || echo "$(OLDNVCC) is older than nvcc 13, or does not start: NVIDIA's compiler is fetched into build/nvcc (NVCC=path takes another)"
 	@test -n "$(filter-out build/%,$(NVCC))" || python3 -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "make needs nvcc, or python3 with venv to fetch it (Debian: apt install python3-venv); make pure builds without"; exit 1; }
 

@@ -24,11 +24,15 @@
 //                 batchnorm_back_part_T  batchnorm_back_sums_f32  batchnorm_back_T
 //                 batchnorm_track_f32
 //   cast.cuh      cast_X_Y
+//   clip.cuh      clip_part_f32  clip_f32
 //   conv.cuh      conv_fwd_B_T  conv_back_data_B_T  conv_back_filter_B_T
+//   depthwise.cuh depthwise_fwd_T  depthwise_back_data_T  depthwise_back_filter_T
 //   dropout.cuh   dropout_T
 //   gather.cuh    gather_u8  normalize_T
 //   gemm.cuh      the product behind conv and matmul; sum_parts_f32
 //   matmul.cuh    matmul_{nt,nn,tn,any}_B_T
+//   muon.cuh      muon_direction_f32  muon_unit_f32  muon_quintic_f32  muon_squares_f32
+//                 muon_moved_f32  assign_f32
 //   optim.cuh     sgd_part_f32  sgd_f32  adamw_part_f32  adamw_f32
 //   pool.cuh      pool_max_T  pool_max_back_T  pool_avg_T  pool_avg_back_T
 //   step.cuh      gate_part_f32  gate_all_i32  record_f32  tick_f32  rescale_f32
@@ -77,11 +81,14 @@ static __device__ i64 thread_count() { return (i64)gridDim.x * blockDim.x; }
 #include "internal/kernels/cuda/augment.cuh"
 #include "internal/kernels/cuda/batchnorm.cuh"
 #include "internal/kernels/cuda/cast.cuh"
+#include "internal/kernels/cuda/depthwise.cuh"
 #include "internal/kernels/cuda/dropout.cuh"
 #include "internal/kernels/cuda/gather.cuh"
 #include "internal/kernels/cuda/pool.cuh"
 #include "internal/kernels/cuda/step.cuh"
+#include "internal/kernels/cuda/clip.cuh"
 #include "internal/kernels/cuda/optim.cuh"
+#include "internal/kernels/cuda/muon.cuh"
 #include "internal/kernels/cuda/xent.cuh"
 
 #include "internal/kernels/cuda/tile.cuh"

@@ -18,7 +18,7 @@ func TestMakeSaysWhatItNeeds(t *testing.T) {
 		t.Skip("no make on Linux")
 	}
 	for _, row := range []struct {
-		tools string // on the PATH; they do nothing, and the last one with ! fails
+		tools string // on the PATH; one with ! fails, and the others print their release
 		args  string
 		fails bool
 		says  []string // and, with !, does not say
@@ -30,10 +30,13 @@ func TestMakeSaysWhatItNeeds(t *testing.T) {
 		{"go gcc g++", "", true, []string{"make needs nvcc, or python3 with venv", "apt install python3-venv", "make pure builds without"}},
 		{"go gcc g++ !python3", "", true, []string{"make needs nvcc, or python3 with venv"}},
 		{"go gcc g++ python3", "tools", false, nil},
-		{"go gcc g++ nvcc", "tools", false, nil},
-		{"go gcc g++ nvcc", "-n -W kernels.cu cuda", false,
+		{"go gcc g++ nvcc=13.2", "tools", false, nil},
+		{"go gcc g++ nvcc=13.2", "-n -W kernels.cu cuda", false,
 			[]string{"TOOLS/bin/nvcc -std=", "sm_90a", "-I$(echo TOOLS/include)", "!pip install", "!differ from"}},
-		{"go gcc g++ nvcc", "-n -W kernels.cu ARCHS= kernels", false, []string{"code=compute_80", "!sm_"}},
+		{"go gcc g++ nvcc=13.2", "-n -W kernels.cu ARCHS= kernels", false, []string{"code=compute_80", "!sm_"}},
+		{"go gcc g++ nvcc=12.8", "tools", true, []string{"TOOLS/bin/nvcc is older than nvcc 13", "make needs nvcc"}},
+		{"go gcc g++ nvcc=9.0 python3", "tools", false, []string{"is older than nvcc 13", "fetched into build/nvcc"}},
+		{"go gcc g++ python3 !nvcc", "tools", false, []string{"or does not start"}},
 		{"go gcc g++ python3", "-n -W internal/kernels/cuda/requirements-nvcc.txt cuda", false,
 			[]string{"build/nvcc/bin/nvcc -std=", "pip install --quiet --no-deps --require-hashes", "nvidia/cu13/include"}},
 	} {
@@ -50,7 +53,8 @@ func TestMakeSaysWhatItNeeds(t *testing.T) {
 		tool("uname", "echo Linux")
 		for _, name := range strings.Fields(row.tools) {
 			name, fails := strings.CutPrefix(name, "!")
-			tool(name, map[bool]string{false: "exit 0", true: "exit 1"}[fails])
+			name, release, _ := strings.Cut(name, "=")
+			tool(name, map[bool]string{false: "echo Cuda compilation tools, release " + release + ", V" + release, true: "exit 1"}[fails])
 		}
 		cmd := exec.Command(program, strings.Fields(row.args)...)
 		cmd.Dir, cmd.Env = "..", []string{"PATH=" + bin}

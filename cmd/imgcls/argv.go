@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 type grammar struct {
 	flags   *pflag.FlagSet    // every flag of every command
 	aliases map[string]string // further long names, each with the flag's own
+	meant   map[string]string // names that are none, each with the flag that who writes it means
 	root    *word
 }
 
@@ -144,11 +146,11 @@ func (g grammar) long(name string) *pflag.Flag {
 
 func (g grammar) unknownFlag(token string) error {
 	name, _, _ := strings.Cut(strings.TrimLeft(token, "-"), "=")
-	names := slices.Collect(maps.Keys(g.aliases))
+	names := slices.AppendSeq(slices.Collect(maps.Keys(g.aliases)), maps.Keys(g.meant))
 	g.flags.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 	do := "see `imgcls help`"
 	if near := nearest(name, names); near != "" {
-		do = "did you mean --" + near + "?"
+		do = "did you mean --" + cmp.Or(g.meant[near], near) + "?"
 	}
 	return fault.New(fault.Usage, "unknown flag", "", do, "%s", fault.Quote(token))
 }

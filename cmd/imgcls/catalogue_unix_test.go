@@ -295,6 +295,12 @@ func TestNotOurs(t *testing.T) {
 			t.Errorf("%s: exit code %d, want 6; stderr: %s", row.args, out.code, out.stderr)
 		}
 	}
+	cmd := s.command("imgcls", "doctor", "--data-dir", "locked/data")
+	s.asAnyone(cmd)
+	want := "data folder: \"locked/data\": cannot be written: permission denied\n  do: check its owner and mode, or choose another with --data-dir\n"
+	if out := s.wait(cmd); out.code != 0 || !strings.Contains(out.stdout, want) {
+		t.Errorf("doctor: exit code %d, want 0 and a problem; stdout: %s", out.code, out.stdout)
+	}
 }
 
 // asAnyone takes from a command the power of root, whom no mode stops.

@@ -14,6 +14,8 @@ func anotherRun(s *scene) {
 // badUsage are the rows C1 to C6 of the catalogue.
 var badUsage = []badInput{
 	{id: "C1", what: "unknown flag", args: "train digits --epoch 3", code: 2, stderr: `unknown flag: "--epoch"; did you mean --epochs\?`},
+	{id: "C1", what: "flag of other programs", args: "train digits --optimizer adamw", code: 2, stderr: `unknown flag: "--optimizer"; did you mean --opt\?`},
+	{id: "C1", what: "flag of other programs, misspelt", args: "train digits --schedular cosine", code: 2, stderr: `unknown flag: "--schedular"; did you mean --sched\?`},
 	{id: "C1", what: "unknown short flag", args: "train digits -z", code: 2, stderr: `unknown flag: "-z"`},
 	{id: "C1", what: "unknown command", args: "trian digits", code: 2, stderr: `unknown command: "trian"; did you mean train\?`},
 	{id: "C1", what: "flag of another command", args: "train digits --topk 3", code: 2, stderr: `--topk: .*; it belongs to predict`},
@@ -78,9 +80,9 @@ var badUsage = []badInput{
 // badOutputs are the rows of E1 that every system can have.
 var badOutputs = []badInput{
 	{id: "E1", what: "output below a file", given: func(s *scene) { s.write("file", nil) },
-		args: "train digits --output file/runs", code: 6, stderr: `[^:]+: "file/runs": a part of the path is a file, not a folder; choose another folder`},
+		args: "train digits --output file/runs", code: 6, stderr: `[^:]+: "file/runs": a part of the path is a file, not a folder; choose another folder: --output FOLDER`},
 	{id: "E1", what: "output is a file", given: func(s *scene) { s.write("runs", nil) },
 		args: "train digits", code: 6, stderr: `[^:]+: "runs": a part of the path is a file, not a folder; choose another folder`},
 	{id: "E1", what: "data folder below a file", given: func(s *scene) { s.write("file", nil) },
-		args: "data get --data-dir file/data", code: 6, stderr: `[^:]+: "file/data": a part of the path is a file, not a folder; choose another folder`},
+		args: "data get --data-dir file/data", code: 6, stderr: `[^:]+: "file/data": a part of the path is a file, not a folder; choose another folder: --data-dir FOLDER`},
 }

@@ -35,7 +35,7 @@ const (
 	stepKeys   = "event epoch step train_loss lr images_per_second"
 	epochKeys  = "event epoch step train_loss test_loss test_top1 lr seconds images_per_second data_wait"
 	doneKeys   = "event run status exit epochs step test_top1 test_loss seconds model_sha256"
-	errorKeys  = "event what path why exit"
+	errorKeys  = "event what path why do exit"
 	warnKeys   = "event what path why"
 	recordKeys = "status exit command version seed device precision model data epochs step test_top1 test_loss weights model_sha256 seconds started ended"
 	dataKeys   = "name path fingerprint train val test"

@@ -117,7 +117,12 @@ func (c *checkup) examineGPUs(r gpuReport) {
 func (c *checkup) examineDisk() {
 	const need = 400 << 20
 	free, err := fsys.Room(c.Data.Dir)
+	unwritable := fsys.Writable(c.Data.Dir)
 	switch {
+	case err == nil && unwritable != nil:
+		c.Data.FreeBytes = &free
+		c.add("data folder", fault.New(fault.Room, "", c.Data.Dir, "check its owner and mode, or choose another with --data-dir",
+			"cannot be written: %w", unwritable))
 	case errors.Is(err, errors.ErrUnsupported):
 	case err != nil:
 		c.add("data folder", fault.New(fault.Room, "", c.Data.Dir, "choose another with --data-dir", "%w", fault.Cause(err)))

@@ -10,7 +10,9 @@ import (
 // tryOut is --dry-run: data are read, the network is compiled, and two steps are
 // taken, of which the second is timed. Nothing is written.
 func (s *settings) tryOut(ctx context.Context, t *train.Trainer, cfg train.Config) error {
-	step, err := t.Try(ctx)
+	place := t.Place().Step // the steps tried here are none of the run
+	s.say("model   %s  %s", cfg.Network.Model.Name, parameters(t, cfg))
+	step, err := t.Try(ctx, func(step int) { s.say("dry run step %d of 2", step) })
 	if err != nil {
 		return err
 	}
@@ -18,8 +20,7 @@ func (s *settings) tryOut(ctx context.Context, t *train.Trainer, cfg train.Confi
 	if most := cfg.Budget.MaxSteps; most > 0 {
 		steps = min(steps, most)
 	}
-	left := max(steps-t.Place().Step, 0)
-	s.say("model   %s  %s", cfg.Network.Model.Name, parameters(t, cfg))
+	left := max(steps-place, 0)
 	s.say("dry run %d steps of %v, about %v beside evaluation; nothing was written",
 		left, step.Round(time.Microsecond), (time.Duration(left) * step).Round(time.Second/10))
 	return nil

@@ -59,6 +59,8 @@ type settings struct {
 	weightDecay auto[float64]
 	augment     auto[augment.Policy]
 	smooth      auto[float64]
+	clipGrad    auto[float64]
+	ema         auto[float64]
 	tta         auto[string]
 	groups      auto[[]optim.Group]
 	sched       auto[string]
@@ -66,6 +68,7 @@ type settings struct {
 	lrMin       auto[float64]
 	lrStep      auto[int]
 	lrGamma     auto[float64]
+	lrPatience  auto[int]
 
 	valSplit auto[float64]
 
@@ -169,7 +172,7 @@ func newSettings(c *console) *settings {
 		{"data-dir", "", stores + " doctor", ifGiven, bind(&s.dataDir, text()), "keep downloaded data in this `folder`"},
 		{"download", "", stores, always, bind(&s.download, oneOf("auto", "never")), "auto, or never for no network"},
 		{"mirror", "", stores, always, bind(&s.mirror, orAuto(text())), "download from this `address` first"},
-		{"samples", "", "train eval", fixed, bind(&s.samples, orAuto(intIn(10, 10_000_000))), "size of the set shapes"},
+		{"samples", "", "train eval", fixed, bind(&s.samples, orAuto(intIn(10, 10_000_000))), "training pictures of the set shapes; a quarter as many are drawn to test"},
 		{"split", "", "eval", never, bind(&s.split, oneOf("test", "train")), "evaluate test or train"},
 
 		{"model", "", "train eval predict plan bench", fixed, bind(&s.model, orAuto(text())),
@@ -193,22 +196,27 @@ func newSettings(c *console) *settings {
 
 		{"epochs", "e", learns, always, bind(&s.epochs, orAuto(intIn(1, 100_000))), "passes over the training set"},
 		{"batch-size", "b", "train eval predict plan bench", fixed, bindList(&s.batchSize, &s.batchSizes, orAuto(intIn(1, 1<<20))), "pictures a step"},
-		{"opt", "", learns, fixed, bind(&s.opt, orAuto(oneOf(optim.Names...))), "optimizer: sgd or adamw"},
+		{"opt", "", learns, fixed, bind(&s.opt, orAuto(oneOf(optim.Names...))), "optimizer: sgd, adamw or muon, which moves filters of convolutions and leaves all else to sgd"},
 		{"lr", "", learns, decides, bind(&s.lr, orAuto(numberAbove(most))), "learning rate"},
-		{"momentum", "", learns, decides, bind(&s.momentum, orAuto(numberBelow(1))), "momentum of SGD"},
+		{"momentum", "", learns, decides, bind(&s.momentum, orAuto(numberBelow(1))), "momentum of SGD or, of filters, of Muon"},
 		{"nesterov", "", learns, decides, bind(&s.nesterov, orAuto(truth())), "Nesterov's momentum"},
 		{"weight-decay", "", learns, decides, bind(&s.weightDecay, orAuto(numberIn(0, most))), "weight decay (also --wd); norms and biases have none"},
 		{"param-group", "", learns, decides, bind(&s.groups, orAuto(paramGroups())),
-			"factors of learning rate and weight decay for parameters by `name`, as fc*=10:0,conv1.*=0.1"},
-		{"sched", "", learns, decides, bind(&s.sched, orAuto(oneOf(optim.Schedules...))), "learning rate over the run: constant, step, cosine, linear or onecycle"},
+			"factors of learning rate and weight decay for parameters by `name`, as fc*=10:0,conv1.*=0.1; a third number is epochs after which they stay"},
+		{"sched", "", learns, decides, bind(&s.sched, orAuto(oneOf(optim.Schedules...))), "learning rate over the run: constant, step, cosine, linear, onecycle or plateau"},
 		{"warmup-epochs", "", learns, decides, bind(&s.warmup, orAuto(numberIn(0, 100_000))), "epochs in which the learning rate rises"},
-		{"lr-min", "", learns, decides, bind(&s.lrMin, orAuto(numberIn(0, most))), "learning rate at the end of cosine and linear"},
+		{"lr-min", "", learns, decides, bind(&s.lrMin, orAuto(numberIn(0, most))), "learning rate at the end of cosine and linear, and the least of plateau"},
 		{"lr-step-size", "", learns, decides, bind(&s.lrStep, orAuto(intIn(1, 100_000))), "epochs between two cuts of step"},
-		{"lr-gamma", "", learns, decides, bind(&s.lrGamma, orAuto(numberIn(0, 1))), "factor of each cut of step"},
+		{"lr-gamma", "", learns, decides, bind(&s.lrGamma, orAuto(numberIn(0, 1))), "factor of each cut of step and plateau"},
+		{"lr-patience", "", learns, decides, bind(&s.lrPatience, orAuto(intIn(0, 100_000))),
+			"epochs that may pass without a better loss on the validation split before plateau cuts the rate"},
 
 		{"augment", "", "train plan", decides, bind(&s.augment, orAuto(policy())),
 			"change training pictures at random: " + augment.Syntax + " (also --aug)"},
 		{"label-smoothing", "", learns, decides, bind(&s.smooth, orAuto(numberBelow(1))), "share of each label that goes to all classes alike"},
+		{"clip-grad", "", learns, decides, bind(&s.clipGrad, orAuto(numberIn(0, most))), "hold the norm of all gradients together to this; 0 for no bound"},
+		{"ema", "", learns, fixed, bind(&s.ema, orAuto(orNone(numberBelow(1)))),
+			"evaluate and save the exponential moving average of the weights, with this `decay`, such as 0.999, or none"},
 
 		{"tta", "", "train eval predict", decides, bind(&s.tta, orAuto(oneOf(augment.TTA...))),
 			"average logits over views of a picture: flip for its mirror image, 6 for those moved by a pixel too (auto: as the model says)"},
@@ -247,6 +255,12 @@ func newSettings(c *console) *settings {
 
 // aliases are further names of flags.
 var aliases = map[string]string{"wd": "weight-decay", "aug": "augment", "pretrained": "weights"}
+
+// foreign are names that other programs have for flags, for who writes them here.
+var foreign = map[string]string{
+	"optimizer": "opt", "optim": "opt", "scheduler": "sched", "lr-scheduler": "sched", "learning-rate": "lr",
+	"arch": "model", "image-size": "img-size", "imgsz": "img-size", "warmup": "warmup-epochs", "workers": "threads",
+}
 
 // has reports whether the command has the flag.
 func (r row) has(command string) bool {

@@ -18,10 +18,12 @@ import (
 type description struct {
 	Path       string `json:"path"`
 	SHA256     string `json:"sha256"`
-	Parameters int    `json:"parameters"`
+	Parameters int    `json:"parameters"` // trained ones, without statistics
 	*checkpoint.Info
 	Tensors []tensorRow `json:"tensors"`
 	Origin  *run.Record `json:"origin,omitempty"`
+
+	statistics int // values of what norms measured, which no optimizer trains
 }
 
 type tensorRow struct {
@@ -44,7 +46,11 @@ func runInfo(_ context.Context, s *settings, args []string) error {
 		for _, extent := range t.Shape {
 			n *= extent
 		}
-		d.Parameters += n
+		if isStatistic(t.Name) {
+			d.statistics += n
+		} else {
+			d.Parameters += n
+		}
 		d.Tensors = append(d.Tensors, tensorRow{t.Name, t.DType, t.Shape, file.Sums[t.Name], safetensors.NonFinite(t)})
 	}
 	if dir != "" {
@@ -57,13 +63,28 @@ func runInfo(_ context.Context, s *settings, args []string) error {
 	if s.format != "text" {
 		return s.print(s.format, d)
 	}
-	_, err = fmt.Fprint(s.out, d.text())
+	_, err = fmt.Fprint(s.out, d.text(s.verbose > 0))
 	return err
 }
 
-func (d description) text() string {
+// isStatistic reports whether a tensor is a buffer of a BatchNorm, by PyTorch's names.
+func isStatistic(tensor string) bool {
+	switch tensor[strings.LastIndexByte(tensor, '.')+1:] {
+	case "running_mean", "running_var", "num_batches_tracked":
+		return true
+	}
+	return false
+}
+
+// text describes the file for people: of the tensors only those that are not finite,
+// unless all are asked for.
+func (d description) text(all bool) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "file        %s\nsha256      %s\nparameters  %d\n", fault.Quote(d.Path), d.SHA256, d.Parameters)
+	fmt.Fprintf(&b, "file        %s\nsha256      %s\nparameters  %d", fault.Quote(d.Path), d.SHA256, d.Parameters)
+	if d.statistics > 0 {
+		fmt.Fprintf(&b, ", and %d running statistics of norms", d.statistics)
+	}
+	b.WriteByte('\n')
 	if i := d.Info; i != nil {
 		p := i.Preprocess
 		fmt.Fprintf(&b, "model       %s\nclasses     %d: %s\n", run.Plain(i.Model), len(i.Classes), run.Plain(strings.Join(i.Classes, ", ")))
@@ -81,9 +102,17 @@ func (d description) text() string {
 			run.Plain(string(o.Status)), o.Started.Format(time.RFC3339), o.Seed, o.Epochs, o.Step, o.Seconds, run.Plain(o.Device))
 		fmt.Fprintf(&b, "command     %s\nversion     %s\n", run.Plain(strings.Join(o.Command, " ")), run.Plain(o.Version))
 	}
+	if !all {
+		fmt.Fprintf(&b, "tensors     %d; -v lists them\n", len(d.Tensors))
+	}
 	tw := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "\ntensor\ttype\tshape\tNaN or infinite")
+	header := "\ntensor\ttype\tshape\tNaN or infinite\n"
 	for _, t := range d.Tensors {
+		if !all && t.NonFinite == 0 {
+			continue
+		}
+		fmt.Fprint(tw, header)
+		header = ""
 		fmt.Fprintf(tw, "%s\t%s\t%v\t%d\n", run.Plain(t.Name), t.Type, t.Shape, t.NonFinite)
 	}
 	tw.Flush()

@@ -98,7 +98,7 @@ func (c *console) fail(err error) int {
 func failure(err error, code int) run.Event {
 	var f *fault.Error
 	if errors.As(err, &f) {
-		return run.Error{What: f.What, Path: f.Path, Why: f.Why, Exit: code}
+		return run.Error{What: f.What, Path: f.Path, Why: f.Why, Do: f.Do, Exit: code}
 	}
 	return run.Error{Why: err.Error(), Exit: code}
 }

@@ -124,7 +124,7 @@ func TestEvents(t *testing.T) {
 	})
 	want := `{"event":"warning","what":"","path":"","why":"careful"}
 {"event":"step","epoch":1,"step":2,"train_loss":0.5,"lr":0.1,"images_per_second":null}
-{"event":"error","what":"picture","path":"x.png","why":"is cut off","exit":3}
+{"event":"error","what":"picture","path":"x.png","why":"is cut off","do":"","exit":3}
 `
 	if code != 3 || stdout != want {
 		t.Errorf("exit code %d, stdout\n%swant\n%s", code, stdout, want)

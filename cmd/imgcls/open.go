@@ -89,7 +89,7 @@ func (s *settings) openData(ctx context.Context, name string) (*data.Set, error)
 	})
 	bar.Finish()
 	if err != nil {
-		return nil, err
+		return nil, choosing(err, s.dataDir, "--data-dir")
 	}
 	for _, w := range set.Warnings {
 		s.warn("%s", w)
@@ -101,6 +101,17 @@ func (s *settings) openData(ctx context.Context, name string) (*data.Set, error)
 	s.say("data    %s  %d train, %d test  %d classes  %d×%d×%d%s", set.Name, set.Train.Len(), set.Test.Len(),
 		len(set.Classes), set.Height, set.Width, set.Channels, from)
 	return set, nil
+}
+
+// choosing names the flag that chooses dir in an error that asks for another folder.
+func choosing(err error, dir, flag string) error {
+	var e *fault.Error
+	if !errors.As(err, &e) || e.Kind != fault.Room || !strings.HasPrefix(e.Path, dir) || !strings.Contains(e.Do, "folder") {
+		return err
+	}
+	named := *e
+	named.Do += ": " + flag + " FOLDER"
+	return &named
 }
 
 // openModel loads the MODEL of a command: a run folder, a model file, or a file

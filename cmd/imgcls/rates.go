@@ -21,6 +21,10 @@ func (s *settings) settleOptimizer(o optim.Optimizer) optim.Optimizer {
 		o.LR, o.Momentum = s.lr.settle(o.LR), s.momentum.settle(o.Momentum)
 		o.WeightDecay, o.Nesterov = s.weightDecay.settle(o.WeightDecay), s.nesterov.settle(o.Nesterov)
 		return o
+	case optim.Muon:
+		o = o.At(s.lr.settle(o.LR)).(optim.Muon)
+		o.Momentum, o.Rest.WeightDecay = s.momentum.settle(o.Momentum), s.weightDecay.settle(o.Rest.WeightDecay)
+		return o
 	case optim.AdamW:
 		o.LR, o.WeightDecay = s.lr.settle(o.LR), s.weightDecay.settle(o.WeightDecay)
 		return o
@@ -41,6 +45,11 @@ func (s *settings) settleSchedule(r optim.Schedule, epochs int) optim.Schedule {
 	switch r.Kind {
 	case "cosine", "linear":
 		r.Min = s.lrMin.settle(r.Min)
+	case "plateau":
+		if r.Gamma == 0 {
+			r.Gamma, r.Patience = 0.1, 10
+		}
+		r.Gamma, r.Patience, r.Min = s.lrGamma.settle(r.Gamma), s.lrPatience.settle(r.Patience), s.lrMin.settle(r.Min)
 	case "step":
 		if r.Size == 0 {
 			r.Size, r.Gamma = max(1, epochs/3), 0.1
@@ -56,17 +65,19 @@ func (s *settings) checkRates(r models.Recipe) error {
 		return fault.New(fault.Usage, flag, "", do, why, args...)
 	}
 	schedule := r.Schedule.Name()
-	_, sgd := r.Optimizer.(optim.SGD)
+	name := r.Optimizer.Name()
+	sgd, adam := name == "sgd", name == "adamw"
 	for _, unused := range []struct {
 		flag  string
 		given bool
 		wants string
 	}{
-		{"--momentum", s.momentum.known && !sgd, "--opt sgd"},
+		{"--momentum", s.momentum.known && adam, "--opt sgd or muon"},
 		{"--nesterov", s.nesterov.known && s.nesterov.value && !sgd, "--opt sgd"},
-		{"--lr-min", s.lrMin.known && schedule != "cosine" && schedule != "linear", "--sched cosine or linear"},
+		{"--lr-min", s.lrMin.known && schedule != "cosine" && schedule != "linear" && schedule != "plateau", "--sched cosine, linear or plateau"},
 		{"--lr-step-size", s.lrStep.known && schedule != "step", "--sched step"},
-		{"--lr-gamma", s.lrGamma.known && schedule != "step", "--sched step"},
+		{"--lr-gamma", s.lrGamma.known && schedule != "step" && schedule != "plateau", "--sched step or plateau"},
+		{"--lr-patience", s.lrPatience.known && schedule != "plateau", "--sched plateau"},
 	} {
 		if unused.given {
 			return refuse(unused.flag, "leave it out, or give "+unused.wants, "has no meaning with --opt %s and --sched %s", r.Optimizer.Name(), schedule)
@@ -81,7 +92,8 @@ func (s *settings) checkRates(r models.Recipe) error {
 	return nil
 }
 
-// paramGroups reads PATTERN=RATE or PATTERN=RATE:DECAY, with commas between them.
+// paramGroups reads PATTERN=RATE, PATTERN=RATE:DECAY or PATTERN=RATE:DECAY:EPOCHS, with
+// commas between them.
 func paramGroups() reader[[]optim.Group] {
 	const most = 1e6
 	factor := func(s string) (float64, bool) {
@@ -90,20 +102,21 @@ func paramGroups() reader[[]optim.Group] {
 	}
 	return reader[[]optim.Group]{
 		kind: "groups",
-		want: "none, or a list such as fc*=10:0,conv1.*=0.1 of names, factors of the learning rate and, behind a colon, of the weight decay",
+		want: "none, or a list such as fc*=10:0,conv1.*=0.1 of names, factors of the learning rate and, behind colons, of the weight decay, and epochs in which the rate falls to 0",
 		read: func(s string) (groups []optim.Group, ok bool) {
 			if s == "none" {
 				return nil, true
 			}
 			for _, part := range strings.Split(s, ",") {
 				name, factors, _ := strings.Cut(part, "=")
-				rate, decay, both := strings.Cut(factors, ":")
-				group, ok := optim.Group{Match: strings.TrimSpace(name), Decay: 1}, false
-				if group.LR, ok = factor(rate); !ok || group.Match == "" {
+				group := optim.Group{Match: strings.TrimSpace(name), Decay: 1}
+				to := []*float64{&group.LR, &group.Decay, &group.Epochs}
+				numbers := strings.Split(factors, ":")
+				if group.Match == "" || len(numbers) > len(to) {
 					return nil, false
 				}
-				if both {
-					if group.Decay, ok = factor(decay); !ok {
+				for i, text := range numbers {
+					if *to[i], ok = factor(text); !ok {
 						return nil, false
 					}
 				}
@@ -118,6 +131,9 @@ func paramGroups() reader[[]optim.Group] {
 			shown := make([]string, len(groups))
 			for i, g := range groups {
 				shown[i] = fmt.Sprintf("%s=%v:%v", g.Match, g.LR, g.Decay)
+				if g.Epochs > 0 {
+					shown[i] += fmt.Sprintf(":%v", g.Epochs)
+				}
 			}
 			return strings.Join(shown, ",")
 		},

@@ -74,7 +74,8 @@ func (s *settings) resumed() (dir string, err error) {
 }
 
 // newest returns the newest unfinished run that has the data and model of the
-// command.
+// command. One that diverged would do so again with its settings: it is passed over,
+// unless some are overridden.
 func (s *settings) newest() (dir string, err error) {
 	source := s.data.fallBack(defaultData)
 	model, err := s.modelName()
@@ -92,7 +93,12 @@ func (s *settings) newest() (dir string, err error) {
 	others := ""
 	for _, f := range found {
 		if r := f.Record; r.Model == model && (r.Data.Name == source || r.Data.Path != "" && r.Data.Path == path) {
-			return f.Dir, nil
+			if r.Status != run.Diverged || s.override != nil {
+				return f.Dir, nil
+			}
+			s.say("resume  %s diverged and is passed over; imgcls train --resume=%s --override lr --lr RATE goes on with it",
+				fault.Quote(f.Dir), quoteArg(f.Dir))
+			continue
 		}
 		if others == "" {
 			others = fmt.Sprintf("; unfinished is %s, of %s", fault.Quote(f.Dir), f.Record.Data.Name)

@@ -35,7 +35,7 @@ const (
 // commands is the table of commands. The frame adds help and cobra's completion.
 var commands = []command{
 	{name: "train", args: "[DATA]", most: 1, data: 0, run: runTrain, settle: settleTrain,
-		short:   "Train a network; DATA is cifar10 (the default), digits, shapes or a folder",
+		short:   "Train a network; DATA is cifar10 (the default), digits, shapes, or the path of CIFAR-10's folder or archive",
 		example: "  imgcls train digits\n  imgcls -device cpu train cifar10 -epochs 5"},
 	{name: "eval", alias: "val", args: "MODEL [DATA]", least: 1, most: 2, data: 1, run: runEval,
 		short:   "Evaluate a model: accuracy, loss, figures of each class",
@@ -242,7 +242,7 @@ func (f *frame) grammar() grammar {
 	flags.AddFlagSet(f.flags)
 	flags.AddFlagSet(f.root.PersistentFlags())
 	flags.AddFlagSet(f.root.Flags())
-	return grammar{flags: flags, aliases: aliases, root: words(f.root)}
+	return grammar{flags: flags, aliases: aliases, meant: foreign, root: words(f.root)}
 }
 
 func words(cmd *cobra.Command) *word {

@@ -152,6 +152,8 @@ func (s *settings) holdOut(set *data.Set, source *run.Data) error {
 		needed = "--patience"
 	case s.targetAcc > 0:
 		needed = "--target-acc"
+	case s.sched.known && s.sched.value == "plateau":
+		needed = "--sched plateau"
 	}
 	if needed != "" {
 		fraction = needsVal
@@ -187,10 +189,15 @@ func settleTrain(s *settings) error {
 // settleRecipe returns the recipe with what the user gave in its place, and
 // settles what the user left open.
 func (s *settings) settleRecipe(r models.Recipe) models.Recipe {
-	r.Epochs, r.Batch = s.epochs.settle(r.Epochs), s.batchSize.settle(r.Batch)
+	r = r.Batched(s.batchSize.settle(r.Batch))
+	r.Epochs = s.epochs.settle(r.Epochs)
 	r.Mean, r.Std = s.mean.settle(r.Mean), s.std.settle(r.Std)
 	r.Augment, r.Smooth = s.augment.settle(r.Augment), s.smooth.settle(r.Smooth)
+	r.ClipGrad, r.EMA = s.clipGrad.settle(r.ClipGrad), s.ema.settle(r.EMA)
 	r.TTA = s.tta.settle(cmp.Or(r.TTA, augment.TTA[0]))
+	if s.opt.fallBack(r.Optimizer.Name()) != r.Optimizer.Name() {
+		r.Groups = nil // their factors are of other rates
+	}
 	r.Optimizer, r.Groups = s.settleOptimizer(r.Optimizer), s.groups.settle(r.Groups)
 	r.Schedule = s.settleSchedule(r.Schedule, r.Epochs)
 	return r
@@ -203,7 +210,7 @@ func (s *settings) training(model models.Model, set *data.Set) (train.Config, er
 			"a batch of %d does not fit the %d training pictures", s.batchSize.value, set.Train.Len())
 	}
 	recipe := model.RecipeFor(set.Name)
-	recipe.Batch = min(recipe.Batch, set.Train.Len())
+	recipe = recipe.Batched(min(recipe.Batch, set.Train.Len()))
 	if s.start != nil { // as they were made for, whatever is usual for the data
 		recipe.Mean, recipe.Std = model.Recipe.Mean, model.Recipe.Std
 		if info := s.start.Info; info != nil {
@@ -231,7 +238,7 @@ func (s *settings) training(model models.Model, set *data.Set) (train.Config, er
 	cfg := train.Config{
 		Network: network, Frozen: frozen,
 		Epochs: recipe.Epochs, Batch: recipe.Batch, Optimizer: recipe.Optimizer, Schedule: recipe.Schedule, Groups: recipe.Groups,
-		Augment: recipe.Augment, Smooth: recipe.Smooth,
+		Augment: recipe.Augment, Smooth: recipe.Smooth, ClipGrad: recipe.ClipGrad, EMA: recipe.EMA,
 		Seed: uint64(s.seed), EvalBatch: evalBatch, Budget: s.budget(), SaveEvery: s.saveEvery, CheckEvery: s.checkEvery,
 	}
 	return cfg, err
@@ -258,6 +265,7 @@ func (s *settings) openRun(from *prior, source run.Data, index []byte, cfg train
 		folder, err = s.reopen(from, o, record)
 	} else {
 		folder, err = run.Create(o, record)
+		err = choosing(err, s.output, "--output")
 	}
 	if err == nil {
 		s.keepIn(folder)
@@ -275,6 +283,12 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 	rates := cfg.Optimizer.String()
 	if schedule := cfg.Schedule.String(); schedule != "" {
 		rates += " " + schedule
+	}
+	if cfg.ClipGrad > 0 {
+		rates += fmt.Sprintf(" gradients clipped to norm %g", cfg.ClipGrad)
+	}
+	if cfg.EMA > 0 {
+		rates += fmt.Sprintf(" ema %g", cfg.EMA)
 	}
 	s.say("plan    %d epochs × %d steps  batch %d  %s  %s  seed %d",
 		cfg.Epochs, t.Steps(), cfg.Batch, rates, record.Precision, cfg.Seed)
@@ -311,7 +325,7 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 		s.say("saved   %s at step %d of %d%s", fault.Quote(folder.Model()), folder.Record().Step, steps, bestOf(t.Place()))
 	}
 	if folder.Record().ModelSHA256 != "" && (!unsaved || folder.Keep() == nil) {
-		s.next(folder, err)
+		s.next(folder, t.Place().Epoch > cfg.Epochs, err)
 	}
 	ended := cfg.Reached(t.Place())
 	if err != nil {
@@ -356,8 +370,20 @@ func missed(cfg train.Config, p train.Place) string {
 	return fmt.Sprintf("; --target-acc %g was not reached", cfg.Budget.Target)
 }
 
-// next says what can be done with a run that ended.
-func (s *settings) next(folder *run.Folder, err error) {
+// below reports whether a run got ten points less of the test pictures right than the
+// model is known for: then another model is not what it lacks.
+func below(m models.Model, r run.Record) bool {
+	for _, known := range m.Measured {
+		if known.Data == r.Data.Name && !(float64(r.TestTop1) >= known.Top1-0.1) {
+			return true
+		}
+	}
+	return false
+}
+
+// next says what can be done with a run that ended, by taking all its epochs or
+// otherwise.
+func (s *settings) next(folder *run.Folder, ended bool, err error) {
 	how := "resume  imgcls train --resume=" + quoteArg(folder.Dir())
 	switch {
 	case fault.KindOf(err) == fault.Diverged:
@@ -369,7 +395,7 @@ func (s *settings) next(folder *run.Folder, err error) {
 	}
 	s.say("next    imgcls eval %s", quoteArg(folder.Dir()))
 	s.say("        imgcls predict %s PICTURE", quoteArg(folder.Dir()))
-	if m, err := models.Lookup(folder.Record().Model); err == nil && m.Stronger != "" {
+	if m, err := models.Lookup(folder.Record().Model); err == nil && m.Stronger != "" && ended && !below(m, folder.Record()) {
 		s.say("tip     %s is stronger, and takes longer: %s", m.Stronger, trainCommand(s.data.fallBack(defaultData), m.Stronger))
 	}
 }

@@ -53,6 +53,25 @@ func numberIn(lo, hi float64) reader[float64] {
 		func(x float64) bool { return lo <= x && x <= hi })
 }
 
+// orNone lets a reader of numbers also read none, which is 0.
+func orNone(of reader[float64]) reader[float64] {
+	read, show := of.read, of.show
+	of.want = "none or " + of.want
+	of.read = func(s string) (float64, bool) {
+		if s == "none" {
+			return 0, true
+		}
+		return read(s)
+	}
+	of.show = func(x float64) string {
+		if x == 0 {
+			return "none"
+		}
+		return show(x)
+	}
+	return of
+}
+
 // number reads the decimal numbers that valid accepts. Every valid is a
 // comparison, which NaN fails.
 func number(want string, valid func(float64) bool) reader[float64] {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"imgcls/internal/checkpoint"
 	"imgcls/internal/data"
 	"imgcls/internal/fault"
+	"imgcls/internal/graph"
 	"imgcls/internal/models"
 	"imgcls/internal/run"
 	"imgcls/internal/train"
@@ -95,11 +97,39 @@ func (s *settings) startFrom(t *train.Trainer, network models.Network, set *data
 	}
 	mapping, err := file.LoadBody(t.Graph(), head, s.convert, t.Program().Write)
 	if err != nil {
-		return err
+		return forSize(err, file, network, head)
 	}
 	s.start = nil // it may be large, and is not needed again
 	s.tellMapping(file.Path, mapping)
 	return nil
+}
+
+// forSize names the least size of pictures in the error of weights that fit the
+// network for all larger ones, whose first layers are others.
+func forSize(err error, file *checkpoint.Model, n models.Network, head map[string]bool) error {
+	const most = 512
+	var e *fault.Error
+	fits := func(size int) bool {
+		n.Preprocess.Height, n.Preprocess.Width = size, size
+		g := n.Single()
+		if g.Err() != nil {
+			return false
+		}
+		_, err := file.LoadBody(g, head, true, func(graph.Value, []byte) error { return nil })
+		return err == nil
+	}
+	side := min(n.Preprocess.Height, n.Preprocess.Width)
+	if !errors.As(err, &e) || !fits(most) {
+		return err
+	}
+	for size := 1; size < most; size *= 2 { // layers change where a side exceeds a power of two
+		if size >= side && fits(size+1) {
+			named := *e
+			named.Do = fmt.Sprintf("they were made for larger pictures: use --img-size %d or more", size+1)
+			return &named
+		}
+	}
+	return err
 }
 
 // tellMapping says what became of the tensors of the weights, of each where more is

@@ -1,6 +1,7 @@
 package device
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -28,23 +29,45 @@ func Open(spec string, kinds ...Kind) (dev Device, why string, err error) {
 		return nil, "", err
 	}
 	if name == "auto" {
-		var passed []string
+		var passed, brief []string // why those before cannot be used
 		for _, k := range kinds {
 			if dev, err = k.Open(0); err == nil {
-				return dev, strings.Join(append(passed, "--device auto"), ", "), nil
+				return dev, strings.Join(append([]string{"--device auto"}, brief...), "; "), nil
 			}
 			passed = append(passed, fmt.Sprintf("no %s: %v", k.Name, err))
+			brief = append(brief, fmt.Sprintf("no %s: %s, see imgcls doctor", k.Name, gist(err)))
 		}
 		return nil, "", fault.New(fault.Device, "--device auto", "", "", "%s", strings.Join(passed, "; "))
 	}
 	for _, k := range kinds {
 		if k.Name == name {
 			dev, err = k.Open(index)
-			return dev, "--device " + spec, err
+			return dev, "--device " + spec, named(err, "--device "+spec)
 		}
 	}
 	return nil, "", fault.New(fault.Device, "--device "+spec, "", "use --device cpu, or make on Linux, which builds with it",
 		"this binary was built without %s", name)
+}
+
+// gist is the first part of why an error came.
+func gist(err error) string {
+	why := err.Error()
+	if e := (*fault.Error)(nil); errors.As(err, &e) {
+		why = e.Why
+	}
+	why, _, _ = strings.Cut(why, ": ")
+	return why
+}
+
+// named gives an error that names nothing the flag that it is about.
+func named(err error, flag string) error {
+	var e *fault.Error
+	if !errors.As(err, &e) || e.What != "" || e.Path != "" {
+		return err
+	}
+	copied := *e
+	copied.What = flag
+	return &copied
 }
 
 // parse splits "cuda:1" into kind and index.

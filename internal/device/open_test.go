@@ -18,6 +18,7 @@ func TestOpen(t *testing.T) {
 			return nil, fails
 		}}
 	}
+	missing := kind("cuda", fault.New(fault.Device, "", "", "install one", "no driver: lib.so: not found"))
 	cuda, broken, cpu := kind("cuda", nil), kind("cuda", errors.New("no driver")), kind("cpu", nil)
 	for _, c := range []struct {
 		spec   string
@@ -27,10 +28,12 @@ func TestOpen(t *testing.T) {
 		speaks string
 	}{
 		{"auto", []Kind{cuda, cpu}, "cuda", 0, "--device auto"},
-		{"auto", []Kind{broken, cpu}, "cpu", 0, "no cuda: no driver"},
+		{"auto", []Kind{broken, cpu}, "cpu", 0, "--device auto; no cuda: no driver, see imgcls doctor"},
 		{"cpu", []Kind{cuda, cpu}, "cpu", 0, "--device cpu"},
 		{"cuda:1", []Kind{cuda, cpu}, "cuda", 0, "--device cuda:1"},
 		{"cuda", []Kind{broken, cpu}, "", fault.Bug, "no driver"}, // never falls back
+		{"auto", []Kind{missing, cpu}, "cpu", 0, "--device auto; no cuda: no driver, see"},
+		{"cuda:0", []Kind{missing, cpu}, "", fault.Device, "--device cuda:0: no driver: lib.so: not found; install one"},
 		{"cuda", []Kind{cpu}, "", fault.Device, "built without cuda"},
 		{"auto", []Kind{broken}, "", fault.Device, "no driver"},
 		{"gpu:x", []Kind{cpu}, "", fault.Usage, "auto, cpu, ref, cuda, cuda:N"},

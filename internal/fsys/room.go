@@ -13,11 +13,27 @@ func Room(dir string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	return nearest(dir, room)
+}
+
+// Writable returns why this user can make no files in a folder, or not make the folder
+// where it does not exist yet. It writes nothing, and does not see all that can be wrong.
+func Writable(dir string) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	_, err = nearest(dir, func(dir string) (struct{}, error) { return struct{}{}, writable(dir) })
+	return err
+}
+
+// nearest asks about a folder or, where there is none, the nearest one above it.
+func nearest[T any](dir string, ask func(dir string) (T, error)) (T, error) {
 	for {
-		free, err := room(dir)
+		answer, err := ask(dir)
 		up := filepath.Dir(dir)
 		if !errors.Is(err, fs.ErrNotExist) || up == dir {
-			return free, err
+			return answer, err
 		}
 		dir = up
 	}

@@ -10,3 +10,6 @@ func room(dir string) (int64, error) {
 	err := unix.Statfs(dir, &s)
 	return int64(s.Bavail) * int64(s.Bsize), err
 }
+
+// writable asks for the right to make files in the folder.
+func writable(dir string) error { return unix.Access(dir, unix.W_OK|unix.X_OK) }

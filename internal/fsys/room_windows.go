@@ -12,3 +12,6 @@ func room(dir string) (int64, error) {
 	err = windows.GetDiskFreeSpaceEx(name, &free, nil, nil)
 	return int64(free), err
 }
+
+// writable knows no way to ask here without writing.
+func writable(string) error { return nil }

@@ -7,9 +7,11 @@ import (
 )
 
 // An Init says how a parameter starts: uniform within Bound of Center or, where there
-// is a Std, normal around it.
+// is a Std, normal around it. Dirac says that of filters [O,R,S,I] the first I hand on a
+// channel each: 1 in the middle of that channel and 0 elsewhere.
 type Init struct {
 	Bound, Center, Std float64
+	Dirac              bool
 }
 
 // FanIn is PyTorch's default for convolutions and linear layers, weights and
@@ -26,6 +28,17 @@ func (i Init) value(u float32) float32 {
 	return float32(i.Center + float64((2*float64(u)-1)*i.Bound))
 }
 
+// dirac makes the first filters of w, of that shape, hand on a channel each.
+func dirac(w []float32, shape []int) {
+	r, s, in := shape[1], shape[2], shape[3]
+	size := r * s * in
+	for o := range min(shape[0], in) {
+		filter := w[o*size:][:size]
+		clear(filter)
+		filter[(r/2*s+s/2)*in+o] = 1
+	}
+}
+
 // A ConvInit is how the filters of a convolution start.
 type ConvInit uint8
 
@@ -33,6 +46,7 @@ type ConvInit uint8
 const (
 	Default  ConvInit = iota // FanIn, as PyTorch's Conv2d
 	HeNormal                 // normal with variance 2/(Kernel²·Out), as torchvision's networks
+	Dirac                    // the first filters hand on a channel each, the others are FanIn
 )
 
 // of returns how filters [out,kernel,kernel,in] start.
@@ -40,5 +54,7 @@ func (c ConvInit) of(out, kernel, in int) Init {
 	if c == HeNormal {
 		return Init{Std: math.Sqrt(2 / float64(kernel*kernel*out))}
 	}
-	return FanIn(kernel * kernel * in)
+	init := FanIn(kernel * kernel * in)
+	init.Dirac = c == Dirac
+	return init
 }

@@ -29,6 +29,7 @@ func (c Conv) Apply(s *Scope, x graph.Value) graph.Value {
 type Linear struct {
 	Out    int // or Classes
 	NoBias bool
+	Bound  float64 // the weight starts uniform within it; 0 means FanIn
 	Std    float64 // the weight starts normal with it, and the bias as 0; 0 means FanIn for both
 }
 
@@ -41,6 +42,9 @@ func (l Linear) Apply(s *Scope, x graph.Value) graph.Value {
 	weight, bias := FanIn(in), FanIn(in)
 	if l.Std > 0 {
 		weight, bias = Init{Std: l.Std}, Init{}
+	}
+	if l.Bound > 0 {
+		weight = Init{Bound: l.Bound}
 	}
 	inputs := []graph.Value{x, s.Param("weight", weight, l.Out, in)}
 	if !l.NoBias {

@@ -42,6 +42,7 @@ type root struct {
 	samples  Samples // of training
 	inits    map[graph.Value]initial
 	tracked  []tracked
+	whitens  []graph.Value
 }
 
 type initial struct {
@@ -119,5 +120,8 @@ func (s *Scope) Initialize(v graph.Value, seed uint64, dst []float32) {
 	at := s.inits[v]
 	for i := range dst {
 		dst[i] = at.init.value(rng.Uniform(seed, at.stream, uint64(i)))
+	}
+	if at.init.Dirac {
+		dirac(dst, s.Shape(v))
 	}
 }

@@ -48,6 +48,8 @@ type Recipe struct {
 	Augment   augment.Policy
 	TTA       string    // views that an evaluation averages, one of augment.TTA; "" is none
 	Smooth    float64   // of labels, as --label-smoothing
+	ClipGrad  float64   // as --clip-grad
+	EMA       float64   // as --ema; 0 is none
 	Size      int       // height and width of pictures where the data do not say
 	Mean, Std []float64 // for each channel of pictures scaled to 0 … 1
 	Half      bool      // compute in half precision where the device can
@@ -65,6 +67,12 @@ func (r Recipe) String() string {
 	if r.Smooth > 0 {
 		text += fmt.Sprintf(", label smoothing %g", r.Smooth)
 	}
+	if r.ClipGrad > 0 {
+		text += fmt.Sprintf(", gradients clipped to norm %g", r.ClipGrad)
+	}
+	if r.EMA > 0 {
+		text += fmt.Sprintf(", ema %g", r.EMA)
+	}
 	if r.TTA != "" {
 		text += ", tta " + r.TTA
 	}
@@ -77,8 +85,19 @@ func (r Recipe) with(epochs, batch int, lr float64) Recipe {
 	return r
 }
 
+// Batched returns the recipe for batches of n pictures. What Muon leaves to SGD has a
+// rate for each picture: it grows with the batch.
+func (r Recipe) Batched(n int) Recipe {
+	if muon, ok := r.Optimizer.(optim.Muon); ok {
+		muon.Rest.LR *= float64(n) / float64(r.Batch)
+		r.Optimizer = muon
+	}
+	r.Batch = n
+	return r
+}
+
 // All lists the models, the default first.
-var All = []Model{CifarNet, ResNet20, ResNet18, ResNet34, ResNet50, MobileNetV2}
+var All = []Model{CifarNet, ResNet20, ResNet18, ResNet34, ResNet50, MobileNetV2, AirBench94}
 
 // Lookup returns the model of that name.
 func Lookup(name string) (Model, error) {

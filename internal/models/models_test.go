@@ -1,12 +1,14 @@
 package models
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
 
 	"imgcls/internal/fault"
 	"imgcls/internal/graph"
+	"imgcls/internal/optim"
 )
 
 func network(size, classes int) Network {
@@ -122,7 +124,11 @@ func TestHead(t *testing.T) {
 		}
 		slices.Sort(head)
 		last := n.Layers()[len(n.Layers())-1]
-		if want := []string{last + ".bias", last + ".weight"}; !slices.Equal(head, want) {
+		want := []string{last + ".bias", last + ".weight"}
+		if m.Name == "airbench94" {
+			want = want[1:] // it has no bias
+		}
+		if !slices.Equal(head, want) {
 			t.Errorf("%s: the head is %v, want %v", m.Name, head, want)
 		}
 	}
@@ -143,6 +149,7 @@ func TestSizes(t *testing.T) {
 		{ResNet34, 224, 21289802, 3663.3},
 		{ResNet50, 224, 23528522, 4087.2},
 		{MobileNetV2, 224, 2236682, 299.5},
+		{AirBench94, 32, 1971352, 118.15},
 		{ResNet18, 65, 11181642, 0},
 		{ResNet18, 64, 11173962, 0}, // (7·7 − 3·3)·3·64 fewer
 		{ResNet18, 32, 11173962, 555.4},
@@ -171,5 +178,17 @@ func TestOddSizes(t *testing.T) {
 				t.Errorf("%s, %v: %v", m.Name, size, err)
 			}
 		}
+	}
+}
+
+// The rate of what Muon leaves to SGD is for each picture, and other rates are not.
+func TestBatched(t *testing.T) {
+	got := AirBench94.Recipe.Batched(500)
+	muon := got.Optimizer.(optim.Muon)
+	if want := 0.053 * 500; got.Batch != 500 || muon.LR != 0.24 || math.Abs(muon.Rest.LR-want) > 1e-12*want {
+		t.Errorf("batch %d, %v", got.Batch, got.Optimizer)
+	}
+	if got := ResNet20.Recipe.Batched(500); got.Batch != 500 || got.Optimizer != ResNet20.Recipe.Optimizer {
+		t.Errorf("batch %d, %v", got.Batch, got.Optimizer)
 	}
 }

@@ -45,8 +45,9 @@ func (o AdamW) At(lr float64) Optimizer {
 	return o
 }
 
-func (o AdamW) decay() float64 { return o.WeightDecay }
-func (AdamW) columns() int     { return adamColumns }
+func (o AdamW) of(graph.Tensor) Optimizer { return o }
+func (o AdamW) decay() float64            { return o.WeightDecay }
+func (AdamW) columns() int                { return adamColumns }
 
 // settled returns the step from which both corrections round to 1 in single
 // precision.

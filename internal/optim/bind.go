@@ -1,7 +1,9 @@
 package optim
 
 import (
+	"math"
 	"path"
+	"slices"
 
 	"imgcls/internal/fault"
 	"imgcls/internal/graph"
@@ -9,9 +11,10 @@ import (
 
 // A Group gives the parameters whose names match a rate and a decay of their own.
 type Group struct {
-	Match string  // a pattern of path.Match, in which * stands for any text
-	LR    float64 // times the learning rate
-	Decay float64 // times the weight decay
+	Match  string  // a pattern of path.Match, in which * stands for any text
+	LR     float64 // times the learning rate
+	Decay  float64 // times the weight decay
+	Epochs float64 // in which the rate falls to 0 in a straight line, whatever the schedule; 0 means by the schedule
 }
 
 // A Bound is an optimizer with its schedule and groups, for certain parameters and a
@@ -20,13 +23,18 @@ type Bound struct {
 	Optimizer
 	schedule        Schedule
 	perEpoch, total int
-	rows            int
+	rows, until     int
 	offset          map[string]int // of each parameter's columns
 	kinds           []kind         // the groups that differ
+	cuts            int            // of a plateau
 }
 
-// A kind is what the parameters of a group have in common: factors of rate and decay.
-type kind struct{ lr, decay float64 }
+// A kind is what the parameters of a group have in common: their rule, factors of its
+// rate and decay, and the epochs in which they learn, if these are fewer than the run's.
+type kind struct {
+	rule              Optimizer
+	lr, decay, epochs float64
+}
 
 // most is the greatest number of rows of a table, about 100 MB of them.
 const most = 1 << 22
@@ -40,7 +48,7 @@ func Bind(o Optimizer, s Schedule, groups []Group, params []graph.Tensor, epochs
 	b := &Bound{Optimizer: o, schedule: s, perEpoch: perEpoch, total: epochs * perEpoch, offset: map[string]int{}}
 	matched := make([]bool, len(groups))
 	for _, p := range params {
-		k := kind{1, 1}
+		k := kind{rule: o.of(p), lr: 1, decay: 1}
 		if len(p.Shape) < 2 {
 			k.decay = 0
 		}
@@ -50,11 +58,11 @@ func Bind(o Optimizer, s Schedule, groups []Group, params []graph.Tensor, epochs
 				return nil, fault.New(fault.Usage, "--param-group", "", "", "%s: %w", fault.Quote(group.Match), err)
 			}
 			if ok {
-				k, matched[i] = kind{group.LR, group.Decay}, true
+				k.lr, k.decay, k.epochs, matched[i] = group.LR, group.Decay, group.Epochs, true
 				break
 			}
 		}
-		b.offset[p.Name] = b.place(k) * o.columns()
+		b.until, b.offset[p.Name] = max(b.until, b.steps(k)), b.place(k)*o.columns()
 	}
 	for i, ok := range matched {
 		if !ok {
@@ -62,7 +70,7 @@ func Bind(o Optimizer, s Schedule, groups []Group, params []graph.Tensor, epochs
 				"%s matches no parameter that is in no group before it", fault.Quote(groups[i].Match))
 		}
 	}
-	b.rows = max(o.settled(), s.rise(perEpoch)+1)
+	b.rows = max(o.settled(), s.rise(perEpoch)+1, b.until+1)
 	if s.ByStep() {
 		b.rows = b.total
 	}
@@ -75,7 +83,7 @@ func Bind(o Optimizer, s Schedule, groups []Group, params []graph.Tensor, epochs
 
 // place returns the number of a kind among those that differ.
 func (b *Bound) place(k kind) int {
-	if b.decay() == 0 {
+	if k.rule.decay() == 0 {
 		k.decay = 0
 	}
 	for i, have := range b.kinds {
@@ -86,6 +94,9 @@ func (b *Bound) place(k kind) int {
 	b.kinds = append(b.kinds, k)
 	return len(b.kinds) - 1
 }
+
+// steps returns after how many steps a kind learns no more, and 0 where it always does.
+func (b *Bound) steps(k kind) int { return int(math.Ceil(k.epochs * float64(b.perEpoch))) }
 
 // Size returns the size of the schedule table. The row after the last is the last
 // again.
@@ -98,25 +109,50 @@ func (b *Bound) Table() []float64 {
 	for step := range rows {
 		lr, row := b.LR(step), table[step*columns:][:columns]
 		for i, k := range b.kinds {
-			b.fill(row[i*b.columns():], step, k.lr*lr, k.decay*b.decay())
+			rate := lr
+			if end := b.steps(k); end > 0 {
+				rate = b.Rate() * max(0, 1-float64(step)/float64(end))
+			}
+			if k.rule.Rate() != b.Rate() {
+				rate *= k.rule.Rate() / b.Rate()
+			}
+			k.rule.fill(row[i*b.columns():], step, k.lr*rate, k.decay*k.rule.decay())
 		}
 	}
 	return table
 }
 
+// Cut sets how often a plateau has cut the rate: it is that of every step, those before
+// included.
+func (b *Bound) Cut(cuts int) { b.cuts = cuts }
+
 // LR returns the learning rate of a step, counted from 0.
 func (b *Bound) LR(step int) float64 {
-	return b.schedule.rate(b.Rate(), min(max(0, step), max(0, b.total-1)), b.perEpoch, b.total)
+	return b.schedule.rate(b.schedule.cut(b.Rate(), b.cuts), min(max(0, step), max(0, b.total-1)), b.perEpoch, b.total)
 }
 
-// Update adds the node that changes every parameter that has a gradient, while
-// the gate is open and all of them stay finite. It returns whether it did so,
+// Propose adds what comes before the gate, and returns what parameters are to become
+// that no node sets by its own rule: the gate must find it finite. Step.Gate is not
+// asked.
+func (b *Bound) Propose(g *graph.Graph, step Step, grads map[graph.Value]graph.Value) (p Proposal) {
+	for _, v := range g.Params() {
+		name := g.Tensor(v).Name
+		if muon, ok := b.Optimizer.of(g.Tensor(v)).(Muon); ok && grads[v] != 0 {
+			cells, values := muon.propose(g, step, v, grads[v], b.offset[name])
+			p.add(name, cells, values)
+		}
+	}
+	return p
+}
+
+// Update adds the nodes that change every parameter that has a gradient, while
+// the gate is open and all of them stay finite. It returns whether they did so,
 // the gate of what ends the step.
-func (b *Bound) Update(g *graph.Graph, step Step, grads map[graph.Value]graph.Value) (applied graph.Value) {
+func (b *Bound) Update(g *graph.Graph, step Step, grads map[graph.Value]graph.Value, proposed Proposal) (applied graph.Value) {
 	var params []graph.Value
 	var offset []int
 	for _, p := range g.Params() {
-		if grads[p] == 0 {
+		if grads[p] == 0 || slices.Contains(proposed.cells, p) {
 			continue
 		}
 		params = append(params, p)
@@ -124,5 +160,7 @@ func (b *Bound) Update(g *graph.Graph, step Step, grads map[graph.Value]graph.Va
 			offset = append(offset, b.offset[g.Tensor(p).Name])
 		}
 	}
-	return b.add(g, step, params, grads, offset)
+	applied = b.add(g, step, params, grads, offset)
+	proposed.set(g, applied)
+	return applied
 }

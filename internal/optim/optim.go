@@ -9,13 +9,14 @@ import (
 	"imgcls/internal/graph"
 )
 
-// An Optimizer is a rule by which parameters follow their gradients: SGD or AdamW.
+// An Optimizer is a rule by which parameters follow their gradients: SGD, AdamW or Muon.
 type Optimizer interface {
 	Name() string            // as --opt has it
 	String() string          // for people, with its settings
 	Rate() float64           // the learning rate that a schedule varies
 	At(lr float64) Optimizer // the same with another learning rate
 
+	of(p graph.Tensor) Optimizer // the rule for a parameter, which has as many columns
 	decay() float64
 	columns() int // of the schedule table, for each group
 	// fill sets the columns of one group for a step, counted from 0.
@@ -38,14 +39,40 @@ func (s Step) inputs() []graph.Value {
 	return []graph.Value{s.Gate, s.Scalars}
 }
 
+// Clip adds the node that holds the norm of all gradients to most, unless that is 0, and
+// puts what comes out in their place. It returns the step that these belong to.
+func (s Step) Clip(g *graph.Graph, most float64, grads map[graph.Value]graph.Value) Step {
+	if most == 0 {
+		return s
+	}
+	op := graph.Clip{Max: most, Scaled: s.Scale != 0}
+	var in, params []graph.Value
+	if op.Scaled {
+		in = append(in, s.Scale)
+	}
+	for _, p := range g.Params() {
+		if grads[p] != 0 {
+			in, params = append(in, grads[p]), append(params, p)
+		}
+	}
+	for i, y := range g.Add("clip", op, in...) {
+		grads[params[i]] = y
+	}
+	s.Scale = 0
+	return s
+}
+
 // Names lists the optimizers, and Default returns one as it is where neither
 // recipe nor flags say more.
-var Names = []string{"sgd", "adamw"}
+var Names = []string{"sgd", "adamw", "muon"}
 
 // Default returns the optimizer of that name, one of Names.
 func Default(name string) Optimizer {
-	if name == "adamw" {
+	switch name {
+	case "adamw":
 		return AdamW{LR: 0.001, WeightDecay: 0.01}
+	case "muon":
+		return Muon{LR: 0.02, Momentum: 0.6, Rest: SGD{LR: 0.02, Momentum: 0.85, Nesterov: true}}
 	}
 	return SGD{LR: 0.01, Momentum: 0.9}
 }
@@ -71,7 +98,7 @@ const (
 func (SGD) Name() string { return "sgd" }
 
 func (o SGD) String() string {
-	text := fmt.Sprintf("sgd lr %g momentum %g weight decay %g", o.LR, o.Momentum, o.WeightDecay)
+	text := fmt.Sprintf("sgd lr %.6g momentum %g weight decay %.6g", o.LR, o.Momentum, o.WeightDecay)
 	if o.Nesterov {
 		text += " nesterov"
 	}
@@ -87,9 +114,10 @@ func (o SGD) At(lr float64) Optimizer {
 	return o
 }
 
-func (o SGD) decay() float64 { return o.WeightDecay }
-func (SGD) columns() int     { return sgdColumns }
-func (SGD) settled() int     { return 1 }
+func (o SGD) of(graph.Tensor) Optimizer { return o }
+func (o SGD) decay() float64            { return o.WeightDecay }
+func (SGD) columns() int                { return sgdColumns }
+func (SGD) settled() int                { return 1 }
 
 func (o SGD) fill(row []float64, _ int, lr, decay float64) {
 	row[sgdLR], row[sgdMomentum], row[sgdDecay] = lr, o.Momentum, decay

@@ -33,7 +33,7 @@ func TestUpdate(t *testing.T) {
 	}
 	rows, columns := b.Size()
 	gate := g.Add("gate", graph.Gate{}, grads[learnt])[0]
-	b.Update(g, Step{Gate: gate, Scalars: g.State("scalars", graph.F32, columns)}, grads)
+	b.Update(g, Step{Gate: gate, Scalars: g.State("scalars", graph.F32, columns)}, grads, Proposal{})
 	if g.Err() != nil {
 		t.Fatal(g.Err())
 	}
@@ -63,12 +63,15 @@ func TestBind(t *testing.T) {
 		err    string
 	}{
 		{name: "no decay", o: SGD{LR: 1}, want: []float64{1, 0, 0}, rows: 1},
-		{name: "the first match", o: SGD{LR: 1, WeightDecay: 0.5}, groups: []Group{{"bn.b*", 64, 1}, {"bn*", 2, 0}},
+		{name: "the first match", o: SGD{LR: 1, WeightDecay: 0.5}, groups: []Group{{"bn.b*", 64, 1, 0}, {"bn*", 2, 0, 0}},
 			want: []float64{1, 0, 0.5, 2, 0, 0, 64, 0, 0.5}, rows: 1},
-		{name: "nothing left", o: SGD{LR: 1}, groups: []Group{{"*", 1, 1}, {"bn*", 2, 0}}, err: `"bn*" matches no parameter`},
-		{name: "bad pattern", o: SGD{LR: 1}, groups: []Group{{"[", 1, 1}}, err: "syntax error"},
+		{name: "nothing left", o: SGD{LR: 1}, groups: []Group{{"*", 1, 1, 0}, {"bn*", 2, 0, 0}}, err: `"bn*" matches no parameter`},
+		{name: "bad pattern", o: SGD{LR: 1}, groups: []Group{{"[", 1, 1, 0}}, err: "syntax error"},
 		{name: "warm-up", o: SGD{LR: 1}, s: Schedule{Warmup: 0.5}, want: []float64{1, 0, 0}, rows: 6},
 		{name: "by step", o: SGD{LR: 1}, s: Schedule{Kind: "linear", Min: 0.5}, want: []float64{1 - 0.5*29/30, 0, 0}, rows: 30},
+		{name: "a group that ends", o: SGD{LR: 1, Momentum: 0.5}, groups: []Group{{"bn*", 4, 0, 0.7}}, want: []float64{1, 0.5, 0, 0, 0.5, 0}, rows: 8},
+		{name: "muon and the rest", o: Muon{LR: 0.5, Momentum: 0.6, Rest: SGD{LR: 0.25, Momentum: 0.85, WeightDecay: 2}}, groups: []Group{{"bn.w*", 3, 1, 0}},
+			want: []float64{0.25, 0.85, 2, 0.75, 0.85, 2, 0.25, 0.85, 0}, rows: 1},
 		{name: "corrections", o: AdamW{LR: 1}, want: []float64{1, 1 / (1 - math.Pow(0.9, 30)), 1 / math.Sqrt(1-math.Pow(0.999, 30))}, rows: 30},
 	} {
 		b, err := Bind(c.o, c.s, c.groups, params, 3, 10)

@@ -10,11 +10,12 @@ import (
 // A Schedule varies the learning rate by step, all of it by PyTorch's formulas. The
 // zero Schedule keeps it constant.
 type Schedule struct {
-	Kind   string  // one of Schedules; "" is constant
-	Warmup float64 // epochs in which the rate rises from nearly 0
-	Size   int     // step: epochs from one cut to the next
-	Gamma  float64 // step: the factor of each cut
-	Min    float64 // cosine, linear: the rate at the end
+	Kind     string  // one of Schedules; "" is constant
+	Warmup   float64 // epochs in which the rate rises from nearly 0
+	Size     int     // step: epochs from one cut to the next
+	Gamma    float64 // step, plateau: the factor of each cut
+	Patience int     // plateau: epochs that may pass without a better loss
+	Min      float64 // cosine, linear: the rate at the end; plateau: the least
 }
 
 // Schedules lists the kinds:
@@ -26,7 +27,9 @@ type Schedule struct {
 //	onecycle  up from 1/25 by half a cosine, and down to 1/250000 of the rate by
 //	          another (OneCycleLR); it rises for Warmup epochs or, where that is 0,
 //	          for 0.3 of the run
-var Schedules = []string{"constant", "step", "cosine", "linear", "onecycle"}
+//	plateau   multiplied with Gamma, down to Min, when the loss on the validation split
+//	          has not got better for more than Patience epochs (ReduceLROnPlateau)
+var Schedules = []string{"constant", "step", "cosine", "linear", "onecycle", "plateau"}
 
 // Name returns the kind, one of Schedules.
 func (s Schedule) Name() string { return cmp.Or(s.Kind, Schedules[0]) }
@@ -37,6 +40,11 @@ func (s Schedule) String() string {
 	switch s.Name() {
 	case "step":
 		text = fmt.Sprintf("times %g every %d epochs", s.Gamma, s.Size)
+	case "plateau":
+		text = fmt.Sprintf("times %g after %d epochs without a better loss", s.Gamma, s.Patience+1)
+		if s.Min > 0 {
+			text += fmt.Sprintf(" down to %g", s.Min)
+		}
 	case "cosine", "linear":
 		text = s.Kind
 		if s.Min > 0 {
@@ -52,7 +60,15 @@ func (s Schedule) String() string {
 }
 
 // ByStep reports whether the rate varies beyond the warm-up, until the run ends.
-func (s Schedule) ByStep() bool { return s.Kind != "" && s.Kind != "constant" }
+func (s Schedule) ByStep() bool { return s.Kind != "" && s.Kind != "constant" && s.Kind != "plateau" }
+
+// cut returns the rate lr after so many cuts of a plateau.
+func (s Schedule) cut(lr float64, cuts int) float64 {
+	if cuts == 0 {
+		return lr
+	}
+	return max(s.Min, lr*math.Pow(s.Gamma, float64(cuts)))
+}
 
 // rise is the number of steps of the warm-up.
 func (s Schedule) rise(perEpoch int) int { return int(math.Round(s.Warmup * float64(perEpoch))) }

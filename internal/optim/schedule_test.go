@@ -34,3 +34,16 @@ func TestRates(t *testing.T) {
 		}
 	}
 }
+
+// The rates of PyTorch 2.15's ReduceLROnPlateau after each epoch, by testdata/rates.py.
+func TestPlateau(t *testing.T) {
+	losses := []float64{2, 1.5, 1.49999, 1.6, 1.4, 1.4, 1.4, 1.4, 1.4, math.NaN(), 1.3, 1.31, 1.32, 1.33, 1.34}
+	want := []float64{0.1, 0.1, 0.1, 0.05, 0.05, 0.05, 0.025, 0.025, 0.02, 0.02, 0.02, 0.02, 0.02, 0.02, 0.02}
+	s, p := Schedule{Kind: "plateau", Gamma: 0.5, Patience: 1, Min: 0.02}, Plateau{}
+	for i, loss := range losses {
+		p.See(loss, s.Patience)
+		if got := s.cut(0.1, p.Cuts); math.Abs(got-want[i]) > 1e-15 {
+			t.Errorf("rate %v after epoch %d, PyTorch's %v", got, i+1, want[i])
+		}
+	}
+}

@@ -45,7 +45,8 @@ func live(all []graph.Node, results []graph.Value) []graph.Node {
 }
 
 // order returns the nodes with every read of a cell before the node that sets
-// it, and otherwise as they were. The nodes come in an order in which every
+// it, but for those that follow from what that node makes, which read what it has set;
+// and otherwise as they were. The nodes come in an order in which every
 // temporary is made before it is read. To read a view, whose root is in root,
 // is to read what it is a view of.
 func order(nodes []graph.Node, root []graph.Value) ([]graph.Node, error) {
@@ -69,7 +70,17 @@ func order(nodes []graph.Node, root []graph.Value) ([]graph.Node, error) {
 			if j, ok := made[v]; ok {
 				waits[i] = append(waits[i], j)
 			}
-			if j, ok := setter[root[v]]; ok && j != i {
+		}
+	}
+	follow := map[int]map[int]bool{} // setter → the nodes that follow from what it makes
+	for _, j := range setter {
+		if follow[j] == nil {
+			follow[j] = following(waits, j)
+		}
+	}
+	for i, n := range nodes {
+		for _, v := range n.In {
+			if j, ok := setter[root[v]]; ok && j != i && !follow[j][i] {
 				waits[j] = append(waits[j], i)
 			}
 		}
@@ -101,4 +112,26 @@ func order(nodes []graph.Node, root []graph.Value) ([]graph.Node, error) {
 		}
 	}
 	return ordered, nil
+}
+
+// following returns the nodes that wait for node j, or for one that does.
+func following(waits [][]int, j int) map[int]bool {
+	next := make([][]int, len(waits))
+	for i, on := range waits {
+		for _, k := range on {
+			next[k] = append(next[k], i)
+		}
+	}
+	found := map[int]bool{}
+	for open := []int{j}; len(open) > 0; {
+		k := open[len(open)-1]
+		open = open[:len(open)-1]
+		for _, i := range next[k] {
+			if !found[i] {
+				found[i] = true
+				open = append(open, i)
+			}
+		}
+	}
+	return found
 }

@@ -86,6 +86,13 @@ func TestOrder(t *testing.T) {
 			g.AddSet("one", graph.SGD{}, []graph.Value{w}, gate, scalars, w, u, v)
 			g.AddSet("two", graph.SGD{}, []graph.Value{u}, gate, scalars, u, w, dw)
 		}, "main: one waits for itself"},
+		{"a reader that follows from the setter", func(g *graph.Graph) {
+			gate, scalars, w, dw, v := cells(g)
+			applied := g.AddSet("sgd", graph.SGD{Momentum: 1, Decay: 2}, []graph.Value{w, v}, gate, scalars, w, dw, v)[0]
+			u := g.State("u", graph.F32, 6)
+			g.AddSet("average", graph.Average{}, []graph.Value{u}, applied, u, w)
+			g.Return(g.Add("reader", graph.Act{}, w)...)
+		}, "reader sgd average"},
 		{"two setters", func(g *graph.Graph) {
 			step(g, "one")
 			step(g, "two")

@@ -64,6 +64,7 @@ type Error struct {
 	What string `json:"what"`
 	Path string `json:"path"`
 	Why  string `json:"why"`
+	Do   string `json:"do"`
 	Exit int    `json:"exit"`
 }
 

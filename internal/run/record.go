@@ -53,7 +53,7 @@ type Record struct {
 	Step        int            `json:"step"`      // of the weights in model.safetensors,
 	TestTop1    metrics.Figure `json:"test_top1"` // and so these
 	TestLoss    metrics.Figure `json:"test_loss"`
-	Weights     string         `json:"weights"` // which the model file holds, once it is there: last or best
+	Weights     string         `json:"weights"` // which the model file holds, once it is there: last, ema or best
 	ModelSHA256 string         `json:"model_sha256"`
 	Seconds     float64        `json:"seconds"`
 	Started     time.Time      `json:"started"`

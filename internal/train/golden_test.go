@@ -62,13 +62,18 @@ func tutorialNet(classes int) models.Network {
 // weights and returns the losses, read one by one from the device.
 func hundredSteps(t *testing.T, dev device.Device, g golden) (*Trainer, []float32) {
 	t.Helper()
+	return takeSteps(t, dev, g, 100, Config{Optimizer: models.CifarNet.Recipe.Optimizer})
+}
+
+// takeSteps takes n of those steps as cfg says.
+func takeSteps(t *testing.T, dev device.Device, g golden, n int, cfg Config) (*Trainer, []float32) {
+	t.Helper()
 	set := &data.Set{
 		Classes: make([]string, 10), Height: 32, Width: 32, Channels: 3,
 		Train: data.Split{Images: g["images"].Data, Labels: view[int32](g, "labels")},
 	}
-	trainer, err := New(dev, set, Config{
-		Network: tutorialNet(10), Epochs: 1, Batch: 4, Optimizer: models.CifarNet.Recipe.Optimizer, EvalBatch: 4,
-	})
+	cfg.Network, cfg.Epochs, cfg.Batch, cfg.EvalBatch = tutorialNet(10), 1, 4, 4
+	trainer, err := New(dev, set, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,10 +81,13 @@ func hundredSteps(t *testing.T, dev device.Device, g golden) (*Trainer, []float3
 	if err := first.Load(trainer.Graph(), false, trainer.Program().Write); err != nil {
 		t.Fatal(err)
 	}
+	if err := trainer.beginAverages(); err != nil {
+		t.Fatal(err)
+	}
 	if err := trainer.begin(view[int32](g, "order"), 0); err != nil {
 		t.Fatal(err)
 	}
-	losses, err := trainer.steps(trainer.full, 100)
+	losses, err := trainer.steps(trainer.full, n)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,6 +28,19 @@ func gpu(t *testing.T) device.Device {
 // PyTorch's 100 steps, losses and weights.
 func TestHundredStepsOnTheGPU(t *testing.T) { compareSteps(t, gpu(t)) }
 
+func TestClippedStepsOnTheGPU(t *testing.T) { compareClipped(t, gpu(t)) }
+
+func TestAverageOfWeightsOnTheGPU(t *testing.T) { compareAverages(t, gpu(t)) }
+
+// PyTorch's steps with Muon, as many as agree in float32.
+func TestMuonOnTheGPU(t *testing.T) {
+	dev := gpu(t)
+	defer dev.Close()
+	tr, losses := muonSteps(t, dev)
+	defer tr.Close()
+	compareMuon(t, losses)
+}
+
 func TestLogitsOnTheGPU(t *testing.T) { compareLogits(t, gpu(t)) }
 
 // The same seed gives the same bits on the GPU, and the first losses are the CPU's

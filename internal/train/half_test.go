@@ -17,18 +17,36 @@ import (
 // half precision does.
 func halfTrainer(t *testing.T, precision graph.DType) *Trainer {
 	t.Helper()
+	return halfClipped(t, precision, 0)
+}
+
+// halfClipped does so with the norm of the gradients held to clip.
+func halfClipped(t *testing.T, precision graph.DType, clip float64) *Trainer {
+	t.Helper()
 	set := few(24)
 	set.Test.Images, set.Test.Labels = nil, nil
 	n := tutorialNet(len(set.Classes))
 	tr, err := New(ref.NewRounding(), set, Config{
 		Network: n, Epochs: 2, Batch: 4, Seed: 7, EvalBatch: 4, Precision: precision,
-		Optimizer: optim.SGD{LR: 0.01, Momentum: 0.9},
+		Optimizer: optim.SGD{LR: 0.01, Momentum: 0.9}, ClipGrad: clip,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { tr.Close() })
 	return tr
+}
+
+// The norm that is clipped is that of the gradients without the scale of the loss.
+func TestClippedHalfPrecision(t *testing.T) {
+	want, got := epochLosses(t, halfClipped(t, graph.F32, 0.5)), epochLosses(t, halfClipped(t, graph.F16, 0.5))
+	plain := epochLosses(t, halfTrainer(t, graph.F32))
+	for i := range want {
+		d, moved := math.Abs(got[i]-want[i]), math.Abs(plain[i]-want[i])
+		if d > 4*0x1p-11*want[i] || moved < 4*d {
+			t.Errorf("epoch %d: loss %v, in f32 %v, and %v without clipping", i+1, got[i], want[i], plain[i])
+		}
+	}
 }
 
 // epochLosses trains to the end and returns the mean loss of each epoch.

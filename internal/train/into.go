@@ -104,7 +104,7 @@ func (s *session) epoch(e Epoch, tell func(run.Event) error) error {
 		return err
 	}
 	if e.Val == nil || e.Best {
-		weights := lastWeights
+		weights := s.t.newestWeights()
 		if e.Best {
 			weights = bestWeights
 		}
@@ -157,7 +157,7 @@ func (s *session) prepare(weights string, test *metrics.Report) error {
 	file, err := checkpoint.Prepare(checkpoint.Info{
 		Model: n.Model.Name, Classes: n.Classes, Preprocess: n.Preprocess, Figures: figures,
 		Data: checkpoint.Source{Name: record.Data.Name, Fingerprint: record.Data.Fingerprint},
-	}, s.t.graph, s.read)
+	}, s.t.graph, func(v graph.Value, dst []byte) error { return s.read(s.t.judgedBy(v), dst) })
 	if err != nil {
 		return err
 	}
@@ -230,7 +230,7 @@ func (s *session) finish() error {
 	// A best model stays; otherwise the file holds the last step, with the figures
 	// of its evaluation if that is done.
 	if s.lacksLast() {
-		if err := s.prepare(lastWeights, s.judged()); err != nil {
+		if err := s.prepare(s.t.newestWeights(), s.judged()); err != nil {
 			return err
 		}
 	}
@@ -249,7 +249,7 @@ func (s *session) finish() error {
 func (s *session) lacksLast() bool {
 	p := &s.t.place
 	if s.pending != nil {
-		return s.pending.what.Weights == lastWeights && s.pending.what.Step != p.Step
+		return s.pending.what.Weights != bestWeights && s.pending.what.Step != p.Step
 	}
 	return (p.Best == nil || p.Model == nil) && (p.Model == nil || p.Model.Step != p.Step || !s.holds(p.Model))
 }
@@ -314,7 +314,7 @@ func (s *session) result(ctx context.Context) (*metrics.Report, error) {
 	if err := file.Load(s.t.graph, false, s.t.prog.Write); err != nil {
 		return nil, err
 	}
-	return s.t.Evaluate(ctx, s.t.set.Test)
+	return s.t.evaluate(ctx, s.t.set.Test)
 }
 
 func (p Point) event() run.Event {

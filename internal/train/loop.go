@@ -56,6 +56,11 @@ type Hooks struct {
 // the last whole step, as they are after a divergence.
 func (t *Trainer) Run(ctx context.Context, hooks Hooks) error {
 	t.began, t.earlier = time.Now(), t.place.Seconds
+	if t.place.Step == 0 {
+		if err := t.beginAverages(); err != nil {
+			return err
+		}
+	}
 	for t.cfg.Reached(t.place) == "" {
 		if err := t.shuffle(); err != nil {
 			return err
@@ -166,6 +171,11 @@ func (t *Trainer) judge(ctx context.Context, hooks Hooks) (err error) {
 	}
 	if e.Val != nil && p.Judged != p.Step {
 		e.Best = p.consider(e.Val)
+		if p.Done == t.Steps() {
+			if err := t.settle(float64(e.Val.Loss)); err != nil {
+				return err
+			}
+		}
 	}
 	p.Judged = p.Step
 	t.tellTime()
@@ -278,9 +288,9 @@ func (m *mean) value() float64 {
 	return m.Sum / float64(m.Samples)
 }
 
-// Try takes two steps and returns the time of the second. What they learn is
-// lost: t is not to be trained after it.
-func (t *Trainer) Try(ctx context.Context) (time.Duration, error) {
+// Try takes two steps, each after a call of each, and returns the time of the second.
+// What they learn is lost: t is not to be trained after it.
+func (t *Trainer) Try(ctx context.Context, each func(step int)) (time.Duration, error) {
 	if err := t.shuffle(); err != nil {
 		return 0, err
 	}
@@ -289,10 +299,11 @@ func (t *Trainer) Try(ctx context.Context) (time.Duration, error) {
 		e = t.short
 	}
 	var begun time.Time
-	for range 2 {
+	for i := range 2 {
 		if ctx.Err() != nil {
 			return 0, context.Cause(ctx)
 		}
+		each(i + 1)
 		if err := t.begin(t.order, 0); err != nil {
 			return 0, err
 		}

@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"imgcls/internal/checkpoint"
-	"imgcls/internal/device"
 	"imgcls/internal/fault"
 	"imgcls/internal/metrics"
+	"imgcls/internal/optim"
 	"imgcls/internal/run"
 )
 
@@ -17,20 +17,21 @@ import (
 // same bits, since random numbers and the order of an epoch follow from seed and
 // epoch.
 type Place struct {
-	Step    int       `json:"step"`              // steps taken, over all epochs
-	Epoch   int       `json:"epoch"`             // in progress, from 1
-	Done    int       `json:"done"`              // its steps taken
-	Loss    mean      `json:"loss"`              // of the epoch so far
-	Window  mean      `json:"window"`            // since the last Point
-	Taught  float64   `json:"taught"`            // seconds of training in the epoch so far
-	Judged  int       `json:"judged"`            // the step that was evaluated last
-	Worse   int       `json:"worse"`             // evaluations since the best
-	Best    *Best     `json:"best"`              // by the validation split, where there is one
-	Model   *Saved    `json:"model"`             // what the model file holds
-	Due     *Saved    `json:"due,omitempty"`     // a best model that could not be written to it yet
-	Logs    run.Sizes `json:"logs"`              // the logs' lengths
-	Skipped int       `json:"skipped,omitempty"` // steps taken whose update was left out, as the scaled loss overflowed
-	Seconds float64   `json:"seconds"`           // of training and evaluation, in all parts of the run
+	Step    int           `json:"step"`              // steps taken, over all epochs
+	Epoch   int           `json:"epoch"`             // in progress, from 1
+	Done    int           `json:"done"`              // its steps taken
+	Loss    mean          `json:"loss"`              // of the epoch so far
+	Window  mean          `json:"window"`            // since the last Point
+	Taught  float64       `json:"taught"`            // seconds of training in the epoch so far
+	Judged  int           `json:"judged"`            // the step that was evaluated last
+	Worse   int           `json:"worse"`             // evaluations since the best
+	Plateau optim.Plateau `json:"plateau,omitzero"`  // where that schedule stands
+	Best    *Best         `json:"best"`              // by the validation split, where there is one
+	Model   *Saved        `json:"model"`             // what the model file holds
+	Due     *Saved        `json:"due,omitempty"`     // a best model that could not be written to it yet
+	Logs    run.Sizes     `json:"logs"`              // the logs' lengths
+	Skipped int           `json:"skipped,omitempty"` // steps taken whose update was left out, as the scaled loss overflowed
+	Seconds float64       `json:"seconds"`           // of training and evaluation, in all parts of the run
 }
 
 // Best is the evaluation with the greatest accuracy on the validation split and,
@@ -44,7 +45,7 @@ type Best struct {
 // Saved says what a model file holds.
 type Saved struct {
 	Step     int            `json:"step"`
-	Weights  string         `json:"weights"` // last or best
+	Weights  string         `json:"weights"` // last, ema or best
 	TestLoss metrics.Figure `json:"test_loss"`
 	TestTop1 metrics.Figure `json:"test_top1"`
 	SHA256   string         `json:"sha256"`
@@ -53,6 +54,7 @@ type Saved struct {
 // The values of Saved.Weights.
 const (
 	lastWeights = "last"
+	emaWeights  = "ema" // the averages at the last step; of the best one they are called best
 	bestWeights = "best"
 )
 
@@ -128,7 +130,7 @@ func (t *Trainer) Resume(s *checkpoint.State) error {
 		return err
 	}
 	t.place, t.history = p, s.History
-	return t.prog.Write(t.cells.scalars, device.Bytes(t.row(p.Step)))
+	return t.setRates()
 }
 
 // Place returns where the run stands.

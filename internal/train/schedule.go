@@ -1,25 +1,22 @@
 package train
 
 import (
+	"cmp"
+
+	"imgcls/internal/device"
 	"imgcls/internal/graph"
 	"imgcls/internal/layers"
 	"imgcls/internal/optim"
 )
 
-// bind resolves optimizer, schedule and groups for the parameters that are trained and
-// the length of the run.
+// bind resolves optimizer, schedule and groups for the parameters and the length of the
+// run. A group may be of frozen ones alone, as one of a recipe becomes by --freeze.
 func (t *Trainer) bind() (err error) {
 	g := t.cfg.Network.Single()
 	if err := g.Err(); err != nil {
 		return err
 	}
-	var params []graph.Tensor
-	for _, p := range g.Params() {
-		if !t.isFrozen(g.Tensor(p)) {
-			params = append(params, g.Tensor(p))
-		}
-	}
-	t.optim, err = optim.Bind(t.cfg.Optimizer, t.cfg.Schedule, t.cfg.Groups, params, t.cfg.Epochs, t.Steps())
+	t.optim, err = optim.Bind(t.cfg.Optimizer, t.cfg.Schedule, t.cfg.Groups, g.Describe(g.Params()), t.cfg.Epochs, t.Steps())
 	return err
 }
 
@@ -34,6 +31,28 @@ func (t *Trainer) table() []float32 {
 		table[i] = float32(x)
 	}
 	return table
+}
+
+// setRates writes the rates of the steps to come.
+func (t *Trainer) setRates() error {
+	t.optim.Cut(t.place.Plateau.Cuts)
+	return cmp.Or(
+		t.prog.Write(t.cells.table, device.Bytes(t.table())),
+		t.prog.Write(t.cells.scalars, device.Bytes(t.row(t.place.Step))))
+}
+
+// settle takes note of the loss on the validation split after a whole epoch, by which
+// the schedule plateau cuts the rate.
+func (t *Trainer) settle(loss float64) error {
+	p := &t.place.Plateau
+	if t.cfg.Schedule.Name() != "plateau" {
+		return nil
+	}
+	before := p.Cuts
+	if p.See(loss, t.cfg.Schedule.Patience); p.Cuts == before {
+		return nil
+	}
+	return t.setRates()
 }
 
 // row returns the scalars of a step, counted from 0.

@@ -34,6 +34,8 @@ type Config struct {
 	Groups     []optim.Group // of parameters; without any, norms and biases do not decay
 	Augment    augment.Policy
 	Smooth     float64  // share of a label that goes to all classes
+	EMA        float64  // decay of the average of the weights, which is then what is evaluated; 0 for none
+	ClipGrad   float64  // what the norm of all gradients together is held to; 0 for no bound
 	Frozen     []string // layers of the network that stay as they are
 	Seed       uint64
 	EvalBatch  int // pictures per forward run; it changes speed and memory only
@@ -59,6 +61,8 @@ type Trainer struct {
 	full  entry // steps of Config.Batch samples
 	short entry // the one step of what is left of an epoch; its batch may be 0
 	eval  infer.Runner
+
+	averages map[graph.Value]graph.Value // of parameters; empty without Config.EMA
 
 	order  []int32
 	losses [ringLength]float32
@@ -191,12 +195,16 @@ func (t *Trainer) step(batch int) entry {
 			e.names = append(e.names, "the gradient of "+g.Tensor(p).Name)
 		}
 	}
+	change := optim.Step{Scalars: c.scalars, Scale: c.scale}.Clip(g, t.cfg.ClipGrad, grads)
+	proposed := t.optim.Propose(g, change, grads)
+	e.watched, e.names = append(e.watched, proposed.Values...), append(e.names, proposed.Names...)
 	statistics, names := scope.Statistics()
 	e.watched, e.names = append(e.watched, statistics...), append(e.names, names...)
 	g.Return(e.watched...)
-	gate := g.Add("gate", graph.Gate{}, e.watched...)[0]
-	applied := t.optim.Update(g, optim.Step{Gate: gate, Scalars: c.scalars, Scale: c.scale}, grads)
+	change.Gate = g.Add("gate", graph.Gate{}, e.watched...)[0]
+	applied := t.optim.Update(g, change, grads, proposed)
 	scope.Track(applied)
+	t.average(applied, grads, proposed)
 	counted := applied
 	if c.scale != 0 {
 		counted = g.AddSet("rescale", rescale, []graph.Value{c.scale, c.tally}, applied, c.scale, c.tally)[0]
@@ -251,14 +259,29 @@ func (t *Trainer) load() error {
 			return err
 		}
 	}
+	whitening := t.scope.Whiten(t.firstPictures())
 	for _, p := range t.graph.Weights() {
 		values := make([]float32, t.graph.Tensor(p).Len())
 		t.scope.Initialize(p, t.cfg.Seed, values)
+		if filters := whitening[p]; filters != nil {
+			values = filters
+		}
 		if err := t.prog.Write(p, device.Bytes(values)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// firstPictures are what layers are fitted to, the first of the training set.
+func (t *Trainer) firstPictures() layers.Pictures {
+	const most = 5000
+	set, p := t.set, t.cfg.Network.Preprocess
+	size := set.Height * set.Width * set.Channels
+	return layers.Pictures{
+		H: set.Height, W: set.Width, C: set.Channels,
+		Bytes: set.Train.Images[:min(most*size, len(set.Train.Images))], Mean: p.Mean, Std: p.Std,
+	}
 }
 
 // shuffle writes the order of the epoch in progress, which follows from seed and
@@ -304,8 +327,18 @@ func (t *Trainer) Steps() int {
 	return (t.set.Train.Len() + t.cfg.Batch - 1) / t.cfg.Batch
 }
 
-// Evaluate returns the figures of the current parameters on a split.
-func (t *Trainer) Evaluate(ctx context.Context, split data.Split) (*metrics.Report, error) {
+// Evaluate returns the figures of the current parameters on a split, or of their averages
+// where there are some.
+func (t *Trainer) Evaluate(ctx context.Context, split data.Split) (report *metrics.Report, err error) {
+	err = t.averaged(func() error {
+		report, err = t.evaluate(ctx, split)
+		return err
+	})
+	return report, err
+}
+
+// evaluate returns the figures of what the parameters hold.
+func (t *Trainer) evaluate(ctx context.Context, split data.Split) (*metrics.Report, error) {
 	logits, err := t.eval.Forward(ctx, split.Images, nil)
 	if err != nil {
 		return nil, err

@@ -85,9 +85,13 @@ func (p *processor) Supports(n graph.Node, t []graph.Tensor) bool {
 		return op.Unpool == nil || !depthwise(op.Conv, t[n.In[0]], t[n.In[2]].Shape[3])
 	case graph.MatMul:
 		return op.Post.Norm == nil && !op.Post.Moments
+	case graph.Clip:
+		return !op.Scaled
 	case graph.SGD:
 		return !op.Scaled
 	case graph.AdamW:
+		return !op.Scaled
+	case graph.Direction:
 		return !op.Scaled
 	}
 	return kernelFor(n.Op) != nil

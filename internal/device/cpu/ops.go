@@ -43,6 +43,8 @@ func kernelFor(op graph.Op) func(b *builder, n graph.Node) {
 		return with(op, (*builder).batchNormBack)
 	case graph.Track:
 		return with(op, (*builder).track)
+	case graph.Average:
+		return with(op, (*builder).average)
 	case graph.SoftmaxXent:
 		return with(op, (*builder).softmaxXent)
 	case graph.Gather:
@@ -55,12 +57,22 @@ func kernelFor(op graph.Op) func(b *builder, n graph.Node) {
 		return with(op, (*builder).mix)
 	case graph.Normalize:
 		return with(op, (*builder).normalize)
+	case graph.Clip:
+		return with(op, (*builder).clip)
 	case graph.Gate:
 		return with(op, (*builder).gate)
 	case graph.SGD:
 		return with(op, (*builder).sgd)
 	case graph.AdamW:
 		return with(op, (*builder).adamW)
+	case graph.Direction:
+		return with(op, (*builder).direction)
+	case graph.Quintic:
+		return with(op, (*builder).quintic)
+	case graph.Moved:
+		return with(op, (*builder).moved)
+	case graph.Assign:
+		return with(op, (*builder).assign)
 	case graph.Record:
 		return with(op, (*builder).record)
 	case graph.Tick:
@@ -83,7 +95,10 @@ const (
 	perPooled  = 0.1 // a tap of a window
 	perUpdated = 0.125
 	perAdapted = 4 // with a root and a division
+	perSquare  = 1 // in double precision
 	perChecked = 0.04
+	perAverage = 1
+	perSquared = 0.4 // and added up
 	perNormal  = 0.2
 	perByte    = 0.03 // copied
 	perDropped = 10   // with a quarter of a block of random words

@@ -70,3 +70,18 @@ func (b *builder) adamW(op graph.AdamW, n graph.Node) {
 		func(i, lo, hi int) bool { return step(i).Finite(p[i][lo:hi], dp[i][lo:hi], m[i][lo:hi], v[i][lo:hi]) },
 		func(i, lo, hi int) { step(i).Update(p[i][lo:hi], dp[i][lo:hi], m[i][lo:hi], v[i][lo:hi]) })
 }
+
+func (b *builder) average(op graph.Average, n graph.Node) {
+	gate := &b.i32(n.In[0])[0]
+	var averages, cells [][]float32
+	var lengths []int
+	for i := 1; i < len(n.In); i += 2 {
+		averages, cells = append(averages, b.f32(n.In[i])), append(cells, b.f32(n.In[i+1]))
+		lengths = append(lengths, len(b.f32(n.In[i])))
+	}
+	b.groups(stretches(lengths, chunkTime/perAverage), func(s stretch) {
+		if *gate != 0 {
+			kernel.Track(averages[s.tensor][s.lo:s.hi], cells[s.tensor][s.lo:s.hi], 1-op.Decay, 1)
+		}
+	})
+}

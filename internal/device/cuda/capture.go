@@ -14,7 +14,7 @@ import (
 
 // newProgram lays out the entries and rings of a module, without a driver call.
 func newProgram(g *gpu, m *plan.Module) *program {
-	p := &program{gpu: g, module: m, memory: memory{arena: m.Arena}, entries: make([]entry, len(m.Entries))}
+	p := &program{gpu: g, module: m, memory: memory{arena: m.Arena, apart: g.apart}, entries: make([]entry, len(m.Entries))}
 	at := 0
 	for v, t := range m.Tensors {
 		if t.Slots < 2 {
@@ -65,6 +65,9 @@ func (p *program) compile() (err error) {
 		return err
 	}
 	if err := p.prepare(); err != nil {
+		return err
+	}
+	if err := p.memory.clear(p.stream); err != nil {
 		return err
 	}
 	if err := p.build(); err != nil {
@@ -210,9 +213,9 @@ func (p *program) oneByOne(e *entry, at int) error {
 		if err := p.putLaunch(e, l); err != nil {
 			return err
 		}
-		p.gpu.owner.waits(&entry{name: where(p.module, e.name, l)}, p.started+1)
-		if err := p.stream.Synchronize(); err != nil {
-			return failed(where(p.module, e.name, l), driver.Wrap("cuStreamSynchronize", err))
+		here := where(p.module, e.name, l)
+		if err := p.synchronize(&entry{name: here}, p.started+1); err != nil {
+			return failed(here, err)
 		}
 	}
 	return nil

@@ -98,6 +98,7 @@ type gpu struct {
 	name       string
 	capability int // 90 for 9.0
 	total      int64
+	apart      int // memory.apart of programs
 }
 
 // open makes the GPU ready. What it has made so far when it fails it gives back.

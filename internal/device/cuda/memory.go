@@ -22,6 +22,14 @@ type memory struct {
 	words  int         // of all tables, as measured
 	used   int         // bytes of room that the node in hand has
 	room   int         // bytes that the greediest node has
+	apart  int         // bytes left free around each piece of room, none of which is shared: for tests, 0 else
+	pieces []piece     // of this build, where they are apart
+}
+
+// A piece is room that a node took.
+type piece struct {
+	at    kernel.Addr
+	bytes int
 }
 
 // align rounds bytes up to where a tensor may begin.
@@ -34,16 +42,24 @@ func (m *memory) tablesAt() int { return align(m.arena) }
 func (m *memory) roomAt() int   { return m.tablesAt() + align(8*m.words) }
 
 // measured ends the first build.
-func (m *memory) measured() { m.words, m.tables = len(m.tables), nil }
+func (m *memory) measured() { m.words, m.tables, m.used, m.pieces = len(m.tables), nil, 0, nil }
 
 // node begins a node, which has no room yet.
-func (m *memory) node() { m.used = 0 }
+func (m *memory) node() {
+	if m.apart == 0 {
+		m.used = 0
+	}
+}
 
-// take is a kernel.Room.
+// take is a kernel.Room. What the room holds is not known: a node writes what it reads.
 func (m *memory) take(bytes int) kernel.Addr {
+	m.used += m.apart
 	at := m.base + kernel.Addr(m.roomAt()+m.used)
-	m.used += align(bytes)
+	m.used += align(bytes) + m.apart
 	m.room = max(m.room, m.used)
+	if m.apart > 0 {
+		m.pieces = append(m.pieces, piece{at, bytes})
+	}
 	return at
 }
 
@@ -57,7 +73,7 @@ func (m *memory) table(words []int64) kernel.Addr {
 	return at
 }
 
-// allocate takes the whole from the GPU, filled with zeros.
+// allocate takes the whole from the GPU, as it is.
 func (m *memory) allocate() error {
 	n := int64(max(m.bytes(), plan.Align))
 	at, err := cu.MemAlloc(n)
@@ -65,7 +81,15 @@ func (m *memory) allocate() error {
 		return failed("memory", driver.Wrap("cuMemAlloc_v2", err))
 	}
 	m.base = kernel.Addr(at)
-	return failed("memory", driver.Wrap("cuMemsetD8_v2", cu.MemsetD8(at, 0, n)))
+	return nil
+}
+
+// clear fills the arena with zeros, on the stream that all later work comes to:
+// a memset without a stream returns before its work is done, and what is put on a
+// stream that is NonBlocking does not come after it.
+func (m *memory) clear(s cu.Stream) error {
+	n := int64(max(m.arena, plan.Align))
+	return failed("memory", driver.Wrap("cuMemsetD8Async", cu.MemsetD8Async(cu.DevicePtr(m.base), 0, n, s)))
 }
 
 // writeTables copies the tables of the second build to their place.

@@ -30,10 +30,14 @@ func lowering(op graph.Op) func(b *builder, n graph.Node) []kernel.Launch {
 		return with(op, (*builder).avgPool)
 	case graph.AvgPoolBack:
 		return with(op, (*builder).avgPoolBack)
+	case graph.Average:
+		return with(op, (*builder).average)
 	case graph.BatchNorm:
 		return with(op, (*builder).batchNormForward)
 	case graph.BatchNormBack:
 		return with(op, (*builder).batchNormBack)
+	case graph.Clip:
+		return with(op, (*builder).clip)
 	case graph.ChannelSum:
 		return with(op, (*builder).channelSum)
 	case graph.Cast:
@@ -44,6 +48,14 @@ func lowering(op graph.Op) func(b *builder, n graph.Node) []kernel.Launch {
 		return with(op, (*builder).convBackData)
 	case graph.ConvBackFilter:
 		return with(op, (*builder).convBackFilter)
+	case graph.Assign:
+		return with(op, (*builder).assign)
+	case graph.Direction:
+		return with(op, (*builder).direction)
+	case graph.Moved:
+		return with(op, (*builder).moved)
+	case graph.Quintic:
+		return with(op, (*builder).quintic)
 	case graph.Gate:
 		return with(op, (*builder).gate)
 	case graph.Gather:
@@ -92,14 +104,10 @@ func supports(n graph.Node, t []graph.Tensor) bool {
 		graph.MatMul, graph.Conv, graph.ConvBackData, graph.ConvBackFilter:
 		single = nil // shape rules have said which types go together
 	case graph.BatchNorm:
-		if len(op.Parts()) > 1 {
-			return false
+		if single = n.In[1:]; op.Plus {
+			single = n.In[1 : len(n.In)-1]
 		}
-		single = n.In[1:]
 	case graph.BatchNormBack:
-		if len(op.Parts()) > 1 {
-			return false
-		}
 		single = n.In[1:4]
 	}
 	for _, v := range single {
@@ -143,7 +151,7 @@ func (b *builder) channelSum(_ graph.ChannelSum, n graph.Node) []kernel.Launch {
 // batchNorm returns what forward and back share.
 func (b *builder) batchNorm(op graph.BatchNorm, x, weight graph.Value) kernel.BatchNorm {
 	c := b.tensor(weight).Len()
-	return kernel.BatchNorm{Type: b.tensor(x).Type, M: b.tensor(x).Len() / c, C: c, Eps: op.Eps, Running: op.Running, X: b.at(x), Weight: b.at(weight)}
+	return kernel.BatchNorm{Type: b.tensor(x).Type, M: b.tensor(x).Len() / c, C: c, Eps: op.Eps, Running: op.Running, Act: op.Act, X: b.at(x), Weight: b.at(weight)}
 }
 
 func (b *builder) batchNormForward(op graph.BatchNorm, n graph.Node) []kernel.Launch {
@@ -154,12 +162,18 @@ func (b *builder) batchNormForward(op graph.BatchNorm, n graph.Node) []kernel.La
 		statistics = n.Out[1:]
 	}
 	k.Mean, k.Var = b.at(statistics[0]), b.at(statistics[1])
+	if op.Plus {
+		k.Plus = b.at(n.In[len(n.In)-1])
+	}
 	return k.Launches(b.memory.take)
 }
 
 func (b *builder) batchNormBack(op graph.BatchNormBack, n graph.Node) []kernel.Launch {
 	k := kernel.BatchNormBack{BatchNorm: b.batchNorm(op.BatchNorm, n.In[0], n.In[1])}
 	k.Mean, k.Var, k.DY = b.at(n.In[2]), b.at(n.In[3]), b.at(n.In[4])
+	if op.Act != nil {
+		k.From = b.at(n.In[5])
+	}
 	k.DX, k.DWeight, k.DBias = b.at(n.Out[0]), b.at(n.Out[1]), b.at(n.Out[2])
 	return k.Launches(b.memory.take)
 }
@@ -172,6 +186,15 @@ func (b *builder) track(op graph.Track, n graph.Node) []kernel.Launch {
 		k.Statistics = append(k.Statistics,
 			kernel.Tracked{Running: b.at(four[0]), Batch: b.at(four[2]), N: size, Momentum: momentum, Factor: 1},
 			kernel.Tracked{Running: b.at(four[1]), Batch: b.at(four[3]), N: size, Momentum: momentum, Factor: op.Unbiased(i)})
+	}
+	return k.Launches(b.memory.table)
+}
+
+func (b *builder) average(op graph.Average, n graph.Node) []kernel.Launch {
+	k := kernel.Track{Arena: b.memory.base, Gate: b.at(n.In[0])}
+	for i := 1; i < len(n.In); i += 2 {
+		k.Statistics = append(k.Statistics,
+			kernel.Tracked{Running: b.at(n.In[i]), Batch: b.at(n.In[i+1]), N: b.tensor(n.In[i]).Len(), Momentum: 1 - op.Decay, Factor: 1})
 	}
 	return k.Launches(b.memory.table)
 }
@@ -257,6 +280,14 @@ func (b *builder) gate(_ graph.Gate, n graph.Node) []kernel.Launch {
 	return k.Launches(b.memory.take, b.memory.table)
 }
 
+func (b *builder) clip(op graph.Clip, n graph.Node) []kernel.Launch {
+	k := kernel.Clip{Arena: b.memory.base, Most: op.Max, Scale: b.scale(op.Scaled, n, 0)}
+	for i, v := range n.In[op.Gradients():] {
+		k.Gradients = append(k.Gradients, kernel.Clipped{N: b.tensor(v).Len(), Y: b.at(n.Out[i]), DP: b.at(v)})
+	}
+	return k.Launches(b.memory.take, b.memory.table)
+}
+
 // optimizer describes one whose parameters begin at input first, each with so many
 // tensors that are kept.
 func (b *builder) optimizer(n graph.Node, first, kept int) kernel.Optimizer {
@@ -272,19 +303,46 @@ func (b *builder) optimizer(n graph.Node, first, kept int) kernel.Optimizer {
 }
 
 func (b *builder) sgd(op graph.SGD, n graph.Node) []kernel.Launch {
-	return b.optimizer(n, op.Parameters(), 1).SGD(op, b.scale(op.Scaled, n), b.memory.take, b.memory.table)
+	return b.optimizer(n, op.Parameters(), 1).SGD(op, b.scale(op.Scaled, n, 2), b.memory.take, b.memory.table)
 }
 
 func (b *builder) adamW(op graph.AdamW, n graph.Node) []kernel.Launch {
-	return b.optimizer(n, op.Parameters(), 2).AdamW(op, b.scale(op.Scaled, n), b.memory.take, b.memory.table)
+	return b.optimizer(n, op.Parameters(), 2).AdamW(op, b.scale(op.Scaled, n, 2), b.memory.take, b.memory.table)
 }
 
-// scale returns where an optimizer's loss scale is, or 0 where its loss is not scaled.
-func (b *builder) scale(scaled bool, n graph.Node) kernel.Addr {
+func (b *builder) direction(op graph.Direction, n graph.Node) []kernel.Launch {
+	k := kernel.Direction{Moved: b.at(n.Out[0]), X: b.at(n.Out[1]), DP: b.at(n.In[op.First()]), V: b.at(n.In[op.First()+1]), Scalars: b.at(n.In[0])}
+	if k.N = b.tensor(n.In[op.First()]).Len(); op.Scaled {
+		k.Scale = b.at(n.In[1])
+	}
+	return k.Launches(op, b.memory.take)
+}
+
+func (b *builder) quintic(op graph.Quintic, n graph.Node) []kernel.Launch {
+	return kernel.Quintic{N: b.tensor(n.In[0]).Shape[0], Y: b.at(n.Out[0]), S: b.at(n.In[0]), T: b.at(n.In[1])}.Launches(op)
+}
+
+func (b *builder) moved(op graph.Moved, n graph.Node) []kernel.Launch {
+	p := b.tensor(n.In[1])
+	k := kernel.Moved{N: p.Len(), Rows: p.Shape[0], Y: b.at(n.Out[0]), P: b.at(n.In[1]), U: b.at(n.In[2]), Scalars: b.at(n.In[0])}
+	return k.Launches(op, b.memory.take)
+}
+
+func (b *builder) assign(_ graph.Assign, n graph.Node) []kernel.Launch {
+	k := kernel.Assign{Arena: b.memory.base, Gate: b.at(n.In[0])}
+	for i := 1; i < len(n.In); i += 2 {
+		k.Cells = append(k.Cells, kernel.Tensor{At: b.at(n.In[i]), N: b.tensor(n.In[i]).Len()})
+		k.Values = append(k.Values, kernel.Tensor{At: b.at(n.In[i+1]), N: b.tensor(n.In[i]).Len()})
+	}
+	return k.Launches(b.memory.table)
+}
+
+// scale returns where the loss scale, input at, is, or 0 where the loss is not scaled.
+func (b *builder) scale(scaled bool, n graph.Node, at int) kernel.Addr {
 	if !scaled {
 		return 0
 	}
-	return b.at(n.In[2])
+	return b.at(n.In[at])
 }
 
 func (b *builder) rescale(op graph.Rescale, n graph.Node) []kernel.Launch {

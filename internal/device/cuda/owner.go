@@ -24,8 +24,9 @@ type owner struct {
 	cause error         // why; set before
 
 	patience time.Duration         // for a step to end
-	waiting  atomic.Int64          // since when, in nanoseconds of Unix time, one is waited for; 0 for none
-	entry    atomic.Pointer[entry] // whose step it is
+	waits    uint64                // begun so far
+	waiting  atomic.Uint64         // the number of the one that lasts; 0 for none
+	entry    atomic.Pointer[entry] // whose step is waited for
 	step     atomic.Uint64         // and its number
 }
 
@@ -42,7 +43,11 @@ type request struct {
 func newOwner(patience time.Duration) *owner {
 	o := &owner{requests: make(chan request), answers: make(chan error, 1), lost: make(chan struct{}), patience: patience}
 	go o.serve()
-	go o.watch()
+	go func() {
+		tick := time.NewTicker(max(patience/ticks, time.Millisecond))
+		defer tick.Stop()
+		o.watch(tick.C)
+	}()
 	return o
 }
 
@@ -51,7 +56,6 @@ func (o *owner) serve() {
 	runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
 	for r := range o.requests {
 		err := r.do(r)
-		o.waiting.Store(0)
 		if sticky(err) {
 			o.fail(err)
 		}
@@ -59,19 +63,28 @@ func (o *owner) serve() {
 	}
 }
 
-// watch ends the wait for a step that hangs.
-func (o *owner) watch() {
-	tick := time.NewTicker(max(o.patience/16, time.Millisecond))
-	defer tick.Stop()
+// ticks are how many make up the patience.
+const ticks = 16
+
+// watch ends the wait for a step that hangs: one that lasts for more ticks than the
+// patience has. No time is compared, since it goes on while a process or its machine
+// is stopped, or is set anew. A ticker that was stopped too, or whose ticks nobody
+// took, sends one for all that it missed.
+func (o *owner) watch(tick <-chan time.Time) {
+	var last uint64 // the wait that the last tick found
+	seen := 0       // by how many ticks in a row
 	for {
 		select {
 		case <-o.lost:
 			return
-		case now := <-tick.C:
-			since := o.waiting.Load()
-			if since != 0 && now.Sub(time.Unix(0, since)) > o.patience {
-				o.fail(hangs(o.entry.Load(), o.step.Load(), o.patience))
-			}
+		case <-tick:
+		}
+		now := o.waiting.Load()
+		if seen++; now != last {
+			last, seen = now, 1
+		}
+		if now != 0 && seen > ticks {
+			o.fail(hangs(o.entry.Load(), o.step.Load(), o.patience))
 		}
 	}
 }
@@ -102,13 +115,17 @@ func (o *owner) ask(r request) error {
 	}
 }
 
-// waits says that the owner begins to wait for a step, whose entry is e or one
-// started before it; e may be nil.
-func (o *owner) waits(e *entry, step uint64) {
+// begins says that the owner begins to wait for a step, whose entry is e or one
+// started before it; e may be nil. It is ended when the wait is: what the owner does
+// then has no bound.
+func (o *owner) begins(e *entry, step uint64) {
 	o.entry.Store(e)
 	o.step.Store(step)
-	o.waiting.Store(time.Now().UnixNano())
+	o.waits++
+	o.waiting.Store(o.waits)
 }
+
+func (o *owner) ended() { o.waiting.Store(0) }
 
 // alive reports whether driver calls may still be made.
 func (o *owner) alive() bool {

@@ -18,7 +18,7 @@ func multiplies(n graph.Node, t []graph.Tensor) bool {
 	case graph.ConvBackData:
 		dy := t[n.In[1]].Shape
 		x := graph.Tensor{Shape: []int{dy[0], op.H, op.W, max(1, op.Groups) * t[n.In[0]].Shape[3]}}
-		return op.Unpool == nil && !op.Plus && convolution(op.Conv, x, t[n.In[0]]).Check() == nil
+		return op.Unpool == nil && convolution(op.Conv, x, t[n.In[0]]).Check() == nil
 	case graph.ConvBackFilter:
 		x, o := t[n.In[0]], t[n.In[1]].Shape[3]
 		w := graph.Tensor{Shape: []int{o, op.R, op.S, x.Shape[3]}}
@@ -55,7 +55,11 @@ func (b *builder) conv(op graph.Conv, n graph.Node) []kernel.Launch {
 
 func (b *builder) convBackData(op graph.ConvBackData, n graph.Node) []kernel.Launch {
 	c := convolution(op.Conv, b.tensor(n.Out[0]), b.tensor(n.In[0]))
-	return c.BackData(b.at(n.Out[0]), b.at(n.In[0]), b.at(n.In[1]))
+	var plus kernel.Addr
+	if op.Plus {
+		plus = b.at(n.In[2])
+	}
+	return c.BackData(b.at(n.Out[0]), b.at(n.In[0]), b.at(n.In[1]), plus)
 }
 
 func (b *builder) convBackFilter(op graph.ConvBackFilter, n graph.Node) []kernel.Launch {

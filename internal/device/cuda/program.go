@@ -149,8 +149,10 @@ func (p *program) start(e *entry, at int) error {
 // wait waits until that many of the steps started have ended.
 func (p *program) wait(steps uint64) error {
 	for known := p.known.Load(); known < steps; known++ {
-		p.gpu.owner.waits(p.last, known+1)
-		if err := p.ended[known%inFlight].Synchronize(); err != nil {
+		p.gpu.owner.begins(p.last, known+1)
+		err := p.ended[known%inFlight].Synchronize()
+		p.gpu.owner.ended()
+		if err != nil {
 			return failed(fmt.Sprintf("step %d of this process, %s or before it", known+1, p.last.name), driver.Wrap("cuEventSynchronize", err))
 		}
 		p.known.Store(known + 1)
@@ -163,11 +165,15 @@ func (p *program) settle() error {
 	if err := p.wait(p.started); err != nil {
 		return err
 	}
-	p.gpu.owner.waits(p.last, p.started)
-	if err := p.stream.Synchronize(); err != nil {
-		return failed("synchronise", driver.Wrap("cuStreamSynchronize", err))
-	}
-	return nil
+	return failed("synchronise", p.synchronize(p.last, p.started))
+}
+
+// synchronize waits for the stream, where that step is the last; owner.begins has
+// the parameters.
+func (p *program) synchronize(e *entry, step uint64) error {
+	p.gpu.owner.begins(e, step)
+	defer p.gpu.owner.ended()
+	return driver.Wrap("cuStreamSynchronize", p.stream.Synchronize())
 }
 
 // Write copies src to v, behind all that was started.

@@ -45,7 +45,7 @@ const seed = 1
 // Run checks that dev is a device. The twins, such as the same processor with
 // another number of threads, must give the same bits.
 func Run(t *testing.T, dev device.Device, twins ...device.Device) {
-	cases := slices.Concat(convCases(), poolCases(), avgPoolCases(), actCases(), matMulCases(), addCases, batchNormCases(), dropoutCases(), xentCases, gatherCases, augmentCases(), stepCases, fusionCases())
+	cases := slices.Concat(convCases(), poolCases(), avgPoolCases(), actCases(), matMulCases(), addCases, batchNormCases(), dropoutCases(), xentCases, gatherCases, augmentCases(), stepCases, muonCases, fusionCases())
 	if h, ok := dev.(device.Halver); ok {
 		for _, typ := range h.Precisions() {
 			cases = append(cases, halfCases(typ)...)

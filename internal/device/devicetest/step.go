@@ -32,6 +32,16 @@ var stepCases = []testCase{
 	{name: "large", op: graph.Gate{}, in: []arg{float(50_021), float(3), float(20_011)}},
 	{name: "largest and least", op: graph.Gate{}, in: []arg{{graph.F32, given(0x1.fffffep127, -0x1.fffffep127, 0x1p-149, 0), []int{7}}}},
 
+	{name: "one, shrunk", op: graph.Clip{Max: 0.125}, near: composed, in: []arg{float(1)}},
+	{name: "below the norm", op: graph.Clip{Max: 1e6}, near: composed, in: []arg{float(3, 5), float(7)}},
+	{name: "several", op: graph.Clip{Max: 1}, near: composed, in: []arg{float(6, 5, 5, 3), float(1), float(1009), float(2)}},
+	{name: "large", op: graph.Clip{Max: 2}, near: composed, in: []arg{float(50_021), float(3), float(20_011)}},
+	{name: "squares beyond f32", op: graph.Clip{Max: 1}, near: composed, in: []arg{{graph.F32, given(0x1p100, -0x1p99, 0x1p90), []int{3}}}},
+	{name: "nothing", op: graph.Clip{Max: 1}},
+
+	{name: "one", op: graph.Average{Decay: 0.75}, set: []int{1}, near: composed, in: []arg{open(), float(1), float(1)}},
+	{name: "several", op: graph.Average{Decay: 0.999}, set: []int{1, 3}, near: composed, in: []arg{open(), float(3, 5, 5, 3), float(3, 5, 5, 3), float(9_011), float(9_011)}},
+
 	{name: "first", op: graph.Record{}, set: []int{3}, in: []arg{open(), counter(0), float(1), float(5)}},
 	{name: "round the ring", op: graph.Record{}, set: []int{3}, in: []arg{open(), counter(1<<40 + 3), float(1), float(7)}},
 	{name: "ring of one", op: graph.Record{}, set: []int{3}, in: []arg{open(), counter(2), float(1), float(1)}},

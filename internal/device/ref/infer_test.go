@@ -18,7 +18,7 @@ func TestInfer(t *testing.T) {
 	const seed = 3
 	r := rand.New(rand.NewPCG(seed, 0))
 	accepted := map[string]int{}
-	for range 220_000 {
+	for range 350_000 {
 		data := make([]byte, 96)
 		for i := range data {
 			data[i] = byte(r.Uint32())
@@ -32,7 +32,7 @@ func TestInfer(t *testing.T) {
 	}
 	for _, op := range []string{
 		"Conv", "ConvBackData", "ConvBackFilter", "MaxPool", "MaxPoolBack", "Act", "ActBack", "MatMul", "Add", "ChannelSum",
-		"SoftmaxXent", "Gather", "Normalize", "Reshape", "Gate", "Record", "Tick", "SGD", "AdamW", "Augment", "Mix", "Dropout", "BatchNorm", "BatchNormBack", "Track", "AvgPool", "AvgPoolBack",
+		"SoftmaxXent", "Gather", "Normalize", "Reshape", "Gate", "Clip", "Average", "Record", "Tick", "SGD", "AdamW", "Direction", "Quintic", "Moved", "Assign", "Augment", "Mix", "Dropout", "BatchNorm", "BatchNormBack", "Track", "AvgPool", "AvgPoolBack",
 		"Conv+Act", "Conv+MaxPool", "Conv+Act+MaxPool", "MatMul+Act", "MaxPoolBack+ConvBackData", "MaxPoolBack+ConvBackFilter",
 	} {
 		if accepted[op] < 20 {
@@ -132,7 +132,7 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 		}
 	}
 	single := func(typ graph.DType) { in = append(in, graph.Tensor{Type: typ, Shape: []int{1}}) }
-	kind := c.below(27)
+	kind := c.below(33)
 	switch kind {
 	case 0:
 		conv.Post = c.post(apart)
@@ -232,6 +232,34 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 		in = append(in, c.tensor(graph.I32, 1))
 		single(graph.I64)
 		single(graph.I64)
+	case 30:
+		op = graph.Direction{Momentum: c.small(0, 2), Eps: 1}
+		floats(1, 3)
+		in = append(in, in[1])
+	case 27:
+		op = graph.Quintic{A: 1, B: 1, C: 1}
+		floats(2)
+		in = append(in, in[0])
+	case 28:
+		op = graph.Moved{LR: c.small(0, 2)}
+		floats(1, 2)
+		in = append(in, in[1])
+	case 29:
+		op = graph.Assign{}
+		single(graph.I32)
+		floats(2)
+		in = append(in, in[1])
+	case 31:
+		op = graph.Average{Decay: float64(c.below(2))}
+		single(graph.I32)
+		floats(2)
+		in = append(in, in[1])
+	case 32:
+		op = graph.Clip{Max: float64(c.below(3)), Scaled: flag}
+		if flag {
+			single(graph.F32)
+		}
+		floats(1, 4)
 	case 23:
 		op = graph.AdamW{Keep: c.small(0, 2), Rate: c.small(0, 2), Root: c.small(0, 2), Eps: 1}
 		single(graph.I32)
@@ -351,10 +379,14 @@ func cellsOf(op graph.Op, inputs int) (set []int) {
 		set = []int{1, 2, 3}
 	case graph.Track:
 		set = []int{1, 2}
+	case graph.Average:
+		set = []int{1}
 	case graph.SGD:
 		for i := 2; i+2 < inputs; i += 3 {
 			set = append(set, i, i+2)
 		}
+	case graph.Assign:
+		set = []int{1}
 	case graph.AdamW:
 		for i := 2; i+3 < inputs; i += 4 {
 			set = append(set, i, i+2, i+3)

@@ -66,6 +66,12 @@ func kernelFor(n graph.Node, t []graph.Tensor) func(p *Program) {
 				kernel.Track(p.real(in(4*i+2)), p.real(in(4*i+4)), op.Momentum[i], op.Unbiased(i))
 			}
 		})
+	case graph.Average:
+		return gated(n, func(p *Program) {
+			for i := 1; i < len(n.In); i += 2 {
+				kernel.Track(p.real(in(i)), p.real(in(i+1)), 1-op.Decay, 1)
+			}
+		})
 	case graph.SoftmaxXent:
 		return func(p *Program) {
 			p.xent(op, n)
@@ -87,6 +93,8 @@ func kernelFor(n graph.Node, t []graph.Tensor) func(p *Program) {
 		return func(p *Program) { kernel.Normalize(p.real(out(0)), p.u8(in(0)), op.Mean, op.Std) }
 	case graph.Gate:
 		return func(p *Program) { p.i32(out(0))[0] = kernel.Gate(p.reals(n.In)...) }
+	case graph.Clip:
+		return func(p *Program) { p.clip(op, n) }
 	case graph.Record:
 		return gated(n, func(p *Program) {
 			kernel.Record(p.real(in(3)), p.i64(in(1))[0], p.real(in(2))[0])
@@ -106,6 +114,30 @@ func kernelFor(n graph.Node, t []graph.Tensor) func(p *Program) {
 				return kernel.SGD(s[op.LR], s[op.Momentum], s[op.Decay], op.Nesterov)
 			})
 		}
+	case graph.Direction:
+		return func(p *Program) {
+			i, scale := op.First(), 1.0
+			if op.Scaled {
+				scale = p.real(in(1))[0]
+			}
+			kernel.Direction(p.real(out(0)), p.real(out(1)), p.real(in(i)), p.real(in(i+1)), p.real(in(0))[op.Momentum], scale, op.Eps)
+		}
+	case graph.Quintic:
+		rows := t[in(0)].Shape[0]
+		return func(p *Program) {
+			kernel.Quintic(p.real(out(0)), p.real(in(0)), p.real(in(1)), op.A, op.B, op.C, rows)
+		}
+	case graph.Moved:
+		rows := t[in(1)].Shape[0]
+		return func(p *Program) {
+			kernel.Moved(p.real(out(0)), p.real(in(1)), p.real(in(2)), p.real(in(0))[op.LR], rows)
+		}
+	case graph.Assign:
+		return gated(n, func(p *Program) {
+			for i := 1; i < len(n.In); i += 2 {
+				copy(p.real(in(i)), p.real(in(i+1)))
+			}
+		})
 	case graph.AdamW:
 		return func(p *Program) {
 			p.update(n, op.Parameters(), 2, func(i int, s []float64) kernel.Rule {
@@ -148,6 +180,15 @@ func (p *Program) update(n graph.Node, first, kept int, rule func(i int, scalars
 	if y := n.Out[0]; y != 0 {
 		p.i32(y)[0] = applied
 	}
+}
+
+// clip runs a Clip, of which any output may be read by nobody.
+func (p *Program) clip(op graph.Clip, n graph.Node) {
+	scale := 1.0
+	if op.Scaled {
+		scale = p.real(n.In[0])[0]
+	}
+	kernel.Clip(p.reals(n.Out), p.reals(n.In[op.Gradients():]), scale, op.Max)
 }
 
 // rescale runs a Rescale; nobody may read whether the step counts.

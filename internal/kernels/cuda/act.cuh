@@ -1,15 +1,18 @@
 // Activation functions. T is f32, bf16 or f16.
 
-// activate is the graph.ActKind ReLU, 0, or ReLU6, 1, which convolutions and products
-// apply to their sums too.
+// activate is the graph.ActKind ReLU, 0, or ReLU6, 1, which convolutions, products and
+// batch norms apply to their results too.
 static __device__ float activate(i32 kind, float x) { return x <= 0 ? 0 : kind == 1 && x > 6 ? 6 : x; }
+
+// activate_back is the gradient that passes back through it, where it gave y.
+static __device__ float activate_back(i32 kind, float y, float dy) { return y > 0 && (kind != 1 || y < 6) ? dy : 0; }
 
 template <class T> static __device__ void act_relu(T *y, const T *x, i64 n) {
   map<words<T>>(y, n, [](float x) { return activate(0, x); }, x);
 }
 
 template <class T> static __device__ void act_relu_back(T *dx, const T *y, const T *dy, i64 n) {
-  map<words<T>>(dx, n, [](float y, float dy) { return y > 0 ? dy : 0; }, y, dy);
+  map<words<T>>(dx, n, [](float y, float dy) { return activate_back(0, y, dy); }, y, dy);
 }
 
 // act_relu_T: y = max(x, 0); a NaN stays one.
@@ -60,7 +63,7 @@ template <class T> static __device__ void act_relu6(T *y, const T *x, i64 n) {
 }
 
 template <class T> static __device__ void act_relu6_back(T *dx, const T *y, const T *dy, i64 n) {
-  map<words<T>>(dx, n, [](float y, float dy) { return y > 0 && y < 6 ? dy : 0; }, y, dy);
+  map<words<T>>(dx, n, [](float y, float dy) { return activate_back(1, y, dy); }, y, dy);
 }
 
 // act_relu6_T: y = min(max(x, 0), 6); a NaN stays one.

@@ -68,25 +68,30 @@ extern "C" __global__ void __launch_bounds__(256) batchnorm_part_f16(double *par
 //   weight  f32 [C]
 //   eps     the bits of an f64
 //
-// Work     one thread per channel; 128 threads
-// Shared   none        Registers  in resources.txt, checked by the build
+// Work     blocks C/32, rounded up; 256 threads: 32 neighbouring channels times 8, each of
+//          which takes every eighth group, twice
+// Shared   2 KiB       Registers  in resources.txt, checked by the build
 // Traffic  part once in, and once more from cache
-// Bound    latency: G additions one after another; not yet run on a GPU
-// Exact    no: groups in ascending order, in f64; each result rounded once
-extern "C" __global__ void __launch_bounds__(128)
+// Bound    latency: G/8 additions one after another; not yet run on a GPU
+// Exact    no: groups in steps of 8, then the 8 sums, each in ascending order, in f64;
+//          each result rounded once
+extern "C" __global__ void __launch_bounds__(256)
     batchnorm_stats_f32(float *mean, float *var, float *scale, const double *part, const float *weight, i64 M, i64 C, i64 span, i64 eps) {
-  const i64 c = thread_index();
-  if (c >= C) return;
-  const i64 G = (M + span - 1) / span;
+  __shared__ double sums[8][32];
+  const i64 c = (i64)blockIdx.x * 32 + threadIdx.x % 32;
+  const i64 G = (M + span - 1) / span, first = c < C ? threadIdx.x / 32 : G;
+  const double whole = span, rest = M - (G - 1) * span; // rows of a group, and of the last
+  const double share = 1 / whole, share_rest = 1 / rest;
   double sum = 0, squares = 0;
-  for (i64 g = 0; g < G; g++) sum += part[2 * g * C + c];
-  const double m = sum / M;
-#pragma unroll 1
-  for (i64 g = 0; g < G; g++) {
-    const double rows = g * span + span < M ? span : M - g * span;
-    const double d = part[2 * g * C + c] / rows - m;
-    squares += part[(2 * g + 1) * C + c] + d * d * rows;
+  for (i64 g = first; g < G; g += 8) sum += part[2 * g * C + c];
+  const double m = column_sum(sums, sum) / M;
+  for (i64 g = first; g < G; g += 8) {
+    const bool last = g == G - 1;
+    const double d = part[2 * g * C + c] * (last ? share_rest : share) - m;
+    squares += part[(2 * g + 1) * C + c] + d * d * (last ? rest : whole);
   }
+  squares = column_sum(sums, squares);
+  if (threadIdx.x >= 32 || c >= C) return;
   mean[c] = (float)m;
   var[c] = (float)(squares / M);
   scale[c] = (float)(weight[c] / sqrt(squares / M + double_of(eps)));
@@ -110,35 +115,44 @@ extern "C" __global__ void __launch_bounds__(128) batchnorm_scale_f32(float *sca
 }
 
 template <class T>
-static __device__ void batchnorm(T *y, const T *x, const float *mean, const float *scale, const float *bias, i64 n, i64 C) {
-  map_channels<words<T>>(y, n, C, [=](i64 c, float x) { return (x - mean[c]) * scale[c] + bias[c]; }, x);
+static __device__ void batchnorm(T *y, const T *x, const float *mean, const float *scale, const float *bias, const T *plus, i64 n, i64 C, i64 act) {
+  const auto norm = [=](i64 c, float x) { return (x - mean[c]) * scale[c] + bias[c]; };
+  const auto last = [=](float v) { return act < 0 ? v : activate((i32)act, rounded<T>(v)); };
+  if (plus) {
+    map_channels<words<T>>(y, n, C, [=](i64 c, float x, float plus) { return last(rounded<T>(norm(c, x)) + plus); }, x, plus);
+  } else {
+    map_channels<words<T>>(y, n, C, [=](i64 c, float x) { return last(norm(c, x)); }, x);
+  }
 }
 
-// batchnorm_T: y[m,c] = (x[m,c] − mean[c])·scale[c] + bias[c].
+// batchnorm_T: y[m,c] = act((x[m,c] − mean[c])·scale[c] + bias[c] + plus[m,c]).
 //
 //   y          T   [M,C]
 //   x          T   [M,C]
 //   mean scale bias  f32 [C]
+//   plus       T   [M,C]; may be null
 //   n          M·C, below 2³²
+//   act        an ActKind, −1 for none
 //
 // Work     one thread per 16 bytes where C holds whole ones, else per element;
 //          256 threads; grid-stride
 // Shared   none        Registers  in resources.txt, checked by the build
-// Traffic  x once in, y once out; the channels' numbers stay in cache
+// Traffic  x and plus once in, y once out; the channels' numbers stay in cache
 // Bound    memory; not yet run on a GPU
-// Exact    no: mean and scale are rounded to f32; then three roundings in f32
-extern "C" __global__ void __launch_bounds__(256) batchnorm_f32(float *y, const float *x, const float *mean, const float *scale, const float *bias, i64 n, i64 C) {
-  batchnorm(y, x, mean, scale, bias, n, C);
+// Exact    no: mean and scale are rounded to f32; then three roundings in f32, and to T
+//          before the addition and before the activation, as kernels of their own do
+extern "C" __global__ void __launch_bounds__(256) batchnorm_f32(float *y, const float *x, const float *mean, const float *scale, const float *bias, const float *plus, i64 n, i64 C, i64 act) {
+  batchnorm(y, x, mean, scale, bias, plus, n, C, act);
 }
-extern "C" __global__ void __launch_bounds__(256) batchnorm_bf16(bf16 *y, const bf16 *x, const float *mean, const float *scale, const float *bias, i64 n, i64 C) {
-  batchnorm(y, x, mean, scale, bias, n, C);
+extern "C" __global__ void __launch_bounds__(256) batchnorm_bf16(bf16 *y, const bf16 *x, const float *mean, const float *scale, const float *bias, const bf16 *plus, i64 n, i64 C, i64 act) {
+  batchnorm(y, x, mean, scale, bias, plus, n, C, act);
 }
-extern "C" __global__ void __launch_bounds__(256) batchnorm_f16(f16 *y, const f16 *x, const float *mean, const float *scale, const float *bias, i64 n, i64 C) {
-  batchnorm(y, x, mean, scale, bias, n, C);
+extern "C" __global__ void __launch_bounds__(256) batchnorm_f16(f16 *y, const f16 *x, const float *mean, const float *scale, const float *bias, const f16 *plus, i64 n, i64 C, i64 act) {
+  batchnorm(y, x, mean, scale, bias, plus, n, C, act);
 }
 
 template <class T>
-static __device__ void batchnorm_back_part(double *part, const T *x, const T *dy, const float *mean, i64 M, i64 C, i64 span) {
+static __device__ void batchnorm_back_part(double *part, const T *x, const T *dy, const T *y, const float *mean, i64 M, i64 C, i64 span, i64 act) {
   typedef typename wide<T>::type Sum;
   __shared__ Sum sums[8][32];
   const i64 c = (i64)blockIdx.y * 32 + threadIdx.x % 32;
@@ -148,7 +162,9 @@ static __device__ void batchnorm_back_part(double *part, const T *x, const T *dy
 
   Sum sum = 0, products = 0;
   for (i64 m = first; m < end; m += 8) {
-    const Sum d = load(dy[m * C + c]);
+    float passed = load(dy[m * C + c]);
+    if (y) passed = activate_back((i32)act, load(y[m * C + c]), passed);
+    const Sum d = passed;
     sum += d;
     products += d * (load(x[m * C + c]) - (Sum)mean[c]);
   }
@@ -161,26 +177,29 @@ static __device__ void batchnorm_back_part(double *part, const T *x, const T *dy
 }
 
 // batchnorm_back_part_T: for the rows m of each group and each channel the sum of
-// dy[m,c] and of dy[m,c]·(x[m,c] − mean[c]).
+// dy[m,c] and of dy[m,c]·(x[m,c] − mean[c]). Where y is given dy passes back through
+// the activation first that gave it.
 //
 //   part  f64 [G,2,C]   G = M/span, rounded up
 //   x     T   [M,C]
 //   dy    T   [M,C]
+//   y     T   [M,C]; may be null
 //   mean  f32 [C]
+//   act   y's ActKind
 //
 // Work     as batchnorm_part_T
 // Shared   2 KiB at most  Registers  in resources.txt, checked by the build
-// Traffic  x and dy once in
+// Traffic  x, dy and y once in
 // Bound    memory; f64 arithmetic for f32 where it is slow; not yet run on a GPU
 // Exact    no: rows in steps of 8, then the 8 sums, each in ascending order
-extern "C" __global__ void __launch_bounds__(256) batchnorm_back_part_f32(double *part, const float *x, const float *dy, const float *mean, i64 M, i64 C, i64 span) {
-  batchnorm_back_part(part, x, dy, mean, M, C, span);
+extern "C" __global__ void __launch_bounds__(256) batchnorm_back_part_f32(double *part, const float *x, const float *dy, const float *y, const float *mean, i64 M, i64 C, i64 span, i64 act) {
+  batchnorm_back_part(part, x, dy, y, mean, M, C, span, act);
 }
-extern "C" __global__ void __launch_bounds__(256) batchnorm_back_part_bf16(double *part, const bf16 *x, const bf16 *dy, const float *mean, i64 M, i64 C, i64 span) {
-  batchnorm_back_part(part, x, dy, mean, M, C, span);
+extern "C" __global__ void __launch_bounds__(256) batchnorm_back_part_bf16(double *part, const bf16 *x, const bf16 *dy, const bf16 *y, const float *mean, i64 M, i64 C, i64 span, i64 act) {
+  batchnorm_back_part(part, x, dy, y, mean, M, C, span, act);
 }
-extern "C" __global__ void __launch_bounds__(256) batchnorm_back_part_f16(double *part, const f16 *x, const f16 *dy, const float *mean, i64 M, i64 C, i64 span) {
-  batchnorm_back_part(part, x, dy, mean, M, C, span);
+extern "C" __global__ void __launch_bounds__(256) batchnorm_back_part_f16(double *part, const f16 *x, const f16 *dy, const f16 *y, const float *mean, i64 M, i64 C, i64 span, i64 act) {
+  batchnorm_back_part(part, x, dy, y, mean, M, C, span, act);
 }
 
 // batchnorm_back_sums_f32: the gradients of weight and bias, from the parts, and what
@@ -195,21 +214,24 @@ extern "C" __global__ void __launch_bounds__(256) batchnorm_back_part_f16(double
 //   weight var     f32 [C]
 //   eps            the bits of an f64
 //
-// Work     one thread per channel; 128 threads
-// Shared   none        Registers  in resources.txt, checked by the build
+// Work     as batchnorm_stats_f32, each group once
+// Shared   2 KiB       Registers  in resources.txt, checked by the build
 // Traffic  part once in
-// Bound    latency: G additions one after another; not yet run on a GPU
-// Exact    no: groups in ascending order, in f64; each result rounded once
-extern "C" __global__ void __launch_bounds__(128)
+// Bound    latency: G/8 additions one after another; not yet run on a GPU
+// Exact    no: as batchnorm_stats_f32
+extern "C" __global__ void __launch_bounds__(256)
     batchnorm_back_sums_f32(float *dweight, float *dbias, float *factors, const double *part, const float *weight, const float *var, i64 M, i64 C, i64 G, i64 eps) {
-  const i64 c = thread_index();
-  if (c >= C) return;
-  const double r = 1 / sqrt(var[c] + double_of(eps));
+  __shared__ double sums[8][32];
+  const i64 c = (i64)blockIdx.x * 32 + threadIdx.x % 32;
   double sum = 0, products = 0;
-  for (i64 g = 0; g < G; g++) {
+  for (i64 g = c < C ? threadIdx.x / 32 : G; g < G; g += 8) {
     sum += part[2 * g * C + c];
     products += part[(2 * g + 1) * C + c];
   }
+  sum = column_sum(sums, sum);
+  products = column_sum(sums, products);
+  if (threadIdx.x >= 32 || c >= C) return;
+  const double r = 1 / sqrt(var[c] + double_of(eps));
   products *= r;
   if (dweight) dweight[c] = (float)products;
   if (dbias) dbias[c] = (float)sum;
@@ -219,54 +241,60 @@ extern "C" __global__ void __launch_bounds__(128)
 }
 
 template <class T>
-static __device__ void batchnorm_back(T *dx, const T *x, const T *dy, const float *mean, const float *factors, i64 n, i64 C, i64 running) {
+static __device__ void batchnorm_back(T *dx, const T *x, const T *dy, const T *y, const float *mean, const float *factors, i64 n, i64 C, i64 running, i64 act) {
   const float *scale = factors, *slope = factors + C, *shift = factors + 2 * C;
+  const auto back = [=](i64 c, float x, float dy) { return scale[c] * (dy - (shift[c] + (x - mean[c]) * slope[c])); };
   if (running) {
     map_channels<words<T>>(dx, n, C, [=](i64 c, float dy) { return scale[c] * dy; }, dy);
-    return;
+  } else if (y) {
+    map_channels<words<T>>(
+        dx, n, C, [=](i64 c, float x, float dy, float y) { return back(c, x, activate_back((i32)act, y, dy)); }, x, dy, y);
+  } else {
+    map_channels<words<T>>(dx, n, C, back, x, dy);
   }
-  map_channels<words<T>>(
-      dx, n, C, [=](i64 c, float x, float dy) { return scale[c] * (dy - (shift[c] + (x - mean[c]) * slope[c])); }, x, dy);
 }
 
-// batchnorm_back_T: dx = scale·(dy − shift − (x − mean)·slope) by channels; where mean
-// and variance are running ones, scale·dy.
+// batchnorm_back_T: dx = scale·(dy − shift − (x − mean)·slope) by channels, with dy
+// passed back as in batchnorm_back_part_T; where mean and variance are running ones,
+// scale·dy.
 //
 //   dx       T   [M,C]
 //   x dy     T   [M,C]
+//   y        T   [M,C]; may be null; not with running ones
 //   mean     f32 [C]
 //   factors  f32 [3,C]   from batchnorm_back_sums_f32
 //   n        M·C, below 2³²
 //   running  0 or 1
+//   act      y's ActKind
 //
 // Work     as batchnorm_T
 // Shared   none        Registers  in resources.txt, checked by the build
-// Traffic  x and dy once in, dx once out
+// Traffic  x, dy and y once in, dx once out
 // Bound    memory; not yet run on a GPU
 // Exact    no: the factors are rounded to f32; then in f32
-extern "C" __global__ void __launch_bounds__(256) batchnorm_back_f32(float *dx, const float *x, const float *dy, const float *mean, const float *factors, i64 n, i64 C, i64 running) {
-  batchnorm_back(dx, x, dy, mean, factors, n, C, running);
+extern "C" __global__ void __launch_bounds__(256) batchnorm_back_f32(float *dx, const float *x, const float *dy, const float *y, const float *mean, const float *factors, i64 n, i64 C, i64 running, i64 act) {
+  batchnorm_back(dx, x, dy, y, mean, factors, n, C, running, act);
 }
-extern "C" __global__ void __launch_bounds__(256) batchnorm_back_bf16(bf16 *dx, const bf16 *x, const bf16 *dy, const float *mean, const float *factors, i64 n, i64 C, i64 running) {
-  batchnorm_back(dx, x, dy, mean, factors, n, C, running);
+extern "C" __global__ void __launch_bounds__(256) batchnorm_back_bf16(bf16 *dx, const bf16 *x, const bf16 *dy, const bf16 *y, const float *mean, const float *factors, i64 n, i64 C, i64 running, i64 act) {
+  batchnorm_back(dx, x, dy, y, mean, factors, n, C, running, act);
 }
-extern "C" __global__ void __launch_bounds__(256) batchnorm_back_f16(f16 *dx, const f16 *x, const f16 *dy, const float *mean, const float *factors, i64 n, i64 C, i64 running) {
-  batchnorm_back(dx, x, dy, mean, factors, n, C, running);
+extern "C" __global__ void __launch_bounds__(256) batchnorm_back_f16(f16 *dx, const f16 *x, const f16 *dy, const f16 *y, const float *mean, const float *factors, i64 n, i64 C, i64 running, i64 act) {
+  batchnorm_back(dx, x, dy, y, mean, factors, n, C, running, act);
 }
 
 // batchnorm_track_f32: running = running + momentum·(factor·batch − running), for many
 // tensors.
 //
 //   arena  the memory that all tensors lie in; running is overwritten
-//   table  i64 [T,5]   for each tensor the offsets of running and batch in the arena,
+//   table  i64 [T,5]   for each piece of a tensor the offsets of running and batch in the arena,
 //                      in bytes, the number of elements, all f32, and the bits of
 //                      momentum and factor, which are f64
 //   gate   i32 [1]     nothing happens where it is 0
 //
-// Work     T blocks; 256 threads, which go round
+// Work     one block per piece (T blocks); 256 threads
 // Shared   none        Registers  in resources.txt, checked by the build
 // Traffic  running and batch once in, running once out
-// Bound    latency: statistics are few; not yet run on a GPU
+// Bound    memory, or latency where statistics are few; not yet run on a GPU
 // Exact    no: in f64, rounded once
 extern "C" __global__ void __launch_bounds__(256) batchnorm_track_f32(char *arena, const i64 *table, const i32 *gate) {
   if (*gate == 0) return;

@@ -7,12 +7,15 @@ import (
 )
 
 // A BatchNorm normalises x [M,C]. With Running, Mean and Var are read; else they are
-// written, or left out where they are 0.
+// written, or left out where they are 0. Plus, shaped like x, is added to y, where it is
+// not 0, and then Act, ReLU or ReLU6, is applied.
 type BatchNorm struct {
 	Type                          graph.DType
 	M, C                          int
 	Eps                           float64
 	Running                       bool
+	Act                           *graph.Act
+	Plus                          Addr
 	Y, X, Weight, Bias, Mean, Var Addr
 }
 
@@ -25,7 +28,7 @@ func span(rows int) int {
 // Launches finds mean and variance by groups of rows, and applies them where y is read.
 func (b BatchNorm) Launches(room Room) []Launch {
 	scale := room(4 * b.C)
-	apply := elements("batchnorm_"+b.Type.String(), b.M*b.C, packed(b.Type), with(pointers(b.Y, b.X, b.Mean, scale, b.Bias), b.M*b.C, b.C)...)
+	apply := elements("batchnorm_"+b.Type.String(), b.M*b.C, packed(b.Type), with(pointers(b.Y, b.X, b.Mean, scale, b.Bias, b.Plus), b.M*b.C, b.C, actKind(b.Act))...)
 	if b.Running {
 		factor := b.channels("batchnorm_scale_f32", append(with(pointers(scale, b.Weight, b.Var), b.C), math.Float64bits(b.Eps)))
 		return []Launch{factor, apply}
@@ -41,7 +44,7 @@ func (b BatchNorm) Launches(room Room) []Launch {
 	part := room(16 * ceil(b.M, rows) * b.C)
 	all := []Launch{
 		blocks("batchnorm_part_"+b.Type.String(), ceil(b.M, rows), ceil(b.C, lanes), with(pointers(part, b.X), b.M, b.C, rows)...),
-		b.channels("batchnorm_stats_f32", append(with(pointers(b.Mean, b.Var, scale, part, b.Weight), b.M, b.C, rows), math.Float64bits(b.Eps))),
+		blocks("batchnorm_stats_f32", ceil(b.C, lanes), 1, append(with(pointers(b.Mean, b.Var, scale, part, b.Weight), b.M, b.C, rows), math.Float64bits(b.Eps))...),
 	}
 	if b.Y != 0 {
 		all = append(all, apply)
@@ -58,10 +61,11 @@ func (b BatchNorm) channels(kernel string, args []uint64) Launch {
 }
 
 // A BatchNormBack is the gradient of a BatchNorm, by its inputs and statistics. Any of
-// DX, DWeight and DBias may be 0.
+// DX, DWeight and DBias may be 0. With Act, From is what that activation gave, and the
+// gradient passes back through it first.
 type BatchNormBack struct {
 	BatchNorm
-	DX, DWeight, DBias, DY Addr
+	DX, DWeight, DBias, DY, From Addr
 }
 
 // Launches adds up by groups of rows what the gradients need.
@@ -70,12 +74,12 @@ func (b BatchNormBack) Launches(room Room) []Launch {
 	groups := ceil(b.M, rows)
 	part, factors := room(16*groups*b.C), room(12*b.C)
 	all := []Launch{
-		blocks("batchnorm_back_part_"+b.Type.String(), groups, ceil(b.C, lanes), with(pointers(part, b.X, b.DY, b.Mean), b.M, b.C, rows)...),
-		b.channels("batchnorm_back_sums_f32", append(with(pointers(b.DWeight, b.DBias, factors, part, b.Weight, b.Var), b.M, b.C, groups), math.Float64bits(b.Eps))),
+		blocks("batchnorm_back_part_"+b.Type.String(), groups, ceil(b.C, lanes), with(pointers(part, b.X, b.DY, b.From, b.Mean), b.M, b.C, rows, actKind(b.Act))...),
+		blocks("batchnorm_back_sums_f32", ceil(b.C, lanes), 1, append(with(pointers(b.DWeight, b.DBias, factors, part, b.Weight, b.Var), b.M, b.C, groups), math.Float64bits(b.Eps))...),
 	}
 	if b.DX != 0 {
 		all = append(all, elements("batchnorm_back_"+b.Type.String(), b.M*b.C, packed(b.Type),
-			with(pointers(b.DX, b.X, b.DY, b.Mean, factors), b.M*b.C, b.C, flag(b.Running))...))
+			with(pointers(b.DX, b.X, b.DY, b.From, b.Mean, factors), b.M*b.C, b.C, flag(b.Running), actKind(b.Act))...))
 	}
 	return all
 }
@@ -98,10 +102,16 @@ func (t Track) Launches(table Table) []Launch {
 	if len(t.Statistics) == 0 {
 		return nil
 	}
-	var words []int64
+	var lengths []int
 	for _, s := range t.Statistics {
-		words = append(words, int64(s.Running-t.Arena), int64(s.Batch-t.Arena), int64(s.N),
+		lengths = append(lengths, s.N)
+	}
+	var words []int64
+	all := pieces(lengths)
+	for _, p := range all {
+		s, at := t.Statistics[p.tensor], int64(4*p.at)
+		words = append(words, int64(s.Running-t.Arena)+at, int64(s.Batch-t.Arena)+at, int64(p.n),
 			int64(math.Float64bits(s.Momentum)), int64(math.Float64bits(s.Factor)))
 	}
-	return []Launch{blocks("batchnorm_track_f32", len(t.Statistics), 1, pointers(t.Arena, table(words), t.Gate)...)}
+	return []Launch{blocks("batchnorm_track_f32", len(all), 1, pointers(t.Arena, table(words), t.Gate)...)}
 }

@@ -142,14 +142,14 @@ static __device__ void conv_forward(T *y, u8 *arg, const T *x, const T *w, const
 }
 
 template <class T, class B, bool WIDE>
-static __device__ void conv_back_data(T *dx, const T *w, const T *dy, CONV_ARGUMENTS) {
+static __device__ void conv_back_data(T *dx, const T *w, const T *dy, const T *plus, CONV_ARGUMENTS) {
   const Conv c = CONV_VALUES;
   const i32 group = blockIdx.z, M = (i32)(N * H * W), K = c.R * c.S * c.O;
   const i32 m = blockIdx.x * B::rows, n = blockIdx.y * B::columns;
   const Over<T> over = {c, dy + group * c.O, M};
   const Turned<T> filters = {c, w + (i64)group * c.O * c.R * c.S * c.I};
   const float *sums = product<T, B, WIDE>(over, filters, m, n, 0, K);
-  const Store<T> store = {dx + group * c.I, nullptr, nullptr, M, c.I, I, 1, -1, false};
+  const Store<T> store = {dx + group * c.I, nullptr, nullptr, M, c.I, I, 1, -1, false, plus ? plus + group * c.I : nullptr};
   store.template put<B>(sums, m, n, B::rows);
 }
 
@@ -191,11 +191,12 @@ static __device__ void conv_back_filter(float *dw, const T *x, const T *dy, CONV
 // Bound    f32 arithmetic, or tensor cores for bf16 and f16; not yet run on a GPU
 // Exact    no: as matmul_*; of equals the first wins, the first NaN over all
 //
-// conv_back_data_*: dx[n,h,w,i] = Σ dy[n,p,q,o]·w[o,r,s,i] over p·stride+r−pad = h, q·stride+s−pad = w
+// conv_back_data_*: dx[n,h,w,i] = plus[n,h,w,i] + Σ dy[n,p,q,o]·w[o,r,s,i] over p·stride+r−pad = h, q·stride+s−pad = w
 //
 //   dx   T [N,H,W,I]
 //   w    T [O,R,S,I/groups]
 //   dy   T [N,P,Q,O]
+//   plus T [N,H,W,I]; may be null
 //
 //   as conv_fwd_*; with a stride the steps of the sum that meet no pixel of y are
 //   zeros that are multiplied
@@ -214,8 +215,8 @@ static __device__ void conv_back_filter(float *dw, const T *x, const T *dy, CONV
     conv_forward<T, B, WIDE>(y, arg, x, w, bias, N, H, W, I, O, R, S, P, Q, stride, pad, groups, act, side, step);                 \
   }                                                                                                                                \
   extern "C" __global__ void __launch_bounds__(B::threads)                                                                         \
-      conv_back_data_##size##_##type(T *dx, const T *w, const T *dy, CONV_ARGUMENTS) {                                             \
-    conv_back_data<T, B, WIDE>(dx, w, dy, N, H, W, I, O, R, S, P, Q, stride, pad, groups);                                         \
+      conv_back_data_##size##_##type(T *dx, const T *w, const T *dy, const T *plus, CONV_ARGUMENTS) {                                             \
+    conv_back_data<T, B, WIDE>(dx, w, dy, plus, N, H, W, I, O, R, S, P, Q, stride, pad, groups);                                         \
   }                                                                                                                                \
   extern "C" __global__ void __launch_bounds__(B::threads)                                                                         \
       conv_back_filter_##size##_##type(float *dw, const T *x, const T *dy, CONV_ARGUMENTS, i64 splits) {                           \

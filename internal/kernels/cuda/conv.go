@@ -49,6 +49,9 @@ func Pools(pool graph.MaxPool) bool {
 // Forward returns the launches that leave y, and arg where pool asks for it: either
 // may be 0 then.
 func (c Conv) Forward(y, arg, x, w, bias Addr, post Post) []Launch {
+	if c.depthwise() && post.Pool == nil {
+		return c.depthwiseForward(y, x, w, bias, actKind(post.Act))
+	}
 	side, step, p, q := 1, 1, c.P, c.Q
 	if post.Pool != nil {
 		side, step = post.Pool.Kernel, post.Pool.Stride
@@ -68,8 +71,11 @@ func (c Conv) Forward(y, arg, x, w, bias Addr, post Post) []Launch {
 	}}
 }
 
-// BackData returns the launches that leave dx.
-func (c Conv) BackData(dx, w, dy Addr) []Launch {
+// BackData returns the launches that leave dx, to which plus is added where it is not 0.
+func (c Conv) BackData(dx, w, dy, plus Addr) []Launch {
+	if c.depthwise() {
+		return c.depthwiseBackData(dx, w, dy, plus)
+	}
 	groups := max(1, c.Groups)
 	rows, columns := c.N*c.H*c.W, c.I/groups
 	b := blockFor(rows, columns)
@@ -77,12 +83,15 @@ func (c Conv) BackData(dx, w, dy Addr) []Launch {
 		Kernel: "conv_back_data_" + c.variant(b),
 		Grid:   [3]int{ceil(rows, b.rows), ceil(columns, b.columns), groups},
 		Block:  b.threads(),
-		Args:   c.args([]Addr{dx, w, dy}),
+		Args:   c.args([]Addr{dx, w, dy, plus}),
 	}}
 }
 
 // BackFilter returns the launches that leave dw, f32.
 func (c Conv) BackFilter(dw, x, dy Addr, room Room) []Launch {
+	if c.depthwise() {
+		return c.depthwiseBackFilter(dw, x, dy, room)
+	}
 	groups := max(1, c.Groups)
 	rows, columns := c.O/groups, c.R*c.S*c.I/groups
 	b := small

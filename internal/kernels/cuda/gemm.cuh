@@ -133,17 +133,12 @@ template <class T> struct Store {
   i32 window;         // rows that are pooled; 1 is none
   i32 act;            // an ActKind, or less than 0 for none
   bool as_float;
-
-  static __device__ float rounded(float v) {
-    T t;
-    store(t, v);
-    return load(t);
-  }
+  const T *plus;      // laid out like y, and added to it without windows and act; may be null
 
   // element is a sum as it will be stored: what T holds stays in T under every act.
   __device__ float element(float sum, i32 n) const {
     if (bias) sum += bias[n];
-    if (!as_float) sum = rounded(sum);
+    if (!as_float) sum = rounded<T>(sum);
     return act < 0 ? sum : activate(act, sum);
   }
 
@@ -163,6 +158,7 @@ template <class T> struct Store {
       const i64 at = (i64)((m + first) / window) * pitch + n + column;
       if (arg) arg[at] = (u8)winner;
       if (!y) continue;
+      if (plus) best += load(plus[at]);
       if (as_float) ((float *)y)[at] = best;
       else store(((T *)y)[at], best);
     }

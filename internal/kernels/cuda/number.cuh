@@ -79,6 +79,13 @@ static __device__ void store(f16 &to, float x) {
 #endif
 }
 
+// rounded is what load finds where store has put x.
+template <class T> static __device__ float rounded(float x) {
+  T t;
+  store(t, x);
+  return load(t);
+}
+
 // wide<T>::type is what the many terms of a mean are summed in, and formulas whose
 // value is small beside their terms, so that what is stored is rounded once, or nearly so:
 // f64 for f32, and f32 for 16 bits.

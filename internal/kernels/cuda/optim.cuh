@@ -2,10 +2,6 @@
 // would leave the finite ones, the second sets all or nothing. Both go through a table
 // with a row for each piece of a parameter, which one block works on.
 
-// unscaled is what gradients are multiplied with: scale is a power of two whose inverse
-// is exact, or null for 1.
-static __device__ float unscaled(const float *scale) { return scale ? 1 / *scale : 1; }
-
 // A momentum is a parameter's element and what SGD keeps of its gradients.
 struct momentum {
   float p, v;

@@ -86,11 +86,15 @@ func checkConv(t *testing.T, s *standin) {
 			{N: 1, H: 1, W: 1, I: 1, O: 1, R: 1, S: 1, Stride: 1},
 			{N: 2, H: 7, W: 9, I: 3, O: 5, R: 3, S: 2, Stride: 2, Pad: 1},
 			{N: 1, H: 6, W: 7, I: 8, O: 40, R: 3, S: 3, Stride: 1, Pad: 1},
-			{N: 1, H: 9, W: 8, I: 16, O: 72, R: 3, S: 3, Stride: 3},           // large filters
-			{N: 1, H: 9, W: 8, I: 15, O: 71, R: 3, S: 3, Stride: 1},           // and of any channels
-			{N: 2, H: 64, W: 64, I: 40, O: 40, R: 1, S: 1, Stride: 1},         // many pixels
-			{N: 2, H: 66, W: 64, I: 37, O: 33, R: 1, S: 2, Stride: 1, Pad: 1}, // and of any channels
-			{N: 1, H: 40, W: 41, I: 3, O: 4, R: 2, S: 3, Stride: 1, Pad: 2},   // a filter's sum that is split
+			{N: 1, H: 9, W: 8, I: 16, O: 72, R: 3, S: 3, Stride: 3},                     // large filters
+			{N: 1, H: 9, W: 8, I: 15, O: 71, R: 3, S: 3, Stride: 1},                     // and of any channels
+			{N: 2, H: 64, W: 64, I: 40, O: 40, R: 1, S: 1, Stride: 1},                   // many pixels
+			{N: 2, H: 66, W: 64, I: 37, O: 33, R: 1, S: 2, Stride: 1, Pad: 1},           // and of any channels
+			{N: 1, H: 40, W: 41, I: 3, O: 4, R: 2, S: 3, Stride: 1, Pad: 2},             // a filter's sum that is split
+			{N: 3, H: 9, W: 8, I: 37, O: 37, R: 3, S: 3, Stride: 1, Pad: 1, Groups: 37}, // a filter for each channel
+			{N: 2, H: 21, W: 19, I: 64, O: 64, R: 3, S: 3, Stride: 2, Pad: 1, Groups: 64},
+			{N: 1, H: 12, W: 30, I: 8, O: 8, R: 5, S: 4, Stride: 3, Pad: 4, Groups: 8},
+			{N: 1, H: 9, W: 12, I: 3, O: 3, R: 8, S: 7, Stride: 1, Pad: 3, Groups: 3}, // one too large to be held
 		} {
 			k.P, k.Q = (k.H+2*k.Pad-k.R)/k.Stride+1, (k.W+2*k.Pad-k.S)/k.Stride+1
 			k.Type = typ
@@ -105,7 +109,7 @@ func checkConvShape(t *testing.T, s *standin, k cuda.Conv) {
 	}
 	shape := ref.ConvShape{N: k.N, H: k.H, W: k.W, I: k.I, O: k.O, R: k.R, S: k.S, P: k.P, Q: k.Q, Stride: k.Stride, Pad: k.Pad, G: max(1, k.Groups)}
 	r := random(k.H)
-	x, w := rounded(k.Type, noise(r, k.N*k.H*k.W*k.I)), rounded(k.Type, noise(r, k.O*k.R*k.S*k.I))
+	x, w := rounded(k.Type, noise(r, k.N*k.H*k.W*k.I)), rounded(k.Type, noise(r, k.O*k.R*k.S*k.I/max(1, k.Groups)))
 	dy, bias := rounded(k.Type, noise(r, k.N*k.P*k.Q*k.O)), noise(r, k.O)
 	floats := func(n int) (want, size []float64) { return make([]float64, n), make([]float64, n) }
 
@@ -127,8 +131,12 @@ func checkConvShape(t *testing.T, s *standin, k cuda.Conv) {
 	ref.ConvBackData(wantDX, wide(w), wide(dy), shape)
 	ref.ConvBackData(sizeDX, magnitudes(w), magnitudes(dy), shape)
 	dx := empty(k.Type, len(x))
-	g.run(k.BackData(g.out(dx), inW, inDY))
+	g.run(k.BackData(g.out(dx), inW, inDY, 0))
 	near(t, "dx", decode(k.Type, dx), wantDX, productBound(k.Type, k.R*k.S*k.O, sizeDX, wantDX))
+	added, sum := empty(k.Type, len(x)), empty(k.Type, len(x))
+	g.run(k.BackData(g.out(added), inW, inDY, inX))
+	g.run(cuda.Add{Type: k.Type, N: len(x), Y: g.out(sum), A: inX, B: g.in(dx)}.Launches())
+	same(t, "dx, added to", decode(k.Type, added), wide(decode(k.Type, sum)))
 
 	wantDW, sizeDW := floats(len(w))
 	ref.ConvBackFilter(wantDW, wide(x), wide(dy), shape)

@@ -23,13 +23,13 @@ static __device__ float warp_max(float v) {
 // block_sum adds up v over the threads of a block, the lanes of each warp first
 // and then the warps from the first to the last. Every thread gets the sum. A
 // kernel calls it once: a second call would overwrite sums that are being read.
-static __device__ float block_sum(float v) {
-  __shared__ float sums[32]; // one for each warp
+template <class T> static __device__ T block_sum(T v) {
+  __shared__ T sums[32]; // one for each warp
   const int warps = blockDim.x / 32;
   v = warp_sum(v);
   if (threadIdx.x % 32 == 0) sums[threadIdx.x / 32] = v;
   __syncthreads();
-  float total = 0;
+  T total = 0;
   for (int w = 0; w < warps; w++) total += sums[w];
   return total;
 }

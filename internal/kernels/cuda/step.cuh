@@ -2,6 +2,10 @@
 // finite. The optimizer looks whether it would leave the finite numbers, and sets
 // all its cells or none; record and tick take its flag as their gate.
 
+// unscaled is what gradients are multiplied with: scale is a power of two whose inverse
+// is exact, or null for 1.
+static __device__ float unscaled(const float *scale) { return scale ? 1 / *scale : 1; }
+
 // gate_part_f32: part[i] = 1 if piece i holds only finite numbers, else 0. Where there
 // is one piece, that is the gate.
 //

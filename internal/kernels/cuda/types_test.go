@@ -233,6 +233,7 @@ func checkNorm(t *testing.T, s *standin, typ graph.DType, rows, channels int) {
 	k.Running, k.Mean, k.Var = true, g.in(means), g.in(vars)
 	g.run(k.Launches(g.room))
 	near(t, what+"running y", decode(typ, y), want, bound(want))
+	checkNormFollowed(t, g, k, what, y, dy)
 
 	for _, running := range []bool{false, true} {
 		wantDX, wantDW, wantDB := make([]float64, len(x)), make([]float64, channels), make([]float64, channels)
@@ -249,6 +250,64 @@ func checkNorm(t *testing.T, s *standin, typ graph.DType, rows, channels int) {
 		back.DWeight = g.out(again)
 		g.run(back.Launches(g.room))
 		equal(t, what+"dweight alone", again, dw)
+	}
+	checkNormBackFollowed(t, g, cuda.BatchNormBack{BatchNorm: k}, what, dy)
+}
+
+// checkNormFollowed holds what a batch norm does besides to kernels of their own, bit for
+// bit: y is what it gives alone.
+func checkNormFollowed(t *testing.T, g *gpu, k cuda.BatchNorm, what string, y any, plus []float32) {
+	n := k.M * k.C
+	plus = slices.Clone(plus)
+	strew(random(n), plus, nan, inf, 100, -100)
+	other := g.in(encode(k.Type, plus))
+	for _, added := range []bool{false, true} {
+		for _, act := range []*graph.Act{nil, {Kind: graph.ReLU}, {Kind: graph.ReLU6}} {
+			want, got := y, empty(k.Type, n)
+			if added {
+				sum := empty(k.Type, n)
+				g.run(cuda.Add{Type: k.Type, N: n, Y: g.out(sum), A: g.in(want), B: other}.Launches())
+				want = sum
+			}
+			if act != nil {
+				acted := empty(k.Type, n)
+				g.run(cuda.Act{Kind: act.Kind, Type: k.Type, N: n, Y: g.out(acted), X: g.in(want)}.Launches())
+				want = acted
+			}
+			if k.Plus = 0; added {
+				k.Plus = other
+			}
+			k.Y, k.Act = g.out(got), act
+			g.run(k.Launches(g.room))
+			same(t, fmt.Sprintf("%sadded %v, then %v", what, added, act), decode(k.Type, got), wide(decode(k.Type, want)))
+		}
+	}
+}
+
+// checkNormBackFollowed holds a gradient that passes an activation first to kernels of
+// their own, bit for bit.
+func checkNormBackFollowed(t *testing.T, g *gpu, k cuda.BatchNormBack, what string, dy []float32) {
+	k.Running = false
+	n := k.M * k.C
+	from := rounded(k.Type, noise(random(n+1), n))
+	strew(random(n), from, 0, 6, 7, 5.5)
+	gradients := func() (dx any, dw, db []float32) {
+		dx, dw, db = empty(k.Type, n), garbage[float32](k.C), garbage[float32](k.C)
+		k.DX, k.DWeight, k.DBias = g.out(dx), g.out(dw), g.out(db)
+		g.run(k.Launches(g.room))
+		return dx, dw, db
+	}
+	for _, kind := range []graph.ActKind{graph.ReLU, graph.ReLU6} {
+		passed, mask := empty(k.Type, n), g.in(encode(k.Type, from))
+		g.run(cuda.ActBack{Kind: kind, Type: k.Type, N: n, DX: g.out(passed), From: mask, DY: g.in(encode(k.Type, dy))}.Launches())
+		k.Act, k.From, k.DY = nil, 0, g.in(passed)
+		wantDX, wantDW, wantDB := gradients()
+		k.Act, k.From, k.DY = &graph.Act{Kind: kind}, mask, g.in(encode(k.Type, dy))
+		dx, dw, db := gradients()
+		what := fmt.Sprintf("%sthrough %s: ", what, kind)
+		same(t, what+"dx", decode(k.Type, dx), wide(decode(k.Type, wantDX)))
+		equal(t, what+"dweight", dw, wantDW)
+		equal(t, what+"dbias", db, wantDB)
 	}
 }
 

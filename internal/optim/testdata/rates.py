@@ -23,3 +23,10 @@ cases={
 for k,m in cases.items():
     r=run(m, T)
     print('"%s": {%s},'%(k,', '.join('%.17g'%r[i] for i in (0,1,4,7,13,20,29))))
+
+# The rates of TestPlateau: after each epoch of that loss, factor 0.5, patience 1, at least 0.02.
+losses=[2,1.5,1.49999,1.6,1.4,1.4,1.4,1.4,1.4,float('nan'),1.3,1.31,1.32,1.33,1.34]
+o=SGD([torch.zeros(1)],lr=0.1); s=ReduceLROnPlateau(o,factor=0.5,patience=1,min_lr=0.02); out=[]
+for l in losses:
+    o.step(); s.step(l); out.append(o.param_groups[0]['lr'])
+print('plateau',out)

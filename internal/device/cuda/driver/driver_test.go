@@ -105,7 +105,7 @@ func TestNotNeeded(t *testing.T) {
 }
 
 func TestSticky(t *testing.T) {
-	for code, want := range map[int]bool{1: false, 2: false, 100: false, 214: true, 600: false, 700: true, 702: true, 719: true, 999: true} {
+	for code, want := range map[int]bool{1: false, 2: false, 100: false, 214: true, 226: true, 600: false, 700: true, 702: true, 719: true, 721: true, 999: true} {
 		if got := (&driver.Error{Call: "cuX", Code: code}).Sticky(); got != want {
 			t.Errorf("%d: sticky %v", code, got)
 		}

@@ -51,6 +51,9 @@ var lost = []int{
 	C.CUDA_ERROR_LAUNCH_FAILED,
 	C.CUDA_ERROR_EXTERNAL_DEVICE,
 	C.CUDA_ERROR_UNKNOWN,
+	// Younger than some cuda.h:
+	226, // CUDA_ERROR_CONTAINED: contained faults of memory
+	721, // CUDA_ERROR_TENSOR_MEMORY_LEAK
 }
 
 // Sticky reports that the context is lost.

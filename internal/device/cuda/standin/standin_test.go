@@ -31,6 +31,9 @@ var scenarios = []struct {
 	{"null_pointer", "", "", `kernel put, .*: access to 0, which is in no allocation`},
 	{"stack_overflow", "", "", `kernel deep, .*: stack overflow: a thread's local variables take more than 128 KiB`},
 	{"division_by_zero", "", "", `kernel divide, .*: division by zero`},
+	{"misaligned_copy_from", "", "", `kernel copy_from, .*: cp_async's source of lane 0: 0x[0-9a-f]+8, which is no multiple of 16`},
+	{"misaligned_copy_to", "", "", `kernel copy_to, .*: cp_async's destination of lane 0: 0x[0-9a-f]+8, which is no multiple of 16`},
+	{"misaligned_row", "", "", `kernel load_rows, .*: ldmatrix's row of lane 9: 0x[0-9a-f]+8, which is no multiple of 16`},
 	{"fresh_memory_is_nan", "", "nan nan nan nan\n", ""},
 	{"unfilled_shared_is_nan", "", "1 nan nan nan\n1 nan nan nan\n", ""},
 	{"copied", "", "nan nan nan nan\n1 1 1 1\n", ""},
@@ -49,6 +52,9 @@ var scenarios = []struct {
 
 	// Streams: nothing is done before somebody waits.
 	{"async_copy_read_early", "", "7\n7\n", ""},
+	{"memset_without_stream", "", "0 0 0 0\n", ""}, // the copy is wiped
+	{"memset_without_stream_blocking", "", "5 5 0 0\n", ""},
+	{"memset_on_stream", "", "5 5 0 0\n", ""},
 	{"streams_ordered", "", "2\n", ""},
 	{"streams_unordered", "", "nan\n", ""},
 	{"graph_replayed", "", "1\n8\n50\nlaunch of a destroyed graph 400\n", ""},

@@ -6,10 +6,15 @@
 
 using namespace standin;
 
+// refuse_implicit returns the code for a call without a stream where something is
+// captured, or 0.
+static int refuse_implicit() {
+  if (const int refused = refuse_legacy()) return refused;
+  return refuse_unsafe();
+}
 // legacy waits for what a copy without a stream waits for.
 static int legacy(Call &call) {
-  if (const int refused = refuse_legacy()) return refused;
-  if (const int refused = refuse_unsafe()) return refused;
+  if (const int refused = refuse_implicit()) return refused;
   return finish(call, false);
 }
 // whole waits for all, as giving memory back does.
@@ -62,17 +67,18 @@ CALL(CONTEXT, cuMemcpyDtoD_v2, uintptr_t to, uintptr_t from, size_t n)
   memmove((void *)to, (void *)from, n);
   return SUCCESS;
 END
+
+// ---- memsets without a stream: of device memory they return before they are done ----
+
 CALL(CONTEXT, cuMemsetD8_v2, uintptr_t to, unsigned char v, size_t n)
   if (!is_device(to, n)) return INVALID_VALUE;
-  if (const int failed = legacy(call)) return failed;
-  memset((void *)to, v, n);
-  return SUCCESS;
+  if (const int refused = refuse_implicit()) return refused;
+  return put_legacy([=] { return memset((void *)to, v, n), (int)SUCCESS; });
 END
 CALL(CONTEXT, cuMemsetD32_v2, uintptr_t to, unsigned v, size_t n)
   if (!is_device(to, 4 * n)) return INVALID_VALUE;
-  if (const int failed = legacy(call)) return failed;
-  std::fill_n((unsigned *)to, n, v);
-  return SUCCESS;
+  if (const int refused = refuse_implicit()) return refused;
+  return put_legacy([=] { return std::fill_n((unsigned *)to, n, v), (int)SUCCESS; });
 END
 
 // ---- copies on a stream ----

@@ -34,6 +34,8 @@ int cuMemFreeHost(void *);
 int cuMemGetInfo_v2(size_t *, size_t *);
 int cuMemcpyHtoD_v2(CUdeviceptr, const void *, size_t);
 int cuMemcpyDtoH_v2(void *, CUdeviceptr, size_t);
+int cuMemsetD8_v2(CUdeviceptr, unsigned char, size_t);
+int cuMemsetD8Async(CUdeviceptr, unsigned char, size_t, CUstream);
 int cuMemcpyHtoDAsync_v2(CUdeviceptr, const void *, size_t, CUstream);
 int cuMemcpyDtoHAsync_v2(void *, CUdeviceptr, size_t, CUstream);
 int cuStreamCreate(CUstream *, unsigned);

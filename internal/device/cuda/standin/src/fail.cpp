@@ -64,8 +64,8 @@ static const std::vector<Fault> &faults() {
 }
 
 bool loses_context(int code) {
-  return code == 214 || code == 220 || code == 700 || code == 702 || code == 709 || code == 710 ||
-         (code >= 714 && code <= 719) || code == 911 || code == 999;
+  return code == 214 || code == 220 || code == 226 || code == 700 || code == 702 || code == 709 || code == 710 ||
+         (code >= 714 && code <= 719) || code == 721 || code == 911 || code == 999;
 }
 
 int settle(int code) {

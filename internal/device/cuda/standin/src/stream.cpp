@@ -39,6 +39,17 @@ int put(Stream *s, Task task) {
     if (const int failed = drain_all(false)) return settle(failed);
     return settle(task());
   }
+  if (s->blocking) { // what was put on the standard stream comes before it
+    if (const int failed = drain(standard_stream())) return settle(failed);
+  }
+  s->queue.push_back(std::move(task));
+  s->issued++;
+  return SUCCESS;
+}
+
+int put_legacy(Task task) {
+  if (const int failed = drain_all(false)) return settle(failed);
+  Stream *s = standard_stream();
   s->queue.push_back(std::move(task));
   s->issued++;
   return SUCCESS;

@@ -79,6 +79,9 @@ Stream *standard_stream();
 // put gives a task to a stream, or to the graph that is captured. The standard
 // stream begins when all blocking streams have come to an end, and they wait for it.
 int put(Stream *s, Task task);
+// put_legacy gives a task to the standard stream, for a call that does not wait for
+// it. Streams that do not block may go on before it.
+int put_legacy(Task task);
 // drain does the tasks of s up to that number; its first error is returned.
 int drain(Stream *s, uint64_t until);
 int drain(Stream *s);

@@ -1,7 +1,7 @@
 // What a warp does together: votes, products of tiles, loads of matrices; and
 // asynchronous copies.
 
-#include "language.h"
+#include "block.h"
 
 namespace standin {
 
@@ -22,7 +22,18 @@ unsigned vote(unsigned mask, bool yes) {
   return mine.all;
 }
 
+// aligned stops the program where a GPU reports a misaligned address.
+static void aligned(const void *at, int to, const char *what, int lane) {
+  if ((uintptr_t)at % to == 0) return;
+  char text[96];
+  snprintf(text, sizeof text, "%s of lane %d: %p, which is no multiple of %d", what, lane, at, to);
+  stop(text);
+}
+
 void cp_async(void *shared, const void *global, int bytes, int filled) {
+  const int lane = here.thread->id % 32;
+  aligned(global, bytes, "cp_async's source", lane);
+  aligned(shared, bytes, "cp_async's destination", lane);
   memset(shared, 0xff, bytes);
   here.thread->copies.push_back({shared, global, bytes, filled, here.thread->group});
 }
@@ -134,6 +145,7 @@ void ldmatrix(uint32_t *registers, const void *row, int count, bool transposed) 
     const uint16_t *row;
   } mine{registers, (const uint16_t *)row};
   warp(&mine, [=](Lane **lanes) {
+    for (int l = 0; l < 8 * count; l++) aligned(lanes[l]->row, 16, "ldmatrix's row", l);
     for (int i = 0; i < count; i++) {
       for (int l = 0; l < 32; l++) {
         const int r = l / 4, c = l % 4 * 2;

@@ -20,6 +20,9 @@ KERNEL_FAULT(barrier_for_some, launch("barrier_for_some", 64, nullptr, room(256)
 KERNEL_FAULT(two_barriers, launch("two_barriers", 64, nullptr, room(256)))
 KERNEL_FAULT(stack_overflow, launch("deep", 32, nullptr, room(256)))
 KERNEL_FAULT(division_by_zero, launch("divide", 32, nullptr, room(256), (int64_t)1, (int64_t)0))
+KERNEL_FAULT(misaligned_copy_from, launch("copy_from", 1, nullptr, room(32), (int64_t)2))
+KERNEL_FAULT(misaligned_copy_to, launch("copy_to", 1, nullptr, room(32), (int64_t)2))
+KERNEL_FAULT(misaligned_row, launch("load_rows", 32, nullptr, room(32 * 4 * 4), (int64_t)4))
 KERNEL_FAULT(lane_left, launch("lane_left", 32, nullptr, room(256)))
 
 static Scenario fresh("fresh_memory_is_nan", [] { show(room(16), 4); });
@@ -59,6 +62,29 @@ static Scenario read_early("async_copy_read_early", [] {
   MUST(cuStreamSynchronize(s));
   printf("%g\n", *pinned);
 });
+
+// A memset without a stream is done later than the call returns, and no stream that
+// does not block waits for it: it wipes what such a stream wrote. On the stream it
+// comes before, as it does for a stream that blocks.
+static void memset_then_copy(bool on_stream, CUstream s) {
+  const auto y = room(16);
+  float *pinned;
+  MUST(cuMemAllocHost_v2((void **)&pinned, 8));
+  pinned[0] = pinned[1] = 5;
+  if (on_stream) MUST(cuMemsetD8Async(y, 0, 16, s));
+  else
+    MUST(cuMemsetD8_v2(y, 0, 16));
+  MUST(cuMemcpyHtoDAsync_v2(y, pinned, 8, s));
+  MUST(cuStreamSynchronize(s));
+  show(y, 4);
+}
+static Scenario memset_unordered("memset_without_stream", [] { memset_then_copy(false, stream()); });
+static Scenario memset_blocking("memset_without_stream_blocking", [] {
+  CUstream s;
+  MUST(cuStreamCreate(&s, 0));
+  memset_then_copy(false, s);
+});
+static Scenario memset_ordered("memset_on_stream", [] { memset_then_copy(true, stream()); });
 
 static Scenario limit("memory_limit", [] {
   CUdeviceptr a, b;

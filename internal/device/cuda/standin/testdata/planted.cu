@@ -69,6 +69,21 @@ extern "C" __global__ void copied(float *y, const float *x, i64 wait) {
   y[threadIdx.x] = s[threadIdx.x];
 }
 
+// A copy of 16 bytes, and a matrix, whose places are not aligned to 16.
+extern "C" __global__ void copy_from(const float *x, i64 at) {
+  __shared__ __align__(16) float s[8];
+  standin::cp_async(s, x + at, 16);
+}
+extern "C" __global__ void copy_to(const float *x, i64 at) {
+  __shared__ __align__(16) float s[8];
+  standin::cp_async(s + at, x, 16);
+}
+extern "C" __global__ void load_rows(u32 *y, i64 at) {
+  __shared__ __align__(16) u16 s[5 * 64];
+  s[threadIdx.x] = 0;
+  standin::ldmatrix(y + 4 * threadIdx.x, s + 8 * threadIdx.x + (threadIdx.x == 9 ? at : 0), 4, false);
+}
+
 extern "C" __global__ void divide(i64 *y, i64 a, i64 b) { y[threadIdx.x] = a / b; }
 
 // A lane leaves before the warp multiplies.
