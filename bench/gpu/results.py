@@ -52,6 +52,12 @@ def versions():
     return found
 
 
+def own(version):
+    """The binary's word on itself without its name, and without a commit that it does not
+    know: the kit's own file has it."""
+    return version and version.removeprefix("imgcls ").replace(" (commit unknown)", "")
+
+
 def of_kernels(rows):
     """Lines of the table: each kernel's times."""
     def us(row, key):
@@ -81,7 +87,7 @@ def main():
         commit = f.read().strip()
     results = {
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"), "commit": commit, "standin": "IMGCLS_LIBCUDA" in os.environ,
-        "devices": driver(), "doctor": doctor, "versions": {"imgcls": doctor.get("version"), **versions()},
+        "devices": driver(), "doctor": doctor, "versions": {"imgcls": own(doctor.get("version")), **versions()},
         "steps": steps(os.path.join(out, "steps")), "kernels": kernels.get("rows", []), "models": models.get("rows", []),
         "imgcls": load(os.path.join(out, "imgcls.json")) or [],
     }
