@@ -1,6 +1,19 @@
 """The other side of the talk of internal/bench: a process that is asked to work."""
+import argparse
 import json
 import subprocess
+
+
+def options(doc):
+    """The command line of a script that asks one and writes a file of rows."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("imgcls")
+    parser.add_argument("out")
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--limit", type=float, default=1e9)
+    return parser.parse_args()
 
 
 class Failed(Exception):

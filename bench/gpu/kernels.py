@@ -9,7 +9,6 @@ not there.
 Without a GPU PyTorch computes on the CPU, and no times are taken: on the stand-in driver
 they mean nothing.
 """
-import argparse
 import json
 import os
 import re
@@ -25,7 +24,7 @@ except ImportError:
 
 import pytorch as peer
 import ops
-from contender import Contender, Failed
+from contender import Contender, Failed, options
 from floors import floor
 from rows import early, rows
 
@@ -180,14 +179,7 @@ def measure(o, imgcls, write):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("imgcls")
-    parser.add_argument("out")
-    parser.add_argument("--device", default="cuda")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", default="")
-    parser.add_argument("--limit", type=float, default=1e9)
-    o = parser.parse_args()
+    o = options(__doc__)
     imgcls = Contender(o.imgcls, "bench", "--serve", "--device", o.device)
     print(f"right  off/bound  imgcls µs  PyTorch µs  graphed µs  floor µs; imgcls on {imgcls.hello['device']}, PyTorch {torch.__version__}")
 

@@ -6,7 +6,6 @@ time, and with 3 where PyTorch is not there.
 
     models.py IMGCLS OUT.json [--device cuda] [--quick] [--only REGEXP] [--limit SECONDS]
 """
-import argparse
 import json
 import os
 import re
@@ -21,7 +20,7 @@ except ImportError:
     print("no PyTorch")
     sys.exit(3)
 
-from contender import Contender, Failed
+from contender import Contender, Failed, options
 from nets import MODELS
 from rows import early
 
@@ -142,14 +141,7 @@ def show(row, quick):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("imgcls")
-    parser.add_argument("out")
-    parser.add_argument("--device", default="cuda")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", default="")
-    parser.add_argument("--limit", type=float, default=1e9)
-    m = Measurement(parser.parse_args())
+    m = Measurement(options(__doc__))
     unlike = m.run()
     failed = [r for r in m.rows if "failed" in r]
     beside = sum(len(r["images_per_second"]) > 1 for r in m.rows)

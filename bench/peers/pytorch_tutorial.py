@@ -24,29 +24,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from nets import CifarNet
+
 BATCH = 4
 EVALUATION_BATCH = 500
 REPORT_EVERY = 2000  # steps
 RUN_UP = 300  # passes
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, 6, 5)
-        self.pool = nn.MaxPool2d(2, 2)
-        self.conv2 = nn.Conv2d(6, 16, 5)
-        self.fc1 = nn.Linear(16 * 5 * 5, 120)
-        self.fc2 = nn.Linear(120, 84)
-        self.fc3 = nn.Linear(84, 10)
-
-    def forward(self, x):
-        x = self.pool(F.relu(self.conv1(x)))
-        x = self.pool(F.relu(self.conv2(x)))
-        x = torch.flatten(x, 1)
-        x = F.relu(self.fc1(x))
-        x = F.relu(self.fc2(x))
-        return self.fc3(x)
 
 
 def read(folder, *names):
@@ -162,7 +145,7 @@ def main():
     torch.manual_seed(args.seed)
 
     layout = torch.channels_last if args.channels_last else torch.contiguous_format
-    net = Net().to(memory_format=layout)
+    net = CifarNet().to(memory_format=layout)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.001, momentum=0.9, fused=args.fused or None)
     model = torch.compile(net) if args.compile else net
 

@@ -80,7 +80,7 @@ func (s *settings) checkRates(r models.Recipe) error {
 		{"--lr-patience", s.lrPatience.known && schedule != "plateau", "--sched plateau"},
 	} {
 		if unused.given {
-			return refuse(unused.flag, "leave it out, or give "+unused.wants, "has no meaning with --opt %s and --sched %s", r.Optimizer.Name(), schedule)
+			return refuse(unused.flag, "leave it out, or give "+unused.wants, "has no meaning with --opt %s and --sched %s", name, schedule)
 		}
 	}
 	if w := r.Schedule.Warmup; w > 0 && w >= float64(r.Epochs) {

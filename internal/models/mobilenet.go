@@ -3,7 +3,6 @@ package models
 import (
 	"fmt"
 
-	"imgcls/internal/graph"
 	"imgcls/internal/layers"
 )
 
@@ -50,20 +49,6 @@ func mobileNet() layers.Seq {
 		layers.Named{Layer: layers.GlobalAvgPool{}},
 		layers.Named{Name: "classifier.0", Layer: layers.Dropout{Rate: 0.2}},
 		layers.Named{Name: "classifier.1", Layer: layers.Linear{Out: layers.Classes, Std: 0.01}})
-}
-
-// bySize is one layer where the shorter side of its input is Over or less, and another
-// where it is more.
-type bySize struct {
-	Over         int
-	Small, Large layers.Layer
-}
-
-func (b bySize) Apply(s *layers.Scope, x graph.Value) graph.Value {
-	if shape := s.Shape(x); len(shape) == 4 && min(shape[1], shape[2]) > b.Over {
-		return b.Large.Apply(s, x)
-	}
-	return b.Small.Apply(s, x)
 }
 
 // normed is a convolution with what follows it in this network.

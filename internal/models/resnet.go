@@ -56,7 +56,7 @@ func (r Recipe) sized(size int, mean, std []float64) Recipe {
 // residual returns a network of stages of blocks. Every stage but the first halves
 // the picture.
 func residual(name, about, stronger string, kind func(out, stride int) layers.Layer, channels, blocks []int, recipe Recipe) Model {
-	net := layers.Seq{{Layer: stem{channels[0], recipe.Size > smallest}}}
+	net := layers.Seq{{Layer: stem(channels[0], recipe.Size > smallest)}}
 	for i, out := range channels {
 		for k := range blocks[i] {
 			stride := 1
@@ -73,25 +73,32 @@ func residual(name, about, stronger string, kind func(out, stride int) layers.La
 // smallest is the height of the smallest picture that is worth halving twice at once.
 const smallest = 64
 
-// stem is the layers before the first stage. On large pictures it makes a quarter of
-// both sides, unless these are small or it never does.
-type stem struct {
-	channels int
-	reduces  bool
+// bySize is one layer where the shorter side of its input is Over or less, and another
+// where it is more.
+type bySize struct {
+	Over         int
+	Small, Large layers.Layer
 }
 
-func (m stem) Apply(s *layers.Scope, x graph.Value) graph.Value {
-	first := conv(m.channels, 3, 1)
-	shape := s.Shape(x)
-	halve := m.reduces && len(shape) == 4 && min(shape[1], shape[2]) > smallest
-	if halve {
-		first = conv(m.channels, 7, 2)
+func (b bySize) Apply(s *layers.Scope, x graph.Value) graph.Value {
+	if shape := s.Shape(x); len(shape) == 4 && min(shape[1], shape[2]) > b.Over {
+		return b.Large.Apply(s, x)
 	}
-	net := layers.Seq{{Name: "conv1", Layer: first}, {Name: "bn1", Layer: layers.BatchNorm{}}, {Name: "relu", Layer: layers.ReLU{}}}
-	if halve {
-		net = append(net, layers.Named{Name: "maxpool", Layer: layers.MaxPool{Kernel: 3, Stride: 2, Pad: 1}})
+	return b.Small.Apply(s, x)
+}
+
+// stem is the layers before the first stage. On large pictures it makes a quarter of
+// both sides, where reduces says so.
+func stem(channels int, reduces bool) layers.Layer {
+	first := func(c layers.Conv) layers.Seq {
+		return layers.Seq{{Name: "conv1", Layer: c}, {Name: "bn1", Layer: layers.BatchNorm{}}, {Name: "relu", Layer: layers.ReLU{}}}
 	}
-	return net.Apply(s, x)
+	low := first(conv(channels, 3, 1))
+	if !reduces {
+		return low
+	}
+	high := append(first(conv(channels, 7, 2)), layers.Named{Name: "maxpool", Layer: layers.MaxPool{Kernel: 3, Stride: 2, Pad: 1}})
+	return bySize{smallest, low, high}
 }
 
 // conv is a convolution without bias, which keeps the extents but for the stride.

@@ -107,19 +107,31 @@ func (b *Bound) Table() []float64 {
 	rows, columns := b.Size()
 	table := make([]float64, rows*columns)
 	for step := range rows {
-		lr, row := b.LR(step), table[step*columns:][:columns]
-		for i, k := range b.kinds {
-			rate := lr
-			if end := b.steps(k); end > 0 {
-				rate = b.Rate() * max(0, 1-float64(step)/float64(end))
-			}
-			if k.rule.Rate() != b.Rate() {
-				rate *= k.rule.Rate() / b.Rate()
-			}
-			k.rule.fill(row[i*b.columns():], step, k.lr*rate, k.decay*k.rule.decay())
-		}
+		b.fillRow(table[step*columns:][:columns], step)
 	}
 	return table
+}
+
+// Row returns the row of the table that a step, counted from 0, is taken with.
+func (b *Bound) Row(step int) []float64 {
+	rows, columns := b.Size()
+	row := make([]float64, columns)
+	b.fillRow(row, min(step, rows-1))
+	return row
+}
+
+func (b *Bound) fillRow(row []float64, step int) {
+	lr := b.LR(step)
+	for i, k := range b.kinds {
+		rate := lr
+		if end := b.steps(k); end > 0 {
+			rate = b.Rate() * max(0, 1-float64(step)/float64(end))
+		}
+		if k.rule.Rate() != b.Rate() {
+			rate *= k.rule.Rate() / b.Rate()
+		}
+		k.rule.fill(row[i*b.columns():], step, k.lr*rate, k.decay*k.rule.decay())
+	}
 }
 
 // Cut sets how often a plateau has cut the rate: it is that of every step, those before

@@ -6,7 +6,6 @@ import (
 	"os"
 	"testing"
 
-	"imgcls/internal/checkpoint"
 	"imgcls/internal/data"
 	"imgcls/internal/device"
 	"imgcls/internal/device/cpu"
@@ -18,35 +17,14 @@ import (
 // airbenchSteps takes the first steps of airbench() in testdata/models.py.
 func airbenchSteps(t *testing.T, dev device.Device, steps int) (*Trainer, []float32) {
 	t.Helper()
-	n := formulaNetwork(models.AirBench94, 32, 0.5)
-	tr, err := New(dev, formulaSet(formulaBatch*formulaSteps, 32), Config{
-		Network: n, Epochs: 1, Batch: formulaBatch, EvalBatch: formulaBatch, Smooth: 0.2,
+	return formulaRun(t, dev, Config{
+		Network: formulaNetwork(models.AirBench94, 32, 0.5), Smooth: 0.2,
 		Optimizer: optim.Muon{LR: 0.002, Momentum: 0.6, Rest: optim.SGD{LR: 0.002, Momentum: 0.85, WeightDecay: 0.25, Nesterov: true}},
 		Schedule:  optim.Schedule{Kind: "linear"},
 		Groups: []optim.Group{
 			{Match: "whiten.bias", LR: 1, Decay: 1, Epochs: 0.5}, {Match: "*norm*", LR: 1, Decay: 1}, {Match: "head.weight", LR: 0.5, Decay: 0.5},
 		},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { tr.Close() })
-	first := checkpoint.Model{Path: "formula", Tensors: formulaWeights(t, n)}
-	if err := first.Load(tr.Graph(), false, tr.Program().Write); err != nil {
-		t.Fatal(err)
-	}
-	order := make([]int32, formulaBatch*formulaSteps)
-	for i := range order {
-		order[i] = int32(i)
-	}
-	if err := tr.begin(order, 0); err != nil {
-		t.Fatal(err)
-	}
-	losses, err := tr.steps(tr.full, steps)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tr, losses
+	}, steps)
 }
 
 // Twenty steps by the recipe of airbench94 are those of the original in PyTorch.

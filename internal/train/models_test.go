@@ -128,9 +128,16 @@ func formulaTrainer(t *testing.T, dev device.Device, c formulaCase, size int) (*
 	case c.deep():
 		lr = 0.0002
 	}
-	tr, err := New(dev, formulaSet(formulaBatch*formulaSteps, size), Config{
-		Network: n, Epochs: 1, Batch: formulaBatch, EvalBatch: formulaBatch, Optimizer: optim.SGD{LR: lr, Momentum: 0.9},
-	})
+	return formulaRun(t, dev, Config{Network: n, Optimizer: optim.SGD{LR: lr, Momentum: 0.9}}, formulaSteps)
+}
+
+// formulaRun takes steps of cfg on the pictures and from the weights of models.py, and
+// returns their losses.
+func formulaRun(t *testing.T, dev device.Device, cfg Config, steps int) (*Trainer, []float32) {
+	t.Helper()
+	n := cfg.Network
+	cfg.Epochs, cfg.Batch, cfg.EvalBatch = 1, formulaBatch, formulaBatch
+	tr, err := New(dev, formulaSet(formulaBatch*formulaSteps, n.Preprocess.Height), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +153,7 @@ func formulaTrainer(t *testing.T, dev device.Device, c formulaCase, size int) (*
 	if err := tr.begin(order, 0); err != nil {
 		t.Fatal(err)
 	}
-	losses, err := tr.steps(tr.full, formulaSteps)
+	losses, err := tr.steps(tr.full, steps)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,22 +23,21 @@ func (t *Trainer) bind() (err error) {
 // isFrozen reports whether a parameter is of a frozen layer.
 func (t *Trainer) isFrozen(p graph.Tensor) bool { return layers.Within(p.Name, t.cfg.Frozen) }
 
-// table returns the schedule table as the device holds it.
-func (t *Trainer) table() []float32 {
-	exact := t.optim.Table()
-	table := make([]float32, len(exact))
+// rates returns rows of the schedule table as the device holds them.
+func rates(exact []float64) []byte {
+	rows := make([]float32, len(exact))
 	for i, x := range exact {
-		table[i] = float32(x)
+		rows[i] = float32(x)
 	}
-	return table
+	return device.Bytes(rows)
 }
 
 // setRates writes the rates of the steps to come.
 func (t *Trainer) setRates() error {
 	t.optim.Cut(t.place.Plateau.Cuts)
 	return cmp.Or(
-		t.prog.Write(t.cells.table, device.Bytes(t.table())),
-		t.prog.Write(t.cells.scalars, device.Bytes(t.row(t.place.Step))))
+		t.prog.Write(t.cells.table, rates(t.optim.Table())),
+		t.prog.Write(t.cells.scalars, rates(t.optim.Row(t.place.Step))))
 }
 
 // settle takes note of the loss on the validation split after a whole epoch, by which
@@ -53,12 +52,6 @@ func (t *Trainer) settle(loss float64) error {
 		return nil
 	}
 	return t.setRates()
-}
-
-// row returns the scalars of a step, counted from 0.
-func (t *Trainer) row(step int) []float32 {
-	rows, columns := t.optim.Size()
-	return t.table()[min(step, rows-1)*columns:][:columns]
 }
 
 // Rate returns the learning rate of the next step.

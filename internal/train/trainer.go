@@ -247,12 +247,13 @@ func (t *Trainer) load() error {
 	}{
 		{t.cells.samples[0], t.set.Train.Images},
 		{t.cells.samples[1], device.Bytes(t.set.Train.Labels)},
-		{t.cells.table, device.Bytes(t.table())},
-		{t.cells.scalars, device.Bytes(t.row(0))},
 	} {
 		if err := t.prog.Write(w.v, w.data); err != nil {
 			return err
 		}
+	}
+	if err := t.setRates(); err != nil {
+		return err
 	}
 	if t.cells.scale != 0 {
 		if err := t.prog.Write(t.cells.scale, device.Bytes([]float32{firstScale})); err != nil {

@@ -102,12 +102,8 @@ func (t Track) Launches(table Table) []Launch {
 	if len(t.Statistics) == 0 {
 		return nil
 	}
-	var lengths []int
-	for _, s := range t.Statistics {
-		lengths = append(lengths, s.N)
-	}
 	var words []int64
-	all := pieces(lengths)
+	all := pieces(t.Statistics, func(s Tracked) int { return s.N })
 	for _, p := range all {
 		s, at := t.Statistics[p.tensor], int64(4*p.at)
 		words = append(words, int64(s.Running-t.Arena)+at, int64(s.Batch-t.Arena)+at, int64(p.n),

@@ -18,11 +18,7 @@ type Clip struct {
 
 // Launches adds up the squares of pieces, and then multiplies.
 func (c Clip) Launches(room Room, table Table) []Launch {
-	var lengths []int
-	for _, g := range c.Gradients {
-		lengths = append(lengths, g.N)
-	}
-	all := pieces(lengths)
+	all := pieces(c.Gradients, func(g Clipped) int { return g.N })
 	if len(all) == 0 {
 		return nil
 	}

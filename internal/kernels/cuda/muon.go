@@ -63,11 +63,7 @@ type Assign struct {
 
 // Launches returns one launch, or none where there is nothing to set.
 func (a Assign) Launches(table Table) []Launch {
-	var lengths []int
-	for _, c := range a.Cells {
-		lengths = append(lengths, c.N)
-	}
-	all := pieces(lengths)
+	all := pieces(a.Cells, Tensor.len)
 	if len(all) == 0 {
 		return nil
 	}

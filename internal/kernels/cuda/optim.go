@@ -43,11 +43,7 @@ func (o Optimizer) AdamW(op graph.AdamW, scale Addr, room Room, table Table) []L
 // launches looks at all pieces and then sets them; behind goes after the scalars, and
 // numbers after the count of pieces.
 func (o Optimizer) launches(rule string, columns func(i int) []int, room Room, table Table, behind []uint64, numbers ...uint64) []Launch {
-	var lengths []int
-	for _, p := range o.Parameters {
-		lengths = append(lengths, p.N)
-	}
-	all := pieces(lengths)
+	all := pieces(o.Parameters, func(p Parameter) int { return p.N })
 	if o.Applied == 0 {
 		o.Applied = room(4)
 	}

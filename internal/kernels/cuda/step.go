@@ -6,20 +6,23 @@ type Tensor struct {
 	N  int
 }
 
+func (t Tensor) len() int { return t.N }
+
 // A piece is a part of a tensor that one block works on.
 type piece struct{ tensor, at, n int }
 
-// pieces cuts tensors of so many elements, into 1024 pieces and one for each tensor at
-// most.
-func pieces(lengths []int) []piece {
+// pieces cuts tensors, of length elements each, into 1024 pieces and one for each tensor
+// at most.
+func pieces[T any](tensors []T, length func(T) int) []piece {
 	const least, most = 4096, 1024
 	total := 0
-	for _, n := range lengths {
-		total += n
+	for _, t := range tensors {
+		total += length(t)
 	}
 	size := max(least, ceil(ceil(total, most), threads)*threads)
 	var all []piece
-	for i, n := range lengths {
+	for i, t := range tensors {
+		n := length(t)
 		for at := 0; at < n; at += size {
 			all = append(all, piece{i, at, min(size, n-at)})
 		}
@@ -35,11 +38,7 @@ type Gate struct {
 
 // Launches looks at pieces, and at what they gave where there are several.
 func (g Gate) Launches(room Room, table Table) []Launch {
-	var lengths []int
-	for _, t := range g.Tensors {
-		lengths = append(lengths, t.N)
-	}
-	all := pieces(lengths)
+	all := pieces(g.Tensors, Tensor.len)
 	if len(all) == 0 {
 		return []Launch{blocks("gate_all_i32", 1, 1, with(pointers(g.Open, 0), 0)...)}
 	}

@@ -20,19 +20,7 @@ func (g *vec) rows(move []reg.Register, body func(p place)) {
 	g.JL(LabelRef(end))
 	g.XORQ(index, index)
 	g.MOVQ(width, left)
-	for _, k := range []int{2, 1} {
-		loop, done := g.label("by", k), g.label("done", k)
-		g.Label(loop)
-		g.CMPQ(left, imm(k*lanes))
-		g.JL(LabelRef(done))
-		for i := range k {
-			body(place{g, index, i * 4 * lanes, nil})
-		}
-		g.ADDQ(imm(k*4*lanes), index)
-		g.SUBQ(imm(k*lanes), left)
-		g.JMP(LabelRef(loop))
-		g.Label(done)
-	}
+	g.whole(2, left, index, body)
 	full := g.label("full")
 	g.TESTQ(left, left)
 	g.JE(LabelRef(full))

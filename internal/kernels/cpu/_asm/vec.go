@@ -158,6 +158,18 @@ func (g *vec) each(param string, vectors int, body func(p place)) {
 	n := g.Load(g.Param(param).Len(), g.GP64())
 	index, mask := g.GP64(), g.YMM()
 	g.XORQ(index, index)
+	g.whole(vectors, n, index, body)
+	end := g.label("end")
+	g.TESTQ(n, n)
+	g.JE(LabelRef(end))
+	g.maskFor(n, mask)
+	body(place{g, index, 0, mask})
+	g.Label(end)
+}
+
+// whole writes the loops over n elements from index on, some vectors at a time and then
+// one, and leaves in n how many are left.
+func (g *vec) whole(vectors int, n, index reg.Register, body func(p place)) {
 	for _, k := range []int{vectors, 1} {
 		loop, done := g.label("by", k), g.label("done", k)
 		g.Label(loop)
@@ -171,12 +183,6 @@ func (g *vec) each(param string, vectors int, body func(p place)) {
 		g.JMP(LabelRef(loop))
 		g.Label(done)
 	}
-	end := g.label("end")
-	g.TESTQ(n, n)
-	g.JE(LabelRef(end))
-	g.maskFor(n, mask)
-	body(place{g, index, 0, mask})
-	g.Label(end)
 }
 
 // maskFor sets the first n of eight lanes of mask, and uses n up.
