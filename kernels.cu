@@ -81,7 +81,6 @@ static __device__ i64 thread_count() { return (i64)gridDim.x * blockDim.x; }
 #include "internal/kernels/cuda/augment.cuh"
 #include "internal/kernels/cuda/batchnorm.cuh"
 #include "internal/kernels/cuda/cast.cuh"
-#include "internal/kernels/cuda/depthwise.cuh"
 #include "internal/kernels/cuda/dropout.cuh"
 #include "internal/kernels/cuda/gather.cuh"
 #include "internal/kernels/cuda/pool.cuh"
@@ -95,3 +94,4 @@ static __device__ i64 thread_count() { return (i64)gridDim.x * blockDim.x; }
 #include "internal/kernels/cuda/gemm.cuh"
 #include "internal/kernels/cuda/matmul.cuh"
 #include "internal/kernels/cuda/conv.cuh"
+#include "internal/kernels/cuda/depthwise.cuh"

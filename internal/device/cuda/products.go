@@ -12,7 +12,9 @@ import (
 func multiplies(n graph.Node, t []graph.Tensor) bool {
 	switch op := n.Op.(type) {
 	case graph.MatMul:
-		return epilogue(op.Post) && op.Post.Pool == nil
+		a, b := t[n.In[0]], t[n.In[1]]
+		y, err := op.Infer([]graph.Tensor{a, b})
+		return err == nil && epilogue(op.Post) && op.Post.Pool == nil && product(op, a, y[0]).Check() == nil
 	case graph.Conv:
 		return epilogue(op.Post) && convolution(op, t[n.In[0]], t[n.In[1]]).Check() == nil
 	case graph.ConvBackData:
@@ -27,8 +29,13 @@ func multiplies(n graph.Node, t []graph.Tensor) bool {
 	return true
 }
 
+// epilogue reports whether kernels can do that to sums.
 func epilogue(p graph.Post) bool {
-	return p.Norm == nil && !p.Moments && (p.Act == nil || p.Act.Kind == graph.ReLU || p.Act.Kind == graph.ReLU6) && (p.Pool == nil || kernel.Pools(*p.Pool))
+	act := p.Act
+	if p.Norm != nil {
+		act = p.Norm.Act
+	}
+	return (act == nil || act.Kind == graph.ReLU || act.Kind == graph.ReLU6) && (p.Pool == nil || kernel.Pools(*p.Pool))
 }
 
 // convolution returns the extents of op on x with w; x's type is the products'.
@@ -42,15 +49,34 @@ func convolution(op graph.Conv, x, w graph.Tensor) kernel.Conv {
 }
 
 func (b *builder) conv(op graph.Conv, n graph.Node) []kernel.Launch {
+	in, given := n.In, op.Post.Inputs()
+	in, norm := in[:len(in)-given], in[len(in)-given:]
 	var bias, arg kernel.Addr
-	if len(n.In) == 3 {
-		bias = b.at(n.In[2])
+	if len(in) == 3 {
+		bias = b.at(in[2])
 	}
-	if len(n.Out) == 2 {
+	post := kernel.Post{Act: op.Post.Act, Pool: op.Post.Pool}
+	switch {
+	case op.Post.Norm != nil:
+		k := b.given(*op.Post.Norm, norm)
+		post.Norm = &k
+	case op.Post.Moments:
+		post.Mean, post.Var = b.at(n.Out[1]), b.at(n.Out[2])
+	case op.Post.Pool != nil:
 		arg = b.at(n.Out[1])
 	}
-	c := convolution(op, b.tensor(n.In[0]), b.tensor(n.In[1]))
-	return c.Forward(b.at(n.Out[0]), arg, b.at(n.In[0]), b.at(n.In[1]), bias, kernel.Post{Act: op.Post.Act, Pool: op.Post.Pool})
+	c := convolution(op, b.tensor(in[0]), b.tensor(in[1]))
+	return c.Forward(b.at(n.Out[0]), arg, b.at(in[0]), b.at(in[1]), bias, post, b.memory.take)
+}
+
+// given returns a batch norm with given statistics by its inputs but the first, and
+// what follows it.
+func (b *builder) given(op graph.BatchNorm, in []graph.Value) kernel.BatchNorm {
+	k := kernel.BatchNorm{Eps: op.Eps, Act: op.Act, Weight: b.at(in[0]), Bias: b.at(in[1]), Mean: b.at(in[2]), Var: b.at(in[3])}
+	if op.Plus {
+		k.Plus = b.at(in[4])
+	}
+	return k
 }
 
 func (b *builder) convBackData(op graph.ConvBackData, n graph.Node) []kernel.Launch {
@@ -67,13 +93,17 @@ func (b *builder) convBackFilter(op graph.ConvBackFilter, n graph.Node) []kernel
 	return c.BackFilter(b.at(n.Out[0]), b.at(n.In[0]), b.at(n.In[1]), b.memory.take)
 }
 
-func (b *builder) matMul(op graph.MatMul, n graph.Node) []kernel.Launch {
-	a, y := b.tensor(n.In[0]), b.tensor(n.Out[0])
-	m := kernel.MatMul{
+// product returns the extents and types of a product y with a.
+func product(op graph.MatMul, a, y graph.Tensor) kernel.MatMul {
+	return kernel.MatMul{
 		M: y.Shape[0], N: y.Shape[1], K: a.Len() / y.Shape[0],
 		TransA: op.TransA, TransB: op.TransB, Type: a.Type, Out: y.Type, Act: op.Post.Act,
-		Y: b.at(n.Out[0]), A: b.at(n.In[0]), B: b.at(n.In[1]),
 	}
+}
+
+func (b *builder) matMul(op graph.MatMul, n graph.Node) []kernel.Launch {
+	m := product(op, b.tensor(n.In[0]), b.tensor(n.Out[0]))
+	m.Y, m.A, m.B = b.at(n.Out[0]), b.at(n.In[0]), b.at(n.In[1])
 	if len(n.In) == 3 {
 		m.Bias = b.at(n.In[2])
 	}

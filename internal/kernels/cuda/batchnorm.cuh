@@ -1,39 +1,13 @@
 // Batch norm over the rows of x [M,C]. T is f32, bf16 or f16; sums of f32 are kept in
 // f64, of 16 bits in f32, and those of groups of rows are added in f64.
 
-// column_sum adds up each of the 8 threads' shares of 32 columns: every thread gets
-// its column's sum, in the order of the threads.
-template <class Sum> static __device__ Sum column_sum(Sum (*sums)[32], Sum v) {
-  const int lane = threadIdx.x % 32;
-  __syncthreads(); // what was there has been read
-  sums[threadIdx.x / 32][lane] = v;
-  __syncthreads();
-  Sum total = 0;
-  for (int i = 0; i < 8; i++) total += sums[i][lane];
-  return total;
-}
-
 template <class T> static __device__ void batchnorm_part(double *part, const T *x, i64 M, i64 C, i64 span) {
-  typedef typename wide<T>::type Sum;
-  __shared__ Sum sums[8][32];
+  __shared__ typename wide<T>::type sums[8][32];
   const i64 c = (i64)blockIdx.y * 32 + threadIdx.x % 32;
   const i64 begin = blockIdx.x * span;
-  const i64 end = begin + span < M ? begin + span : M;
-  const i64 first = c < C ? begin + threadIdx.x / 32 : end; // no rows beyond the last channel
-
-  Sum sum = 0, squares = 0;
-  for (i64 m = first; m < end; m += 8) sum += load(x[m * C + c]);
-  sum = column_sum(sums, sum);
-  const Sum mean = sum / (Sum)(end - begin);
-  for (i64 m = first; m < end; m += 8) {
-    const Sum d = load(x[m * C + c]) - mean;
-    squares += d * d;
-  }
-  squares = column_sum(sums, squares);
-  if (threadIdx.x < 32 && c < C) {
-    part[2 * blockIdx.x * C + c] = sum;
-    part[(2 * blockIdx.x + 1) * C + c] = squares;
-  }
+  const i64 rows = M - begin < span ? M - begin : span;
+  x += begin * C + c;
+  column_moments<8>(sums, part + 2 * blockIdx.x * C + c, C, c < C ? rows : 0, [=](i64 m) { return load(x[m * C]); });
 }
 
 // batchnorm_part_T: for the rows m of each group g, g·span … (g+1)·span − 1, and each
@@ -63,38 +37,40 @@ extern "C" __global__ void __launch_bounds__(256) batchnorm_part_f16(double *par
 //
 //   mean    f32 [C]
 //   var     f32 [C]
-//   scale   f32 [C]
-//   part    f64 [G,2,C]   from batchnorm_part_T
-//   weight  f32 [C]
+//   scale   f32 [C]; may be null
+//   part    f64 [G,2,C]   from batchnorm_part_T, or from a convolution for its own groups
+//   weight  f32 [C]; may be null where scale is
+//   span    rows of a group but the last; G = M/span, rounded up
 //   eps     the bits of an f64
 //
-// Work     blocks C/32, rounded up; 256 threads: 32 neighbouring channels times 8, each of
-//          which takes every eighth group, twice
-// Shared   2 KiB       Registers  in resources.txt, checked by the build
+// Work     blocks C/32, rounded up; 1024 threads: 32 neighbouring channels times 32, each of
+//          which takes every 32nd group, twice
+// Shared   8 KiB       Registers  in resources.txt, checked by the build
 // Traffic  part once in, and once more from cache
-// Bound    latency: G/8 additions one after another; not yet run on a GPU
-// Exact    no: groups in steps of 8, then the 8 sums, each in ascending order, in f64;
+// Bound    latency: G/32 additions one after another; not yet run on a GPU
+// Exact    no: groups in steps of 32, then the 32 sums, each in ascending order, in f64;
 //          each result rounded once
-extern "C" __global__ void __launch_bounds__(256)
+extern "C" __global__ void __launch_bounds__(1024)
     batchnorm_stats_f32(float *mean, float *var, float *scale, const double *part, const float *weight, i64 M, i64 C, i64 span, i64 eps) {
-  __shared__ double sums[8][32];
+  const int shares = 32;
+  __shared__ double sums[shares][32];
   const i64 c = (i64)blockIdx.x * 32 + threadIdx.x % 32;
   const i64 G = (M + span - 1) / span, first = c < C ? threadIdx.x / 32 : G;
   const double whole = span, rest = M - (G - 1) * span; // rows of a group, and of the last
   const double share = 1 / whole, share_rest = 1 / rest;
   double sum = 0, squares = 0;
-  for (i64 g = first; g < G; g += 8) sum += part[2 * g * C + c];
-  const double m = column_sum(sums, sum) / M;
-  for (i64 g = first; g < G; g += 8) {
+  for (i64 g = first; g < G; g += shares) sum += part[2 * g * C + c];
+  const double m = column_sum<shares>(sums, sum) / M;
+  for (i64 g = first; g < G; g += shares) {
     const bool last = g == G - 1;
     const double d = part[2 * g * C + c] * (last ? share_rest : share) - m;
     squares += part[(2 * g + 1) * C + c] + d * d * (last ? rest : whole);
   }
-  squares = column_sum(sums, squares);
+  squares = column_sum<shares>(sums, squares);
   if (threadIdx.x >= 32 || c >= C) return;
   mean[c] = (float)m;
   var[c] = (float)(squares / M);
-  scale[c] = (float)(weight[c] / sqrt(squares / M + double_of(eps)));
+  if (scale) scale[c] = (float)(weight[c] / sqrt(squares / M + double_of(eps)));
 }
 
 // batchnorm_scale_f32: scale[c] = weight[c] / √(var[c] + eps), where var is given.
@@ -168,8 +144,8 @@ static __device__ void batchnorm_back_part(double *part, const T *x, const T *dy
     sum += d;
     products += d * (load(x[m * C + c]) - (Sum)mean[c]);
   }
-  sum = column_sum(sums, sum);
-  products = column_sum(sums, products);
+  sum = column_sum<8>(sums, sum);
+  products = column_sum<8>(sums, products);
   if (threadIdx.x < 32 && c < C) {
     part[2 * blockIdx.x * C + c] = sum;
     part[(2 * blockIdx.x + 1) * C + c] = products;
@@ -214,11 +190,13 @@ extern "C" __global__ void __launch_bounds__(256) batchnorm_back_part_f16(double
 //   weight var     f32 [C]
 //   eps            the bits of an f64
 //
-// Work     as batchnorm_stats_f32, each group once
+// Work     blocks C/32, rounded up; 256 threads: 32 neighbouring channels times 8, each of
+//          which takes every eighth group
 // Shared   2 KiB       Registers  in resources.txt, checked by the build
 // Traffic  part once in
 // Bound    latency: G/8 additions one after another; not yet run on a GPU
-// Exact    no: as batchnorm_stats_f32
+// Exact    no: groups in steps of 8, then the 8 sums, each in ascending order, in f64;
+//          each result rounded once
 extern "C" __global__ void __launch_bounds__(256)
     batchnorm_back_sums_f32(float *dweight, float *dbias, float *factors, const double *part, const float *weight, const float *var, i64 M, i64 C, i64 G, i64 eps) {
   __shared__ double sums[8][32];
@@ -228,8 +206,8 @@ extern "C" __global__ void __launch_bounds__(256)
     sum += part[2 * g * C + c];
     products += part[(2 * g + 1) * C + c];
   }
-  sum = column_sum(sums, sum);
-  products = column_sum(sums, products);
+  sum = column_sum<8>(sums, sum);
+  products = column_sum<8>(sums, products);
   if (threadIdx.x >= 32 || c >= C) return;
   const double r = 1 / sqrt(var[c] + double_of(eps));
   products *= r;

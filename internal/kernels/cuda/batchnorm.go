@@ -25,31 +25,53 @@ func span(rows int) int {
 	return max(int(math.Ceil(math.Sqrt(float64(rows)))), ceil(rows, groups))
 }
 
+// partSize is the bytes that batchnorm_part_T leaves for each channel of a group of rows.
+const partSize = 16
+
 // Launches finds mean and variance by groups of rows, and applies them where y is read.
 func (b BatchNorm) Launches(room Room) []Launch {
 	scale := room(4 * b.C)
 	apply := elements("batchnorm_"+b.Type.String(), b.M*b.C, packed(b.Type), with(pointers(b.Y, b.X, b.Mean, scale, b.Bias, b.Plus), b.M*b.C, b.C, actKind(b.Act))...)
 	if b.Running {
-		factor := b.channels("batchnorm_scale_f32", append(with(pointers(scale, b.Weight, b.Var), b.C), math.Float64bits(b.Eps)))
-		return []Launch{factor, apply}
+		return []Launch{b.given(scale), apply}
 	}
-	if b.Mean == 0 {
-		b.Mean = room(4 * b.C)
-		apply.Args[2] = uint64(b.Mean)
-	}
-	if b.Var == 0 {
-		b.Var = room(4 * b.C)
-	}
+	b = b.kept(room)
+	apply.Args[2] = uint64(b.Mean)
 	rows := span(b.M)
-	part := room(16 * ceil(b.M, rows) * b.C)
+	part := room(partSize * ceil(b.M, rows) * b.C)
 	all := []Launch{
 		blocks("batchnorm_part_"+b.Type.String(), ceil(b.M, rows), ceil(b.C, lanes), with(pointers(part, b.X), b.M, b.C, rows)...),
-		blocks("batchnorm_stats_f32", ceil(b.C, lanes), 1, append(with(pointers(b.Mean, b.Var, scale, part, b.Weight), b.M, b.C, rows), math.Float64bits(b.Eps))...),
+		b.statistics(scale, part, rows),
 	}
 	if b.Y != 0 {
 		all = append(all, apply)
 	}
 	return all
+}
+
+// kept has a place for each statistic, also for one that is left out.
+func (b BatchNorm) kept(room Room) BatchNorm {
+	for _, place := range []*Addr{&b.Mean, &b.Var} {
+		if *place == 0 {
+			*place = room(4 * b.C)
+		}
+	}
+	return b
+}
+
+// given is a launch that leaves the scale for a variance that is given.
+func (b BatchNorm) given(scale Addr) Launch {
+	return b.channels("batchnorm_scale_f32", append(with(pointers(scale, b.Weight, b.Var), b.C), math.Float64bits(b.Eps)))
+}
+
+// statistics is a launch that leaves mean and variance, and the scale where it is not
+// 0, by the moments of groups of so many rows.
+func (b BatchNorm) statistics(scale, part Addr, rows int) Launch {
+	const size = 1024
+	l := blocks("batchnorm_stats_f32", ceil(b.C, lanes), 1,
+		append(with(pointers(b.Mean, b.Var, scale, part, b.Weight), b.M, b.C, rows), math.Float64bits(b.Eps))...)
+	l.Block = size
+	return l
 }
 
 // channels is a launch with a thread for each channel.
@@ -72,7 +94,7 @@ type BatchNormBack struct {
 func (b BatchNormBack) Launches(room Room) []Launch {
 	rows := span(b.M)
 	groups := ceil(b.M, rows)
-	part, factors := room(16*groups*b.C), room(12*b.C)
+	part, factors := room(partSize*groups*b.C), room(12*b.C)
 	all := []Launch{
 		blocks("batchnorm_back_part_"+b.Type.String(), groups, ceil(b.C, lanes), with(pointers(part, b.X, b.DY, b.From, b.Mean), b.M, b.C, rows, actKind(b.Act))...),
 		blocks("batchnorm_back_sums_f32", ceil(b.C, lanes), 1, append(with(pointers(b.DWeight, b.DBias, factors, part, b.Weight, b.Var), b.M, b.C, groups), math.Float64bits(b.Eps))...),

@@ -125,7 +125,7 @@ template <class T> struct Taps {
   { (i32)H, (i32)W, (i32)(I / groups), (i32)(O / groups), (i32)R, (i32)S, (i32)P, (i32)Q, (i32)stride, (i32)pad, I, O }
 
 template <class T, class B, bool WIDE>
-static __device__ void conv_forward(T *y, u8 *arg, const T *x, const T *w, const float *bias, CONV_ARGUMENTS, i64 act, i64 side, i64 step) {
+static __device__ void conv_forward(T *y, u8 *arg, double *part, const T *x, const T *w, const float *bias, const float *mean, const float *scale, const float *shift, const T *plus, CONV_ARGUMENTS, i64 act, i64 side, i64 step) {
   const Conv c = CONV_VALUES;
   const i32 group = blockIdx.z, K = c.R * c.S * c.I;
   Order order = {c.P, c.Q, 1, 1};
@@ -135,9 +135,12 @@ static __device__ void conv_forward(T *y, u8 *arg, const T *x, const T *w, const
   const i32 m = blockIdx.x * rows, n = blockIdx.y * B::columns;
   const Under<T> under = {c, order, x + group * c.I, M};
   const Matrix<T, true> filters = {w + (i64)group * c.O * K, c.O, K};
-  const float *sums = product<T, B, WIDE>(under, filters, m, n, 0, K);
+  float *sums = product<T, B, WIDE>(under, filters, m, n, 0, K);
   const i32 channel = group * c.O;
-  const Store<T> store = {y ? y + channel : nullptr, arg ? arg + channel : nullptr, bias ? bias + channel : nullptr, M, c.O, O, window, (i32)act, false};
+  Channel norm = {};
+  if (mean) norm = {mean + channel, scale + channel, shift + channel};
+  const Store<T> store = {y ? y + channel : nullptr, arg ? arg + channel : nullptr, bias ? bias + channel : nullptr, M, c.O, O, window, (i32)act, false,
+                          plus ? plus + channel : nullptr, norm, part ? part + 2 * blockIdx.x * O + channel : nullptr};
   store.template put<B>(sums, m, n, rows);
 }
 
@@ -148,7 +151,7 @@ static __device__ void conv_back_data(T *dx, const T *w, const T *dy, const T *p
   const i32 m = blockIdx.x * B::rows, n = blockIdx.y * B::columns;
   const Over<T> over = {c, dy + group * c.O, M};
   const Turned<T> filters = {c, w + (i64)group * c.O * c.R * c.S * c.I};
-  const float *sums = product<T, B, WIDE>(over, filters, m, n, 0, K);
+  float *sums = product<T, B, WIDE>(over, filters, m, n, 0, K);
   const Store<T> store = {dx + group * c.I, nullptr, nullptr, M, c.I, I, 1, -1, false, plus ? plus + group * c.I : nullptr};
   store.template put<B>(sums, m, n, B::rows);
 }
@@ -163,20 +166,27 @@ static __device__ void conv_back_filter(float *dw, const T *x, const T *dy, CONV
   const i32 m = blockIdx.x * B::rows, n = blockIdx.y * B::columns;
   const Matrix<T, false> gradients = {dy + group * c.O, c.O, O};
   const Taps<T> taps = {c, x + group * c.I};
-  const float *sums = product<T, B, WIDE>(gradients, taps, m, n, begin, end);
+  float *sums = product<T, B, WIDE>(gradients, taps, m, n, begin, end);
   dw += ((i64)split * O + group * c.O) * columns;
   const Store<T> store = {dw, nullptr, nullptr, c.O, columns, columns, 1, -1, true};
   store.template put<B>(sums, m, n, B::rows);
 }
 
-// conv_fwd_*: y[n,p,q,o] = act(bias[o] + Σ_{r,s,i} x[n, p·stride+r−pad, q·stride+s−pad, i]·w[o,r,s,i]),
-// and of that, where side > 1, the greatest of windows side×side that are step apart.
+// conv_fwd_*: y[n,p,q,o] = bias[o] + Σ_{r,s,i} x[n, p·stride+r−pad, q·stride+s−pad, i]·w[o,r,s,i],
+// and what follows: act((y − mean[o])·scale[o] + shift[o] + plus[n,p,q,o]); of that, where
+// side > 1, the greatest of windows side×side that are step apart; or with part the moments of
+// y besides, by the rows of a block as batchnorm_part_T leaves them.
 //
-//   y     T [N,P,Q,O]; with windows [N,(P−side)/step+1,(Q−side)/step+1,O]; may be null then
+//   y     T [N,P,Q,O]; with windows [N,(P−side)/step+1,(Q−side)/step+1,O]; may be null then,
+//         and with part
 //   arg   u8, shaped like y: the winner's place in its window; may be null
+//   part  f64 [G,2,O], G the blocks of pixels; may be null, and is with anything else
+//         that follows the bias
 //   x     T [N,H,W,I]
 //   w     T [O,R,S,I/groups]
 //   bias  f32 [O]; may be null
+//   mean scale shift  f32 [O]; null without norm
+//   plus  T [N,P,Q,O]; may be null, and is with windows
 //
 //   without "any" in the name channels of a group, in and out, fill 16 bytes
 //   act an ActKind, −1 for none; side 1 without windows; side ≤ step; 2·side² ≤ 64
@@ -184,12 +194,14 @@ static __device__ void conv_back_filter(float *dw, const T *x, const T *dy, CONV
 //
 // Work     a block for 128×64 sums, 256 threads, or for 64×32, 64 threads; blocks
 //          pixels × channels × groups; a warp has 32×32 sums
-// Shared   46 KB or 21 KB: three stages of both tiles, then the sums
+// Shared   46 KB or 21 KB: three stages of both tiles, then the sums and a double a thread
 // Registers  in resources.txt, checked by the build
 // Traffic  x R·S/stride² times from cache for every 64 (32) output channels, w
-//          once for every 128 (64) pixels, y once
+//          once for every 128 (64) pixels, plus once, y once
 // Bound    f32 arithmetic, or tensor cores for bf16 and f16; not yet run on a GPU
-// Exact    no: as matmul_*; of equals the first wins, the first NaN over all
+// Exact    no: as matmul_*; each step rounds to T, as a kernel of its own does; of equals
+//          the first wins, the first NaN over all; moments as batchnorm_part_T, in steps
+//          of a block's warps
 //
 // conv_back_data_*: dx[n,h,w,i] = plus[n,h,w,i] + Σ dy[n,p,q,o]·w[o,r,s,i] over p·stride+r−pad = h, q·stride+s−pad = w
 //
@@ -211,8 +223,8 @@ static __device__ void conv_back_filter(float *dw, const T *x, const T *dy, CONV
 //   as conv_fwd_*; blocks O × R·S·I × groups·splits
 #define CONV_KERNELS(B, size, T, type, WIDE)                                                                                       \
   extern "C" __global__ void __launch_bounds__(B::threads)                                                                         \
-      conv_fwd_##size##_##type(T *y, u8 *arg, const T *x, const T *w, const float *bias, CONV_ARGUMENTS, i64 act, i64 side, i64 step) { \
-    conv_forward<T, B, WIDE>(y, arg, x, w, bias, N, H, W, I, O, R, S, P, Q, stride, pad, groups, act, side, step);                 \
+      conv_fwd_##size##_##type(T *y, u8 *arg, double *part, const T *x, const T *w, const float *bias, const float *mean, const float *scale, const float *shift, const T *plus, CONV_ARGUMENTS, i64 act, i64 side, i64 step) { \
+    conv_forward<T, B, WIDE>(y, arg, part, x, w, bias, mean, scale, shift, plus, N, H, W, I, O, R, S, P, Q, stride, pad, groups, act, side, step);                 \
   }                                                                                                                                \
   extern "C" __global__ void __launch_bounds__(B::threads)                                                                         \
       conv_back_data_##size##_##type(T *dx, const T *w, const T *dy, const T *plus, CONV_ARGUMENTS) {                                             \

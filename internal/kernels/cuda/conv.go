@@ -3,6 +3,7 @@ package cuda
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"imgcls/internal/graph"
 )
@@ -18,11 +19,15 @@ type Conv struct {
 	Type        graph.DType
 }
 
+// mostRows is the most rows that kernels count in 32 bits: the last block's may go
+// beyond what there is.
+const mostRows = math.MaxInt32 - 128
+
 // Check reports extents that the kernels cannot count.
 func (c Conv) Check() error {
 	for _, n := range []int{c.N * c.H * c.W, c.N * c.P * c.Q, c.R * c.S * max(c.I, c.O), c.O, c.H * c.W * c.I, c.P * c.Q * c.O} {
-		if n > math.MaxInt32 {
-			return fmt.Errorf("a convolution with an extent of %d, more than 2³¹ − 1: take a smaller batch", n)
+		if n > mostRows {
+			return fmt.Errorf("a convolution with an extent of %d, more than %d: take a smaller batch", n, mostRows)
 		}
 	}
 	const most = 1<<16 - 1 // blocks of a grid in that direction
@@ -32,10 +37,36 @@ func (c Conv) Check() error {
 	return nil
 }
 
-// A Post is what is done to the sums of a convolution: graph.Post.
+// A Post is what is done to the sums of a convolution, graph.Post: an activation and
+// pooling; or a batch norm with given statistics and what follows it, of which neither
+// extents nor Y and X count; or Mean and Var are found of what is stored.
 type Post struct {
-	Act  *graph.Act
-	Pool *graph.MaxPool
+	Act       *graph.Act
+	Pool      *graph.MaxPool
+	Norm      *BatchNorm
+	Mean, Var Addr
+}
+
+// epilogue is a Post as kernels take it.
+type epilogue struct {
+	act                            int
+	part, mean, scale, shift, plus Addr
+}
+
+// follow returns the launches before and after one that computes y by blocks of so many rows.
+func (c Conv) follow(post Post, rows int, room Room) (e epilogue, before, after []Launch) {
+	e.act = actKind(post.Act)
+	if norm := post.Norm; norm != nil {
+		norm.C = c.O
+		e = epilogue{act: actKind(norm.Act), mean: norm.Mean, scale: room(4 * c.O), shift: norm.Bias, plus: norm.Plus}
+		before = []Launch{norm.given(e.scale)}
+	}
+	if post.Mean != 0 || post.Var != 0 {
+		norm := BatchNorm{M: c.N * c.P * c.Q, C: c.O, Mean: post.Mean, Var: post.Var}.kept(room)
+		e.part = room(partSize * ceil(norm.M, rows) * c.O)
+		after = []Launch{norm.statistics(0, e.part, rows)}
+	}
+	return e, before, after
 }
 
 // mostWindow is the most pixels of a window, so that a block holds whole ones.
@@ -47,10 +78,10 @@ func Pools(pool graph.MaxPool) bool {
 }
 
 // Forward returns the launches that leave y, and arg where pool asks for it: either
-// may be 0 then.
-func (c Conv) Forward(y, arg, x, w, bias Addr, post Post) []Launch {
+// may be 0 then, and y where moments are asked for.
+func (c Conv) Forward(y, arg, x, w, bias Addr, post Post, room Room) []Launch {
 	if c.depthwise() && post.Pool == nil {
-		return c.depthwiseForward(y, x, w, bias, actKind(post.Act))
+		return c.depthwiseForward(y, x, w, bias, post, room)
 	}
 	side, step, p, q := 1, 1, c.P, c.Q
 	if post.Pool != nil {
@@ -62,13 +93,13 @@ func (c Conv) Forward(y, arg, x, w, bias Addr, post Post) []Launch {
 	groups := max(1, c.Groups)
 	b := blockFor(rows, c.O/groups)
 	each := b.rows / window * window
-	return []Launch{{
+	e, before, after := c.follow(post, each, room)
+	return slices.Concat(before, []Launch{{
 		Kernel: "conv_fwd_" + c.variant(b),
 		Grid:   [3]int{ceil(rows, each), ceil(c.O/groups, b.columns), groups},
 		Block:  b.threads(),
-		Args: c.args([]Addr{y, arg, x, w, bias},
-			actKind(post.Act), side, step),
-	}}
+		Args:   c.args([]Addr{y, arg, e.part, x, w, bias, e.mean, e.scale, e.shift, e.plus}, e.act, side, step),
+	}}, after)
 }
 
 // BackData returns the launches that leave dx, to which plus is added where it is not 0.

@@ -25,15 +25,17 @@ template <class T> static __device__ void load_filters(Filters &filters, const T
   __syncthreads();
 }
 
-template <class T>
-static __device__ void depthwise_forward(T *y, const T *x, const T *w, const float *bias, u32 M, const Depthwise d, i64 act) {
+template <class T> static __device__ void depthwise_forward(const Store<T> to, const T *x, const T *w, const Depthwise d) {
   __shared__ Filters filters;
+  __shared__ typename wide<T>::type sums[8][32];
   load_filters(filters, w, d.C, d.R * d.S);
-  const i32 lane = threadIdx.x % 32;
+  const i32 lane = threadIdx.x % 32, first = threadIdx.x / 32;
   const i64 c = (i64)blockIdx.y * 32 + lane;
-  if (c >= d.C) return;
-  const u32 begin = blockIdx.x * block_pixels, end = M - begin < block_pixels ? M : begin + block_pixels;
-  for (u32 m = begin + threadIdx.x / 32; m < end; m += 8) {
+  const u32 M = to.M, begin = blockIdx.x * block_pixels;
+  const u32 pixels = c >= d.C ? 0 : M - begin < block_pixels ? M - begin : block_pixels;
+  T *y = (T *)to.y + begin * d.C + c;
+  for (u32 i = first; i < pixels; i += 8) {
+    const u32 m = begin + i;
     const i32 q = m % d.Q, p = m / d.Q % d.P, n = m / d.Q / d.P;
     const i32 top = p * d.stride - d.pad, left = q * d.stride - d.pad;
     const T *picture = x + (i64)n * d.H * d.W * d.C + c;
@@ -46,36 +48,42 @@ static __device__ void depthwise_forward(T *y, const T *x, const T *w, const flo
         if (v >= 0 && v < d.W) sum = fmaf(load(picture[(i64)(h * d.W + v) * d.C]), filters[r * d.S + s][lane], sum);
       }
     }
-    if (bias) sum += bias[c];
-    if (act >= 0) sum = activate((i32)act, rounded<T>(sum));
-    store(y[m * d.C + c], sum);
+    store(y[i * d.C], to.element(sum, c, m * d.C + c));
   }
+  // A thread reads back what it has stored itself.
+  if (to.part) column_moments<8>(sums, to.part + 2 * blockIdx.x * d.C + c, d.C, pixels, [=](i64 i) { return load(y[i * d.C]); });
 }
 
-// depthwise_fwd_T: y[n,p,q,c] = act(bias[c] + Σ_{r,s} x[n, p·stride+r−pad, q·stride+s−pad, c]·w[c,r,s]).
+// depthwise_fwd_T: y[n,p,q,c] = bias[c] + Σ_{r,s} x[n, p·stride+r−pad, q·stride+s−pad, c]·w[c,r,s],
+// and what follows: act((y − mean[c])·scale[c] + shift[c] + plus[n,p,q,c]); or with part the
+// moments of y besides, by the pixels of a block as batchnorm_part_T leaves them.
 //
 //   y     T   [N,P,Q,C]
+//   part  f64 [G,2,C], G the blocks of pixels; may be null, and is with anything else that
+//         follows the bias
 //   x     T   [N,H,W,C]
 //   w     T   [C,R,S]    R·S ≤ 49
 //   bias  f32 [C]; may be null
+//   mean scale shift  f32 [C]; null without norm
+//   plus  T   [N,P,Q,C]; may be null
 //   act   an ActKind, −1 for none
 //
 //   N·H·W, N·P·Q, H·W·C and P·Q·C below 2³¹
 //
 // Work     blocks N·P·Q/64 × C/32, rounded up; 256 threads: 32 neighbouring channels
 //          times 8, each of which takes every eighth of 64 pixels
-// Shared   6.5 KB, the filters  Registers  in resources.txt, checked by the build
-// Traffic  x once in, and R·S/stride² times from cache; y once out
+// Shared   8.5 KB, the filters and sums  Registers  in resources.txt, checked by the build
+// Traffic  x once in, and R·S/stride² times from cache; plus once in, y once out
 // Bound    memory; not yet run on a GPU
-// Exact    no: taps in ascending order in one chain of fmaf, as conv_fwd_*
-extern "C" __global__ void __launch_bounds__(256) depthwise_fwd_f32(float *y, const float *x, const float *w, const float *bias, DEPTHWISE_ARGUMENTS, i64 act) {
-  depthwise_forward(y, x, w, bias, N * P * Q, DEPTHWISE_VALUES, act);
+// Exact    no: taps in ascending order in one chain of fmaf; what follows, as conv_fwd_*
+extern "C" __global__ void __launch_bounds__(256) depthwise_fwd_f32(float *y, double *part, const float *x, const float *w, const float *bias, const float *mean, const float *scale, const float *shift, const float *plus, DEPTHWISE_ARGUMENTS, i64 act) {
+  depthwise_forward<float>({y, nullptr, bias, (i32)(N * P * Q), (i32)C, C, 1, (i32)act, false, plus, {mean, scale, shift}, part}, x, w, DEPTHWISE_VALUES);
 }
-extern "C" __global__ void __launch_bounds__(256) depthwise_fwd_bf16(bf16 *y, const bf16 *x, const bf16 *w, const float *bias, DEPTHWISE_ARGUMENTS, i64 act) {
-  depthwise_forward(y, x, w, bias, N * P * Q, DEPTHWISE_VALUES, act);
+extern "C" __global__ void __launch_bounds__(256) depthwise_fwd_bf16(bf16 *y, double *part, const bf16 *x, const bf16 *w, const float *bias, const float *mean, const float *scale, const float *shift, const bf16 *plus, DEPTHWISE_ARGUMENTS, i64 act) {
+  depthwise_forward<bf16>({y, nullptr, bias, (i32)(N * P * Q), (i32)C, C, 1, (i32)act, false, plus, {mean, scale, shift}, part}, x, w, DEPTHWISE_VALUES);
 }
-extern "C" __global__ void __launch_bounds__(256) depthwise_fwd_f16(f16 *y, const f16 *x, const f16 *w, const float *bias, DEPTHWISE_ARGUMENTS, i64 act) {
-  depthwise_forward(y, x, w, bias, N * P * Q, DEPTHWISE_VALUES, act);
+extern "C" __global__ void __launch_bounds__(256) depthwise_fwd_f16(f16 *y, double *part, const f16 *x, const f16 *w, const float *bias, const float *mean, const float *scale, const float *shift, const f16 *plus, DEPTHWISE_ARGUMENTS, i64 act) {
+  depthwise_forward<f16>({y, nullptr, bias, (i32)(N * P * Q), (i32)C, C, 1, (i32)act, false, plus, {mean, scale, shift}, part}, x, w, DEPTHWISE_VALUES);
 }
 
 template <class T>
@@ -156,7 +164,7 @@ static __device__ void depthwise_back_filter(float *part, const T *x, const T *d
       for (int i = 0; i < side; i++) {
 #pragma unroll
         for (int j = 0; j < side; j++) {
-          const float total = column_sum(sums, sum[i][j]);
+          const float total = column_sum<8>(sums, sum[i][j]);
           if (threadIdx.x < 32 && c < d.C && r + i < d.R && s + j < d.S) part[(r + i) * d.S + s + j] = total;
         }
       }

@@ -1,5 +1,7 @@
 package cuda
 
+import "slices"
+
 // depthwise reports whether each channel has a filter of its own, of taps that
 // depthwise.cuh holds. The tiles of conv.cuh would be empty but for a column then.
 func (c Conv) depthwise() bool {
@@ -10,9 +12,13 @@ func (c Conv) depthwise() bool {
 // depthwisePixels are the pixels that a block takes on.
 const depthwisePixels = 64
 
-func (c Conv) depthwiseForward(y, x, w, bias Addr, act int) []Launch {
-	return []Launch{blocks("depthwise_fwd_"+c.Type.String(), ceil(c.N*c.P*c.Q, depthwisePixels), ceil(c.O, lanes),
-		with(c.depthwiseArgs(y, x, w, bias), act)...)}
+func (c Conv) depthwiseForward(y, x, w, bias Addr, post Post, room Room) []Launch {
+	e, before, after := c.follow(post, depthwisePixels, room)
+	if y == 0 { // the moments are read off it
+		y = room(c.N * c.P * c.Q * c.O * c.Type.Size())
+	}
+	return slices.Concat(before, []Launch{blocks("depthwise_fwd_"+c.Type.String(), ceil(c.N*c.P*c.Q, depthwisePixels), ceil(c.O, lanes),
+		with(c.depthwiseArgs(y, e.part, x, w, bias, e.mean, e.scale, e.shift, e.plus), e.act)...)}, after)
 }
 
 func (c Conv) depthwiseBackData(dx, w, dy, plus Addr) []Launch {

@@ -71,17 +71,21 @@ template <class T, class Source, int ROWS, int THREADS, bool WIDE> struct Loader
   }
 };
 
+// result_pitch is the elements from one row of a block's sums to the next.
+template <class B> static constexpr __device__ int result_pitch() { return B::columns + 4; }
+
 // product leaves in shared memory, [B::rows][result_pitch], the sums over k from
 // begin to end of the rows from m and the columns from n on. begin is a multiple
-// of the tiles' depth. All threads may read the result when it returns.
+// of the tiles' depth. All threads may read the result when it returns. Behind it there
+// is room for a double of each thread.
 template <class T, class B, bool WIDE, class Left, class Right>
-static __device__ const float *product(const Left &left, const Right &right, i32 m, i32 n, i32 begin, i32 end) {
+static __device__ float *product(const Left &left, const Right &right, i32 m, i32 n, i32 begin, i32 end) {
   typedef Loader<T, Left, B::rows, B::threads, WIDE> LeftLoader;
   typedef Loader<T, Right, B::columns, B::threads, WIDE> RightLoader;
   typedef typename LeftLoader::tile LeftTile;
   typedef typename RightLoader::tile RightTile;
   const int deep = depth<T>::value, stage = LeftTile::size + RightTile::size;
-  const int held = stages * stage * sizeof(T), result = B::rows * (B::columns + 4) * 4;
+  const int held = stages * stage * sizeof(T), result = B::rows * result_pitch<B>() * 4 + B::threads * 8;
   __shared__ __align__(16) char memory[held > result ? held : result];
   T *tiles = (T *)memory;
 
@@ -116,14 +120,19 @@ static __device__ const float *product(const Left &left, const Right &right, i32
   copies_wait<0>();
   __syncthreads(); // the tiles' memory becomes the result's
   float *to = (float *)memory;
-  const int pitch = B::columns + 4;
-  sum.put(to + down * pitch + across, pitch);
+  sum.put(to + down * result_pitch<B>() + across, result_pitch<B>());
   __syncthreads();
   return to;
 }
 
-// A Store is what becomes of the sums: bias, activation, the greatest of each
-// window of neighbouring rows, and memory.
+// A Channel is what a batch norm does to each channel n: (x − mean[n])·scale[n] + shift[n].
+struct Channel {
+  const float *mean, *scale, *shift; // [N]; null for no norm
+};
+
+// A Store is what becomes of the sums: bias, norm, what is added, activation, the
+// greatest of each window of neighbouring rows, and memory; or bias, memory, and the
+// moments of what is stored.
 template <class T> struct Store {
   void *y;            // T or, where as_float, float [M/window, pitch]
   u8 *arg;            // the greatest's place in its window, laid out like y; may be null
@@ -133,34 +142,48 @@ template <class T> struct Store {
   i32 window;         // rows that are pooled; 1 is none
   i32 act;            // an ActKind, or less than 0 for none
   bool as_float;
-  const T *plus;      // laid out like y, and added to it without windows and act; may be null
+  const T *plus;      // laid out like y; may be null, and is with windows
+  Channel norm;
+  double *part;       // [2,pitch] for the moments of the block's rows; may be null, and is with windows, norm, plus and act
 
-  // element is a sum as it will be stored: what T holds stays in T under every act.
-  __device__ float element(float sum, i32 n) const {
-    if (bias) sum += bias[n];
-    if (!as_float) sum = rounded<T>(sum);
-    return act < 0 ? sum : activate(act, sum);
+  // element is a sum of column n as it will be stored at that place of y: what T holds
+  // stays in T under every step.
+  __device__ float element(float sum, i32 n, i64 at) const {
+    const auto held = [this](float v) { return as_float ? v : rounded<T>(v); };
+    float v = held(bias ? sum + bias[n] : sum);
+    if (norm.mean) v = held((v - norm.mean[n]) * norm.scale[n] + norm.shift[n]);
+    if (plus) v = held(v + load(plus[at]));
+    return act < 0 ? v : activate(act, v);
   }
 
   // put stores the part [rows, B::columns] that begins at (m, n). rows and m are
   // multiples of the window.
-  template <class B> __device__ void put(const float *sums, i32 m, i32 n, i32 rows) const {
+  template <class B> __device__ void put(float *sums, i32 m, i32 n, i32 rows) const {
     const int parts = rows / window * B::columns;
     for (int i = threadIdx.x; i < parts; i += B::threads) {
       const i32 column = i % B::columns, first = i / B::columns * window;
       if (m + first >= M || n + column >= N) continue;
-      float best = element(sums[first * (B::columns + 4) + column], n + column);
+      const i64 at = (i64)((m + first) / window) * pitch + n + column;
+      float best = element(sums[first * result_pitch<B>() + column], n + column, at);
       i32 winner = 0;
       for (i32 w = 1; w < window; w++) {
-        const float v = element(sums[(first + w) * (B::columns + 4) + column], n + column);
+        const float v = element(sums[(first + w) * result_pitch<B>() + column], n + column, at);
         if (v > best || (isnan(v) && !isnan(best))) best = v, winner = w;
       }
-      const i64 at = (i64)((m + first) / window) * pitch + n + column;
       if (arg) arg[at] = (u8)winner;
       if (!y) continue;
-      if (plus) best += load(plus[at]);
       if (as_float) ((float *)y)[at] = best;
       else store(((T *)y)[at], best);
+    }
+    if (part) moments<B>(sums, M - m < B::rows ? M - m : B::rows, n);
+  }
+
+  // moments are those of the numbers in that many rows as they are stored.
+  template <class B> __device__ void moments(float *sums, i32 rows, i32 n) const {
+    const auto shares = (typename wide<T>::type (*)[32])(sums + B::rows * result_pitch<B>());
+    for (i32 column = threadIdx.x % 32; column < B::columns; column += 32) {
+      column_moments<B::threads / 32>(shares, part + n + column, pitch, n + column < N ? rows : 0,
+                                      [=](i64 m) { return element(sums[m * result_pitch<B>() + column], n + column, 0); });
     }
   }
 };

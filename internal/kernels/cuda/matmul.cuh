@@ -39,7 +39,7 @@ static __device__ void matmul(void *y, const float *bias, const Left &a, const R
   i32 begin, end;
   share<T>((i32)K, (i32)splits, blockIdx.z, begin, end);
   const i32 m = blockIdx.x * B::rows, n = blockIdx.y * B::columns;
-  const float *sums = product<T, B, WIDE>(a, b, m, n, begin, end);
+  float *sums = product<T, B, WIDE>(a, b, m, n, begin, end);
   if (splits > 1) y = (float *)y + (i64)blockIdx.z * M * N;
   const Store<T> store = {y, nullptr, bias, (i32)M, (i32)N, N, 1, (i32)act, as_float != 0 || splits > 1};
   store.template put<B>(sums, m, n, B::rows);

@@ -1,6 +1,10 @@
 package cuda
 
-import "imgcls/internal/graph"
+import (
+	"fmt"
+
+	"imgcls/internal/graph"
+)
 
 // A MatMul is y [M,N] = act(bias + a·b), for matmul.cuh.
 type MatMul struct {
@@ -9,6 +13,16 @@ type MatMul struct {
 	Type, Out      graph.DType
 	Act            *graph.Act
 	Y, A, B, Bias  Addr // Bias may be 0
+}
+
+// Check reports extents that the kernels cannot count.
+func (m MatMul) Check() error {
+	for _, n := range []int{m.M, m.N, m.K, m.M * m.N, m.M * m.K, m.N * m.K} {
+		if n > mostRows {
+			return fmt.Errorf("a matrix product with an extent of %d, more than %d: take a smaller batch", n, mostRows)
+		}
+	}
+	return nil
 }
 
 // Launches returns one launch, or with the sum split two.

@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -120,12 +121,13 @@ func checkConvShape(t *testing.T, s *standin, k cuda.Conv) {
 	g, y := newGPU(t, s), empty(k.Type, len(dy))
 	inX, inW, inDY, inBias := g.in(encode(k.Type, x)), g.in(encode(k.Type, w)), g.in(encode(k.Type, dy)), g.in(bias)
 	relu := &graph.Act{Kind: graph.ReLU}
-	g.run(k.Forward(g.out(y), 0, inX, inW, inBias, cuda.Post{Act: relu}))
+	g.run(k.Forward(g.out(y), 0, inX, inW, inBias, cuda.Post{Act: relu}, g.room))
 	bound := productBound(k.Type, k.R*k.S*k.I, size, want)
 	near(t, "y", decode(k.Type, y), want, bound)
 	checkPooled(t, g, k, want, size, func(y, arg cuda.Addr, post cuda.Post) []cuda.Launch {
-		return k.Forward(y, arg, inX, inW, inBias, post)
+		return k.Forward(y, arg, inX, inW, inBias, post, g.room)
 	})
+	checkConvNormed(t, g, k, inX, inW, inBias)
 
 	wantDX, sizeDX := floats(len(x))
 	ref.ConvBackData(wantDX, wide(w), wide(dy), shape)
@@ -177,6 +179,42 @@ func checkPooled(t *testing.T, g *gpu, k cuda.Conv, conv, size []float64, forwar
 	}
 }
 
+// checkConvNormed finds the moments of what the convolution gives, and applies a batch
+// norm and what follows to it on the way, which has the bits that kernels of their own give.
+func checkConvNormed(t *testing.T, g *gpu, k cuda.Conv, inX, inW, inBias cuda.Addr) {
+	t.Helper()
+	rows := k.N * k.P * k.Q
+	n := rows * k.O
+	plain, y := empty(k.Type, n), empty(k.Type, n)
+	g.run(k.Forward(g.out(plain), 0, inX, inW, inBias, cuda.Post{}, g.room))
+	mean, variance := garbage[float32](k.O), garbage[float32](k.O)
+	g.run(k.Forward(g.out(y), 0, inX, inW, inBias, cuda.Post{Mean: g.out(mean), Var: g.out(variance)}, g.room))
+	values := wide(decode(k.Type, plain))
+	same(t, "y beside its moments", decode(k.Type, y), values)
+	wantMean, wantVar := make([]float64, k.O), make([]float64, k.O)
+	ref.Statistics(wantMean, wantVar, values)
+	greatest := slices.Max(magnitudes(decode(k.Type, plain)))
+	near(t, "mean", mean, wantMean, func(int) float64 { return momentsBound(k.Type, rows) * greatest })
+	near(t, "variance", variance, wantVar, func(int) float64 { return 4 * momentsBound(k.Type, rows) * greatest * greatest })
+
+	r := random(n)
+	norm := cuda.BatchNorm{
+		Type: k.Type, M: rows, C: k.O, Eps: 1e-3, Running: true, X: g.in(plain),
+		Weight: g.in(noise(r, k.O)), Bias: g.in(noise(r, k.O)), Mean: g.in(mean), Var: g.in(variance),
+	}
+	for _, followed := range []bool{false, true} {
+		want, got := empty(k.Type, n), empty(k.Type, n)
+		if followed {
+			norm.Act, norm.Plus = &graph.Act{Kind: graph.ReLU6}, g.in(encode(k.Type, noise(r, n)))
+		}
+		apart, fused := norm, norm
+		apart.Y = g.out(want)
+		g.run(apart.Launches(g.room))
+		g.run(k.Forward(g.out(got), 0, inX, inW, inBias, cuda.Post{Norm: &fused}, g.room))
+		same(t, fmt.Sprintf("normed, followed %v", followed), decode(k.Type, got), wide(decode(k.Type, want)))
+	}
+}
+
 // BenchmarkStandin measures how fast the stand-in convolves, copies through pipes
 // included, by its processor time: what tests cost, and nothing about a GPU.
 func BenchmarkStandin(b *testing.B) {
@@ -187,7 +225,7 @@ func BenchmarkStandin(b *testing.B) {
 			k := cuda.Conv{N: 8, H: 32, W: 32, I: 64, O: 64, R: 3, S: 3, P: 32, Q: 32, Stride: 1, Pad: 1, Type: typ}
 			x, w := noise(random(1), k.N*k.H*k.W*k.I), noise(random(2), k.O*k.R*k.S*k.I)
 			g := newGPU(b, s)
-			launches := k.Forward(g.out(empty(typ, k.N*k.P*k.Q*k.O)), 0, g.in(encode(typ, x)), g.in(encode(typ, w)), 0, cuda.Post{})
+			launches := k.Forward(g.out(empty(typ, k.N*k.P*k.Q*k.O)), 0, g.in(encode(typ, x)), g.in(encode(typ, w)), 0, cuda.Post{}, g.room)
 			g.run(launches)
 			begun := processorTime(b, s.runs[0])
 			for b.Loop() {

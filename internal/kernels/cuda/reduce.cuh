@@ -33,3 +33,36 @@ template <class T> static __device__ T block_sum(T v) {
   for (int w = 0; w < warps; w++) total += sums[w];
   return total;
 }
+
+// column_sum adds up what the SHARES threads of each of 32 columns bring: thread
+// 32·i + j is the i-th of column j. Each gets its column's sum, in the order of the
+// threads.
+template <int SHARES, class Sum> static __device__ Sum column_sum(Sum (*sums)[32], Sum v) {
+  const int lane = threadIdx.x % 32;
+  __syncthreads(); // what was there has been read
+  sums[threadIdx.x / 32][lane] = v;
+  __syncthreads();
+  Sum total = 0;
+  for (int i = 0; i < SHARES; i++) total += sums[i][lane];
+  return total;
+}
+
+// column_moments leaves, of the values 0 … n − 1 of each column, their sum in part[0] and the sum of
+// their squared distances from their mean in part[C]. Both go in steps of SHARES, then
+// over the shares, each in ascending order. n is 0 in columns that are none.
+template <int SHARES, class Sum, class Value>
+static __device__ void column_moments(Sum (*sums)[32], double *part, i64 C, i64 n, Value value) {
+  const int first = threadIdx.x / 32;
+  Sum sum = 0, squares = 0;
+  for (i64 i = first; i < n; i += SHARES) sum += value(i);
+  sum = column_sum<SHARES>(sums, sum);
+  const Sum mean = sum / (Sum)n;
+  for (i64 i = first; i < n; i += SHARES) {
+    const Sum d = value(i) - mean;
+    squares += d * d;
+  }
+  squares = column_sum<SHARES>(sums, squares);
+  if (first > 0 || n == 0) return;
+  part[0] = sum;
+  part[C] = squares;
+}

@@ -194,8 +194,16 @@ func checkBatchNorm(t *testing.T, s *standin) {
 	})
 }
 
-// checkNorm allows sums of f32 their √M roundings; those of f64 err by nothing to speak
-// of. Mean and scale are rounded to f32 before they are used.
+// momentsBound is what the mean of that many numbers up to 1 may err by, and a quarter of
+// what their variance may: sums of f32 have their √M roundings; those of f64 err by nothing to speak of.
+func momentsBound(typ graph.DType, rows int) float64 {
+	if typ == graph.F32 { // which is summed in f64
+		return 4 * ulp
+	}
+	return 4*ulp + 4*math.Sqrt(float64(rows))*ulp
+}
+
+// checkNorm knows that mean and scale are rounded to f32 before they are used.
 func checkNorm(t *testing.T, s *standin, typ graph.DType, rows, channels int) {
 	const eps = 1e-3
 	what := fmt.Sprintf("%d×%d: ", rows, channels)
@@ -204,10 +212,7 @@ func checkNorm(t *testing.T, s *standin, typ graph.DType, rows, channels int) {
 	weight, bias := noise(r, channels), noise(r, channels)
 	mean, variance := make([]float64, channels), make([]float64, channels)
 	ref.Statistics(mean, variance, wide(x))
-	sums := 4 * ulp
-	if typ != graph.F32 {
-		sums += 4 * math.Sqrt(float64(rows)) * ulp
-	}
+	sums := momentsBound(typ, rows)
 	rate := func(c int) float64 { return 1 / math.Sqrt(variance[c]+eps) }
 
 	g, y := newGPU(t, s), empty(typ, len(x))
