@@ -93,7 +93,7 @@ func (p *report) targets() string {
 	if b.Len() == 0 {
 		return ""
 	}
-	return "| work | imgcls ÷ the better peer | asked | |\n|---|---|---|---|\n" + b.String() + "\n"
+	return "| work | ratio | asked | |\n|---|---|---|---|\n" + b.String() + "\n"
 }
 
 // summary is the short table: a line for each row of a model and peer, and for
