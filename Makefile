@@ -55,7 +55,7 @@ KITLIMIT := 60 # MB
 gpu-kit: cuda
 	rm -rf build/gpu-kit
 	mkdir -p build/gpu-kit/train
-	cp build/imgcls bench/gpu/run.sh bench/gpu/*.py $(addprefix bench/peers/,talk.py ops.py nets.py pytorch.py) build/gpu-kit/
+	cp build/imgcls bench/gpu/run.sh bench/gpu/*.py $(addprefix bench/peers/,talk.py ops.py nets.py muon.py pytorch.py) build/gpu-kit/
 	git describe --always --dirty > build/gpu-kit/commit 2>/dev/null || echo unknown > build/gpu-kit/commit
 	$(CUDAENV) $(GO) test -tags cuda -trimpath -ldflags "-s -w" -c -o build/gpu-kit/cuda.test ./internal/device/cuda
 	$(CUDAENV) $(GO) test -tags cuda -trimpath -ldflags "-s -w" -c -o build/gpu-kit/train/train.test ./internal/train

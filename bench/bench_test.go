@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"math"
 	"regexp"
 	"strings"
@@ -77,6 +78,67 @@ func TestRatios(t *testing.T) {
 	}
 	if alone := reportOf(trainGroup, map[string]float64{"imgcls, 1 thread": 1}); len(alone.Ratios) != 0 || !strings.Contains(alone.short(), "| 1 images/s | | |") {
 		t.Errorf("imgcls alone: %v, %s", alone.Ratios, alone.short())
+	}
+}
+
+// What a row asks for is held against the better peer, and a ratio that is just that
+// reaches it; without a peer nothing is reached.
+func TestTargets(t *testing.T) {
+	for _, c := range []struct {
+		group  string
+		ratios map[string]float64
+		asked  float64
+		want   string
+	}{
+		{trainGroup, map[string]float64{pytorch: 1.3, gomlx: 9}, 1.3, "| 1.30 | ≥ 1.3 | reached |"},
+		{inferGroup, map[string]float64{pytorch: 1.5, onnxRuntime: 0.8}, 1, "| 0.80 | ≥ 1.0 | missed |"},
+		{memoryGroup, map[string]float64{pytorch: 0.5}, 0.5, "| 0.50 | ≤ 0.5 | reached |"},
+		{memoryGroup, map[string]float64{pytorch: 0.6}, 0.5, "| 0.60 | ≤ 0.5 | missed |"},
+		{scalingGroup, map[string]float64{"1 thread": 1.7}, 1.8, "| 1.70 | ≥ 1.8 | missed |"},
+		{memoryGroup, nil, 0.5, "| 0.00 | ≤ 0.5 | missed |"},
+	} {
+		p := &report{Rows: []result{{Group: c.group, Name: "work", Ratios: c.ratios, Asked: c.asked}, {Group: c.group, Name: "free", Ratios: c.ratios}}}
+		if got := p.targets(); !strings.Contains(got, "| work "+c.want) || strings.Contains(got, "free") {
+			t.Errorf("%s %v: %s, want %s", c.group, c.ratios, got, c.want)
+		}
+	}
+	if got := (&report{Rows: []result{{Group: trainGroup, Name: "free"}}}).targets(); got != "" {
+		t.Errorf("nothing is asked for: %s", got)
+	}
+}
+
+// The rows of larger models are those that README.md names, each with its target.
+func TestTargetsOfRows(t *testing.T) {
+	asked := map[string]float64{}
+	for _, r := range rows() {
+		if r.Asked > 0 {
+			asked[r.Name] = r.Asked
+		}
+	}
+	want := map[string]float64{
+		"resnet20 training, batch 128": 1.3, "resnet18 at 32² training, batch 32": 1.1, "airbench94 training, batch 500": 1.1,
+		"resnet20 inference, batch 1": 1, "resnet20 inference, batch 128": 1,
+		"resnet18 at 32² inference, batch 1": 1, "resnet18 at 32² inference, batch 128": 1,
+		"resnet20 peak memory of training on 50,000 pictures, batch 128":       0.5,
+		"resnet18 at 32² peak memory of training on 50,000 pictures, batch 32": 0.5,
+		"resnet20 training, batch 128: 1 → 2 threads":                          1.8,
+		"resnet18 at 32² training, batch 32: 1 → 2 threads":                    1.8,
+	}
+	if !maps.Equal(asked, want) {
+		t.Errorf("rows ask for %v, want %v", asked, want)
+	}
+}
+
+// A peer with another network takes no part.
+func TestAlike(t *testing.T) {
+	ours := bench.Cost{Parameters: 272_474, MACs: 40_813_184}
+	if err := alike(ours, ours); err != nil {
+		t.Error(err)
+	}
+	for _, c := range []bench.Cost{{Parameters: 272_475, MACs: 40_813_184}, {Parameters: 272_474, MACs: 40_813_185}} {
+		if err := alike(c, ours); err == nil || !strings.Contains(err.Error(), "not 272,474 and 40,813,184 as") {
+			t.Errorf("%+v: %v", c, err)
+		}
 	}
 }
 

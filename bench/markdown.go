@@ -70,7 +70,30 @@ func (p *report) markdown() string {
 	for _, r := range p.Rows {
 		b.WriteString(r.lines())
 	}
-	return b.String() + "\n" + p.summary()
+	return b.String() + "\n" + p.targets() + p.summary()
+}
+
+// targets is the table of the rows that ask for something, beside what they have reached.
+func (p *report) targets() string {
+	var b strings.Builder
+	for _, r := range p.Rows {
+		if r.Asked == 0 {
+			continue
+		}
+		bound, verdict := "≥", "missed"
+		if r.Group == memoryGroup {
+			bound = "≤"
+		}
+		ratio, ok := r.reached()
+		if ok {
+			verdict = "reached"
+		}
+		fmt.Fprintf(&b, "| %s | %.2f | %s %.1f | %s |\n", r.Name, ratio, bound, r.Asked, verdict)
+	}
+	if b.Len() == 0 {
+		return ""
+	}
+	return "| work | ratio | asked | |\n|---|---|---|---|\n" + b.String() + "\n"
 }
 
 // summary is the short table: a line for each row of a model and peer, and for

@@ -43,6 +43,7 @@ type result struct {
 	Unit     string             `json:"unit"`
 	Entrants []shown            `json:"contenders"`
 	Ratios   map[string]float64 `json:"ratios"` // imgcls ÷ the best way of each peer
+	Asked    float64            `json:"asked,omitempty"`
 }
 
 // shown is an entrant with its figures.
@@ -79,7 +80,7 @@ func commit() string {
 
 // add takes over what the entrants of a row have shown.
 func (p *report) add(r row, field []*entrant) {
-	out := result{Group: r.Group, Name: r.Name, Work: r.Work, Unit: r.unit()}
+	out := result{Group: r.Group, Name: r.Name, Work: r.Work, Unit: r.unit(), Asked: r.Asked}
 	for _, e := range field {
 		s := shown{
 			way: e.way, Samples: e.figures, Median: bench.Median(e.figures), Spread: bench.Spread(e.figures),
@@ -142,6 +143,17 @@ func (r result) ratios() map[string]float64 {
 		}
 	}
 	return ratios
+}
+
+// reached returns the ratio to the better peer, which is the one that counts, and whether
+// it is what the row asks for.
+func (r result) reached() (ratio float64, ok bool) {
+	for _, x := range r.Ratios {
+		if ratio == 0 || r.better(ratio, x) {
+			ratio = x
+		}
+	}
+	return ratio, ratio > 0 && !r.better(r.Asked, ratio)
 }
 
 func (r row) unit() string {

@@ -26,7 +26,10 @@ type row struct {
 	Work  bench.Work
 	Ways  []way
 	RunUp float64 // seconds, untimed, before each sample
-	Time  float64 // seconds of a sample
+	Time  float64 // seconds of a sample; a step that has begun is ended
+	// Asked is the ratio of imgcls to the better peer, or of all threads to one, that is
+	// the least to be reached, and of memory the most; 0 asks for nothing.
+	Asked float64
 }
 
 // A way is a contender with its settings.
@@ -149,35 +152,70 @@ func gemms() (list []row) {
 	return list
 }
 
-// networks are steps of whole models.
+// cifar10 is the number of pictures in memory where that is measured.
+const cifar10 = 50_000
+
+// networks are steps of whole models: of a small one in every way, and of larger ones,
+// on pictures of CIFAR-10's size, in the ways that may be a peer's best.
 func networks() (list []row) {
-	const model = "cifar-net"
-	add := func(group, name string, w bench.Work, ways []way) {
-		w.Model = model
-		list = append(list, row{group, model + " " + name, w, ways, modelRunUp, modelTime})
+	add := func(group, what string, asked float64, w bench.Work, ways []way) {
+		name := w.Model
+		if w.Size > 0 {
+			name += fmt.Sprintf(" at %d²", w.Size)
+		}
+		list = append(list, row{group, name + " " + what, w, ways, modelRunUp, modelTime, asked})
 	}
-	for _, batch := range []int{4, 128} {
-		add(trainGroup, fmt.Sprintf("training, batch %d", batch), bench.Work{Mode: bench.Train, Batch: batch}, trainingWays())
+	training := func(w bench.Work, asked float64, ways []way) {
+		w.Mode = bench.Train
+		add(trainGroup, fmt.Sprintf("training, batch %d", w.Batch), asked, w, ways)
 	}
+	inference := func(w bench.Work, asked float64, ways []way) {
+		w.Mode = bench.Infer
+		add(inferGroup, fmt.Sprintf("inference, batch %d", w.Batch), asked, w, ways)
+	}
+	memory := func(w bench.Work, asked float64, ways []way) {
+		w.Mode, w.Samples = bench.Train, cifar10
+		add(memoryGroup, fmt.Sprintf("peak memory of training on 50,000 pictures, batch %d", w.Batch), asked, w, ways)
+	}
+	scaling := func(w bench.Work, asked float64) {
+		w.Mode = bench.Train
+		add(scalingGroup, fmt.Sprintf("training, batch %d: 1 → %d threads", w.Batch, cores), asked, w, product(imgcls, nil))
+	}
+	of := func(model string, size, batch int) bench.Work {
+		return bench.Work{Model: model, Size: size, Batch: batch}
+	}
+	const tutorial = "cifar-net"
+	resnet20, resnet18, airbench94 := of("resnet20", 0, 128), of("resnet18", 32, 32), of("airbench94", 0, 500)
+
+	training(of(tutorial, 0, 4), 0, trainingWays())
+	training(of(tutorial, 0, 128), 0, trainingWays())
+	training(resnet20, 1.3, largeTrainingWays())
+	training(resnet18, 1.1, largeTrainingWays())
+	training(airbench94, 1.1, largeTrainingWays())
 	for _, batch := range []int{1, 128} {
-		add(inferGroup, fmt.Sprintf("inference, batch %d", batch), bench.Work{Mode: bench.Infer, Batch: batch}, inferenceWays())
+		inference(of(tutorial, 0, batch), 0, inferenceWays())
+		inference(of("resnet20", 0, batch), 1, largeInferenceWays())
+		inference(of("resnet18", 32, batch), 1, largeInferenceWays())
 	}
-	const cifar10 = 50_000
-	for _, batch := range []int{4, 128} {
-		add(memoryGroup, fmt.Sprintf("peak memory of training on 50,000 pictures, batch %d", batch),
-			bench.Work{Mode: bench.Train, Batch: batch, Samples: cifar10}, memoryWays())
-	}
-	add(scalingGroup, fmt.Sprintf("training, batch 128: 1 → %d threads", cores),
-		bench.Work{Mode: bench.Train, Batch: 128}, []way{{imgcls, 1, nil, ""}, {imgcls, cores, nil, ""}})
+	memory(of(tutorial, 0, 4), 0, memoryWays())
+	memory(of(tutorial, 0, 128), 0, memoryWays())
+	memory(resnet20, 0.5, largeMemoryWays())
+	memory(resnet18, 0.5, largeMemoryWays())
+	scaling(of(tutorial, 0, 128), 0)
+	scaling(resnet20, 1.8)
+	scaling(resnet18, 1.8)
 	return list
 }
 
 // product returns each list of words with each number of threads.
-func product(peer string, settings ...[]string) (list []way) {
-	for _, threads := range []int{1, cores} {
-		for _, words := range settings {
-			list = append(list, way{peer, threads, words, ""})
-		}
+func product(peer string, settings ...[]string) []way {
+	return append(with(1, peer, settings...), with(cores, peer, settings...)...)
+}
+
+// with returns each list of words with that many threads.
+func with(threads int, peer string, settings ...[]string) (list []way) {
+	for _, words := range settings {
+		list = append(list, way{peer, threads, words, ""})
 	}
 	return list
 }
@@ -199,6 +237,24 @@ func inferenceWays() []way {
 	return append(list, way{gomlx, cores, nil, ""}, way{gomlx, cores, []string{"simd"}, ""})
 }
 
+// The ways of large models leave out what is never the best there: one thread, and layers
+// that nothing has folded or laid out.
+func largeTrainingWays() []way {
+	return append(with(cores, imgcls, nil), with(cores, pytorch,
+		[]string{"channels_last", "fused"}, []string{"compile", "fused"}, []string{"compile", "channels_last", "fused"})...)
+}
+
+func largeInferenceWays() []way {
+	list := append(with(cores, imgcls, nil), with(cores, pytorch,
+		[]string{"channels_last"}, []string{"freeze"}, []string{"freeze", "channels_last"},
+		[]string{"compile"}, []string{"compile", "channels_last"})...)
+	return append(list, with(cores, onnxRuntime, nil, []string{"binding"})...)
+}
+
+func largeMemoryWays() []way {
+	return append(with(cores, imgcls, nil), with(cores, pytorch, nil, []string{"channels_last", "fused"}, []string{"compile", "channels_last", "fused"})...)
+}
+
 // onGPU are trainings on a GPU; single kernels are the GPU kit's, which needs no Go.
 func onGPU() (list []row) {
 	const model = "cifar-net"
@@ -209,7 +265,7 @@ func onGPU() (list []row) {
 	for _, precision := range []string{"fp32", "bf16"} {
 		for _, batch := range []int{4, 128, 1024} {
 			work := bench.Work{Model: model, Mode: bench.Train, Batch: batch, Precision: precision}
-			list = append(list, row{gpuGroup, fmt.Sprintf("%s training on a GPU, %s, batch %d", model, precision, batch), work, ways, modelRunUp, modelTime})
+			list = append(list, row{gpuGroup, fmt.Sprintf("%s training on a GPU, %s, batch %d", model, precision, batch), work, ways, modelRunUp, modelTime, 0})
 		}
 	}
 	return list

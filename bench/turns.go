@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"imgcls/internal/bench"
+	"imgcls/internal/fault"
 )
 
 // A bencher measures rows and keeps the processes of single operations, which
@@ -102,7 +103,7 @@ func (b *bencher) choose(ctx context.Context, r row, peer string) (best []*entra
 		}
 	}
 	if r.Work.Flops() > 0 && len(best) == 1 { // the process may hold another way by now
-		err = best[0].c.Open(r.work(best[0].way))
+		err = r.open(best[0].c, best[0].way)
 	}
 	return best, err
 }
@@ -124,6 +125,29 @@ func (r row) work(w way) bench.Work {
 	return work
 }
 
+// open makes a contender hold the row's work in its way. One that tells what its network
+// costs must have that of imgcls.
+func (r row) open(c *bench.Contender, w way) error {
+	have, err := c.Open(r.work(w))
+	if err != nil || have == nil {
+		return err
+	}
+	want, err := r.Work.Cost()
+	if err != nil {
+		return err
+	}
+	return alike(*have, *want)
+}
+
+// alike says why two networks are not the same.
+func alike(have, want bench.Cost) error {
+	if have != want {
+		return fmt.Errorf("its network has %s parameters and %s multiply-adds a picture, not %s and %s as that of imgcls",
+			fault.Grouped(int64(have.Parameters)), fault.Grouped(int64(have.MACs)), fault.Grouped(int64(want.Parameters)), fault.Grouped(int64(want.MACs)))
+	}
+	return nil
+}
+
 // enter starts a way and lets it show itself: the better of two samples, or the
 // memory that it took.
 func (b *bencher) enter(ctx context.Context, r row, w way) (*entrant, error) {
@@ -132,7 +156,7 @@ func (b *bencher) enter(ctx context.Context, r row, w way) (*entrant, error) {
 		return nil, err
 	}
 	e := &entrant{way: w, c: c}
-	if err := c.Open(r.work(w)); err != nil {
+	if err := r.open(c, w); err != nil {
 		b.leave(r, e)
 		return nil, err
 	}

@@ -21,7 +21,7 @@ except ImportError:
     sys.exit(3)
 
 from contender import Contender, Failed, options
-from nets import MODELS
+from nets import MODELS, cost
 from rows import early
 
 PRECISIONS = ("fp32", "bf16")
@@ -60,9 +60,10 @@ def twin(model):
     """Why PyTorch's net is not that of imgcls, or None."""
     if model["name"] not in MODELS:
         return f"nets.py has no {model['name']}"
-    n = sum(p.numel() for p in MODELS[model["name"]][0](model["size"]).parameters())
-    if n != model["parameters"]:
-        return f"nets.py has a {model['name']} of {n} parameters, imgcls of {model['parameters']}"
+    have = cost(MODELS[model["name"]].net(model["size"]), model["size"])
+    for what, n in have.items():
+        if n != model[what]:
+            return f"nets.py has a {model['name']} of {n} {what}, imgcls of {model[what]}"
     return None
 
 
@@ -147,7 +148,7 @@ def main():
     beside = sum(len(r["images_per_second"]) > 1 for r in m.rows)
     print(f"{len(m.rows) - len(failed)} of {len(m.rows)} trainings ran, {beside} beside PyTorch" + (f", {m.left} not reached" if m.left else "") +
           ("" if m.gpu else "; no GPU here") + "".join(f"; {why}" for why in unlike))
-    sys.exit(1 if failed or not m.rows or any("parameters" in why for why in unlike) else 124 if m.left else 0)
+    sys.exit(1 if failed or not m.rows or any("imgcls of" in why for why in unlike) else 124 if m.left else 0)
 
 
 if __name__ == "__main__":

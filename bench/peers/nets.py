@@ -1,7 +1,11 @@
-"""The models of imgcls as PyTorch users write them."""
+"""The models of imgcls as PyTorch users write them, with what trains them."""
+from typing import Callable, NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+from muon import Muon
 
 
 class CifarNet(nn.Module):
@@ -109,16 +113,102 @@ class MobileNetV2(nn.Module):
         return self.classifier(self.features(x).mean((2, 3)))
 
 
-# By imgcls's name: the net for 10 classes and pictures of a size, the size of its recipe,
-# what that sets in SGD. A model of imgcls that is not here is named by the tables and left out.
-RESIDUAL = {"lr": 0.1, "momentum": 0.9, "weight_decay": 5e-4, "nesterov": True}
+class BiasNorm(nn.BatchNorm2d):
+    """A batch norm of which only the bias is learnt."""
+
+    def __init__(self, width):
+        super().__init__(width, eps=1e-12, momentum=0.4)
+        self.weight.requires_grad_(False)
+
+
+class Group(nn.Module):
+    """Two convolutions of airbench94 that start by handing channels on."""
+
+    def __init__(self, inner, out):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inner, out, 3, padding=1, bias=False)
+        self.norm1 = BiasNorm(out)
+        self.conv2 = nn.Conv2d(out, out, 3, padding=1, bias=False)
+        self.norm2 = BiasNorm(out)
+        for conv in (self.conv1, self.conv2):
+            nn.init.dirac_(conv.weight.data[:conv.in_channels])
+
+    def forward(self, x):
+        x = F.gelu(self.norm1(F.max_pool2d(self.conv1(x), 2)))
+        return F.gelu(self.norm2(self.conv2(x)))
+
+
+class AirBench94(nn.Module):
+    """The network of airbench94_muon, the division of its logits put into the head's weight.
+    The first filters stay as they are drawn, and are fitted to no pictures."""
+
+    def __init__(self):
+        super().__init__()
+        self.whiten = nn.Conv2d(3, 24, 2)
+        self.whiten.weight.requires_grad_(False)
+        self.layers = nn.Sequential(nn.GELU(), Group(24, 64), Group(64, 256), Group(256, FEATURES))
+        self.head = nn.Linear(FEATURES, 10, bias=False)
+        nn.init.uniform_(self.head.weight, -(3 ** 0.5) / FEATURES, 3 ** 0.5 / FEATURES)
+
+    def forward(self, x):
+        x = self.layers(self.whiten(x))
+        return self.head(F.max_pool2d(x, min(3, *x.shape[2:])).mean((2, 3)))
+
+
+FEATURES = 256
+
+
+def sgd(**settings):
+    return lambda net, batch, fused, half: [torch.optim.SGD(net.parameters(), **settings, fused=fused)]
+
+
+def airbench(net, batch, fused, half):
+    """The recipe of airbench94_muon, whose rates and decay are for the sum of a batch's
+    losses; here the loss is their mean, and the head's rate is by the square of its scale."""
+    bias, head, decay = 0.053 * batch, 0.67 * batch / FEATURES**2, 2e-6 * batch
+    learnt = [p for p in net.parameters() if p.requires_grad]
+    rest = [
+        {"params": [p for p in learnt if p.ndim == 1], "lr": bias, "weight_decay": decay / bias},
+        {"params": [net.head.weight], "lr": head, "weight_decay": decay / head},
+    ]
+    filters = [p for p in learnt if p.ndim == 4]
+    return [Muon(filters, lr=0.24, momentum=0.6, half=half), torch.optim.SGD(rest, momentum=0.85, nesterov=True, fused=fused)]
+
+
+class Twin(NamedTuple):
+    net: Callable  # of a size of pictures: the net for 10 classes
+    size: int  # of its recipe
+    optimizers: Callable  # of the net, the batch, whether SGD is fused, whether 16 bits are enough for products
+    smoothing: float = 0.0  # of labels
+
+
+# By imgcls's name. A model of imgcls that is not here is named by the tables and left out.
+RESIDUAL = sgd(lr=0.1, momentum=0.9, weight_decay=5e-4, nesterov=True)
 MODELS = {
-    "cifar-net": (lambda size: CifarNet(), 32, {"lr": 0.001, "momentum": 0.9}),
-    "resnet20": (lambda size: ResNet(size, [3, 3, 3], width=16, reduces=False), 32, RESIDUAL),
-    "resnet18": (lambda size: ResNet(size, [2, 2, 2, 2]), 224, RESIDUAL),
-    "resnet34": (lambda size: ResNet(size, [3, 4, 6, 3]), 224, RESIDUAL),
-    "resnet50": (lambda size: ResNet(size, [3, 4, 6, 3], expansion=4), 224, RESIDUAL),
-    "mobilenet_v2": (MobileNetV2, 224, RESIDUAL),
+    "cifar-net": Twin(lambda size: CifarNet(), 32, sgd(lr=0.001, momentum=0.9)),
+    "resnet20": Twin(lambda size: ResNet(size, [3, 3, 3], width=16, reduces=False), 32, RESIDUAL),
+    "resnet18": Twin(lambda size: ResNet(size, [2, 2, 2, 2]), 224, RESIDUAL),
+    "resnet34": Twin(lambda size: ResNet(size, [3, 4, 6, 3]), 224, RESIDUAL),
+    "resnet50": Twin(lambda size: ResNet(size, [3, 4, 6, 3], expansion=4), 224, RESIDUAL),
+    "mobilenet_v2": Twin(MobileNetV2, 224, RESIDUAL),
+    "airbench94": Twin(lambda size: AirBench94(), 32, airbench, 0.2),
 }
 
 
+def cost(net, size):
+    """What imgcls calls the cost of a network: the numbers that are learnt, and the
+    multiply-adds of convolutions and linear layers for one picture, forward."""
+    macs = 0
+
+    def count(layer, _, out):
+        nonlocal macs
+        macs += out.numel() * layer.weight[0].numel()
+
+    hooks = [m.register_forward_hook(count) for m in net.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
+    first, was = next(net.parameters()), net.training
+    with torch.no_grad():
+        net.eval()(torch.zeros(1, 3, size, size, device=first.device))
+    net.train(was)
+    for hook in hooks:
+        hook.remove()
+    return {"parameters": sum(p.numel() for p in net.parameters() if p.requires_grad), "macs": macs}

@@ -3,63 +3,39 @@
 The setting "binding" binds input and output once, so that a run copies nothing.
 """
 import argparse
+import io
 
 import numpy as np
 import onnxruntime
-from onnx import TensorProto, helper, numpy_helper
+import torch
 
 import talk
+from nets import MODELS, cost
 
 THREADS = 1
 
 
-def cifar_net(batch):
-    """The net of PyTorch's tutorial, weights drawn as PyTorch draws them."""
-    random = np.random.default_rng(42)
-    weights, nodes = [], []
-
-    def learnt(name, *shape):
-        for suffix, s in (("weight", shape), ("bias", shape[:1])):
-            bound = 1 / np.sqrt(np.prod(shape[1:]))
-            values = random.uniform(-bound, bound, s).astype(np.float32)
-            weights.append(numpy_helper.from_array(values, f"{name}.{suffix}"))
-        return [f"{name}.weight", f"{name}.bias"]
-
-    def node(op, name, inputs, **attributes):
-        nodes.append(helper.make_node(op, inputs, [name], name, **attributes))
-        return name
-
-    x = "x"
-    for i, (inner, outer) in enumerate(((3, 6), (6, 16)), 1):
-        x = node("Conv", f"conv{i}", [x, *learnt(f"conv{i}", outer, inner, 5, 5)], kernel_shape=[5, 5])
-        x = node("Relu", f"relu{i}", [x])
-        x = node("MaxPool", f"pool{i}", [x], kernel_shape=[2, 2], strides=[2, 2])
-    x = node("Flatten", "flatten", [x])
-    for i, (inner, outer) in enumerate(((400, 120), (120, 84), (84, 10)), 1):
-        x = node("Gemm", f"fc{i}", [x, *learnt(f"fc{i}", outer, inner)], transB=1)
-        if i < 3:
-            x = node("Relu", f"relu_fc{i}", [x])
-    graph = helper.make_graph(
-        nodes, "cifar-net",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, 3, 32, 32])],
-        [helper.make_tensor_value_info(x, TensorProto.FLOAT, [batch, 10])],
-        weights)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    return model, (batch, 3, 32, 32)
-
-
-MODELS = {"cifar-net": cifar_net}
+def exported(work):
+    """The model as PyTorch exports it, with random weights, and the shape of its input."""
+    twin = MODELS[work["model"]]
+    size = work.get("size") or twin.size
+    shape = (work["batch"], 3, size, size)
+    net = twin.net(size).eval()
+    talk.tell(**cost(net, size))
+    model = io.BytesIO()
+    torch.onnx.export(net, (torch.zeros(shape),), model, input_names=["x"], dynamo=False)
+    return model.getvalue(), shape
 
 
 def prepare(work):
     if work.get("mode") != "infer":
         raise ValueError("ONNX Runtime only infers")
-    model, shape = MODELS[work["model"]](work["batch"])
+    model, shape = exported(work)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = THREADS
     options.inter_op_num_threads = 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     x = np.random.default_rng(42).random(shape, dtype=np.float32)
     output = session.get_outputs()[0].name
     if "binding" not in work.get("settings", []):
@@ -77,6 +53,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, required=True)
     THREADS = parser.parse_args().threads
+    torch.set_num_threads(1)  # it only exports
     talk.serve("ONNX Runtime", onnxruntime.__version__, THREADS, prepare)
 
 

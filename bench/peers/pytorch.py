@@ -18,11 +18,10 @@ import sys
 
 import torch
 import torch.nn.functional as F
-from torch._inductor import config as inductor
 
 import ops
 import talk
-from nets import MODELS
+from nets import MODELS, cost
 
 DEVICE = "cpu"
 READY = 16  # batches that lie ready
@@ -73,26 +72,36 @@ def lower(work):
     return torch.autocast(DEVICE, typ or torch.bfloat16, enabled=typ is not None)
 
 
+def made(work, settings):
+    """The work's twin, its net, and the size of pictures; the net's cost is told."""
+    twin = MODELS[work["model"]]
+    size = work.get("size") or twin.size
+    net = twin.net(size)
+    talk.tell(**cost(net, size))
+    return twin, net.to(DEVICE, memory_format=layout(settings)), size
+
+
 def training(work, settings):
-    make, size, recipe = MODELS[work["model"]]
-    size = work.get("size") or size
-    net = make(size).to(DEVICE, memory_format=layout(settings))
-    optimizer = torch.optim.SGD(net.parameters(), **recipe, fused="fused" in settings or None)
-    scaler = torch.amp.GradScaler(DEVICE, enabled=work.get("precision") == "fp16" and "graph" not in settings)
+    twin, net, size = made(work, settings)
+    precision = work.get("precision") or "fp32"
+    optimizers = twin.optimizers(net, work["batch"], "fused" in settings or None, precision != "fp32")
+    scaler = torch.amp.GradScaler(DEVICE, enabled=precision == "fp16" and "graph" not in settings)
 
     def forward(x, t):
         with lower(work):
-            return F.cross_entropy(net(x), t)
+            return F.cross_entropy(net(x), t, label_smoothing=twin.smoothing)
 
     loss_of = compiled(forward, settings) if "compile" in settings else forward
     batch = batches(work, size, layout(settings))
 
     def step():
         x, t = batch()
-        optimizer.zero_grad(set_to_none="graph" not in settings)
+        for optimizer in optimizers:
+            optimizer.zero_grad(set_to_none="graph" not in settings)
         loss = loss_of(x, t)
         scaler.scale(loss).backward()
-        scaler.step(optimizer)
+        for optimizer in optimizers:
+            scaler.step(optimizer)
         scaler.update()
         return loss.item() if DEVICE == "cpu" else loss  # a GPU's user reads losses now and then
 
@@ -100,14 +109,15 @@ def training(work, settings):
 
 
 def inference(work, settings):
-    make, size, _ = MODELS[work["model"]]
-    size = work.get("size") or size
-    net = make(size).eval().to(DEVICE, memory_format=layout(settings))
+    _, net, size = made(work, settings)
+    net.eval()
     x = torch.rand(work["batch"], 3, size, size).contiguous(memory_format=layout(settings)).to(DEVICE)
     with torch.no_grad():
         if "freeze" in settings:
             net = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(net, x)))
         elif "compile" in settings:
+            import torch._inductor.config as inductor  # not before: it takes 150 MB
+
             inductor.freezing = DEVICE == "cpu"
             net = compiled(net, settings)
 

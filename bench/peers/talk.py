@@ -36,6 +36,14 @@ def repeat(step, images, seconds, one_by_one):
     return sample
 
 
+told = {}  # with "ready"
+
+
+def tell(**facts):
+    """Says more of the work that is being opened: of a network, its parameters and macs."""
+    told.update(facts)
+
+
 def serve(name, version, threads, prepare, device="cpu", timed=repeat):
     """Answers standard input. prepare(work) returns a function to repeat, and timed
     repeats it."""
@@ -52,11 +60,12 @@ def serve(name, version, threads, prepare, device="cpu", timed=repeat):
         try:
             if verb == "open":
                 step = None
+                told.clear()
                 work = json.loads(rest)
                 step = prepare(work)
                 for _ in range(FIRST):  # compiles, where that is asked for
                     step()
-                answer({"ready": True})
+                answer({"ready": True, **told})
             elif verb == "run" and step:
                 answer(timed(step, work.get("batch", 0), float(rest), work.get("mode") == "infer"))
             else:

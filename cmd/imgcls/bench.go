@@ -154,7 +154,7 @@ func (s *settings) measure(ctx context.Context, row *benchRow) error {
 	}
 	defer c.Close()
 	row.Device, row.Threads = c.Device, c.Threads
-	if err := c.Open(bench.Work{Model: row.Model, Mode: row.Mode, Batch: row.Batch, Precision: row.Precision}); err != nil {
+	if _, err := c.Open(bench.Work{Model: row.Model, Mode: row.Mode, Batch: row.Batch, Precision: row.Precision}); err != nil {
 		return interrupted(ctx, err)
 	}
 	if _, err := c.Run(benchRunUp); err != nil {

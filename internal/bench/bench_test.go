@@ -2,6 +2,7 @@ package bench
 
 import (
 	"encoding/json"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -49,10 +50,11 @@ func TestContender(t *testing.T) {
 		{Model: "cifar-net", Mode: Train, Batch: 4, Samples: 13},
 		{Model: "cifar-net", Mode: Infer, Batch: 3},
 		{Model: "cifar-net", Mode: Train, Batch: 2, Samples: 4, Size: 33},
+		{Model: "airbench94", Mode: Train, Batch: 2, Samples: 4},
 		{Op: MatMul, M: 5, N: 6, K: 7},
 		of(Conv), of(ConvBackData), of(ConvBackFilter),
 	} {
-		if err := c.Open(w); err != nil {
+		if _, err := c.Open(w); err != nil {
 			t.Errorf("%+v: %v", w, err)
 			continue
 		}
@@ -86,12 +88,51 @@ func TestContender(t *testing.T) {
 		{Work{Op: "MaxPoolBack", Batch: 1, Size: 4, In: 1, Kernel: 3, Stride: 2, Pad: 1}, "winners of windows with padding"},
 		{Work{Op: MatMul, M: 1, N: 1, K: 1, Settings: []string{"fast"}}, `no setting "fast"`},
 	} {
-		if err := c.Open(bad.work); err == nil || !strings.Contains(err.Error(), bad.want) {
+		if _, err := c.Open(bad.work); err == nil || !strings.Contains(err.Error(), bad.want) {
 			t.Errorf("%+v: %v, want %q", bad.work, err, bad.want)
 		}
 	}
-	if err := c.Open(of(Conv)); err != nil {
+	if _, err := c.Open(of(Conv)); err != nil {
 		t.Errorf("after all those: %v", err)
+	}
+}
+
+// A contender tells what a network costs at the work's size, and nothing of an operation.
+func TestCost(t *testing.T) {
+	c := contender(t)
+	for _, k := range []struct {
+		work Work
+		want *Cost
+	}{
+		{Work{Model: "cifar-net", Mode: Infer, Batch: 3}, &Cost{62_006, 651_720}},
+		{Work{Model: "cifar-net", Mode: Train, Batch: 1, Size: 33}, &Cost{62_006, 29*29*450 + 10*10*2400 + 48_000 + 10_080 + 840}},
+		{Work{Op: MatMul, M: 1, N: 1, K: 1}, nil},
+	} {
+		got, err := c.Open(k.work)
+		if err != nil || (got == nil) != (k.want == nil) || got != nil && *got != *k.want {
+			t.Errorf("%+v: %+v, %v, want %+v", k.work, got, err, k.want)
+		}
+	}
+}
+
+// Inference starts from running statistics that normalise: scores stay near 1.
+func TestInferenceHasStatistics(t *testing.T) {
+	dev := cpu.New(1)
+	defer dev.Close()
+	l, err := newInference(dev, Work{Model: "resnet20", Batch: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	i := l.(*inference)
+	scores, err := i.runner.Forward(t.Context(), i.pictures, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range scores {
+		if !(math.Abs(float64(x)) < 1e3) {
+			t.Fatalf("scores %v", scores)
+		}
 	}
 }
 

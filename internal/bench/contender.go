@@ -89,14 +89,15 @@ func (c *Contender) ask(request string) (answer, error) {
 	return a, nil
 }
 
-// Open makes the contender hold w ready, in the place of what it held.
-func (c *Contender) Open(w Work) error {
+// Open makes the contender hold w ready, in the place of what it held. The cost is
+// nil where the contender tells none.
+func (c *Contender) Open(w Work) (*Cost, error) {
 	text, err := json.Marshal(w)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = c.ask("open " + string(text))
-	return err
+	a, err := c.ask("open " + string(text))
+	return a.Cost, err
 }
 
 // Run lets the contender repeat its work for at least so many seconds.

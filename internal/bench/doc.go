@@ -6,13 +6,14 @@
 // and an answer in JSON on its standard output:
 //
 //	                                 {"name":"imgcls","version":"…","device":"cpu","threads":2}
-//	open {"model":"cifar-net",…}     {"ready":true}
+//	open {"model":"cifar-net",…}     {"ready":true,"parameters":62006,"macs":651720}
 //	run 0.5                          {"steps":812,"seconds":0.5003,"images":3248}
 //	dump FILE                        {"outputs":[{"type":"f32","shape":[4,28,28,6]},…]}
 //
-// Dump is for single operations: it runs once, on inputs that a formula gives
-// (draw.go), and writes what comes out, one tensor after another, so that two
-// programs can be compared.
+// The answer to open tells what a network costs (Work.Cost), so that two programs can be
+// seen to have the same one. Dump is for single operations: it runs once, on inputs that a
+// formula gives (draw.go), and writes what comes out, one tensor after another, so that
+// two programs can be compared.
 //
 // A second open takes the place of the first. A work that fails is answered with
 // {"error":"…","exit":2}, and the process goes on; it ends with its input.

@@ -47,13 +47,27 @@ func (w Work) network(model models.Model) models.Network {
 	return net
 }
 
+// Cost returns what the network of a model costs, and nil for an operation.
+func (w Work) Cost() (*Cost, error) {
+	if w.Model == "" {
+		return nil, nil
+	}
+	model, err := models.Lookup(w.Model)
+	if err != nil {
+		return nil, err
+	}
+	parameters, macs, err := w.network(model).Cost()
+	return &Cost{parameters, macs}, err
+}
+
 func (w Work) precision(dev device.Device) (graph.DType, error) {
 	return device.Precision(dev, cmp.Or(w.Precision, "fp32"), false)
 }
 
 // A training is a trainer that stands still between two requests. The trainer's
-// own loop runs on a goroutine: what is measured is what `imgcls train` does,
-// with the order of each epoch and the losses that are read back.
+// own loop runs on a goroutine: what is measured is what `imgcls train` does by the
+// model's recipe, without its augmentation and with rates that stay, with the order
+// of each epoch and the losses that are read back.
 type training struct {
 	trainer *train.Trainer
 	batch   int
@@ -94,9 +108,10 @@ func newTraining(dev device.Device, w Work) (load, error) {
 	if err != nil {
 		return nil, err
 	}
+	recipe := model.Recipe.Batched(w.Batch)
 	trainer, err := train.New(dev, set, train.Config{
-		Network: net, Epochs: math.MaxInt32, Batch: w.Batch, Optimizer: model.Recipe.Optimizer, Seed: seed, EvalBatch: evalBatch,
-		Precision: precision,
+		Network: net, Epochs: math.MaxInt32, Batch: w.Batch, Optimizer: recipe.Optimizer, Groups: recipe.Groups, Smooth: recipe.Smooth,
+		Seed: seed, EvalBatch: evalBatch, Precision: precision,
 	})
 	if err != nil {
 		return nil, err
@@ -195,12 +210,12 @@ func newInference(dev device.Device, w Work) (load, error) {
 	}, nil
 }
 
-// initialize writes the weights with which training would start.
+// initialize writes the weights and statistics with which training would start.
 func initialize(prog device.Program, g *graph.Graph, net models.Network) error {
 	p := net.Preprocess
 	single := graph.New()
 	_, scope := net.Forward(single, single.Input("pictures", graph.U8, 1, p.Height, p.Width, p.Channels))
-	for _, v := range single.Params() {
+	for _, v := range single.Weights() {
 		t := single.Tensor(v)
 		values := make([]float32, t.Len())
 		scope.Initialize(v, seed, values)

@@ -22,10 +22,18 @@ type Hello struct {
 // An answer is every line after that.
 type answer struct {
 	Ready bool `json:"ready,omitempty"`
+	*Cost
 	*Sample
 	Outputs []Output `json:"outputs,omitempty"`
 	Error   string   `json:"error,omitempty"`
 	Exit    int      `json:"exit,omitempty"`
+}
+
+// A Cost tells networks apart: the numbers that are learnt, and the multiply-adds of
+// convolutions and linear layers for one picture, forward.
+type Cost struct {
+	Parameters int `json:"parameters"`
+	MACs       int `json:"macs"`
 }
 
 // An Output is a tensor in the file of a dump.
@@ -86,7 +94,8 @@ func serve(dev device.Device, held *load, line string) (answer, error) {
 			return answer{}, err
 		}
 		*held = l
-		return answer{Ready: true}, nil
+		cost, err := w.Cost()
+		return answer{Ready: true, Cost: cost}, err
 	case "run":
 		seconds, err := strconv.ParseFloat(rest, 64)
 		if err != nil || !(0 < seconds && seconds <= longestRun) {
