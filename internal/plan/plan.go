@@ -72,7 +72,7 @@ func compile(g *graph.Graph, precision graph.DType, supports func(n graph.Node, 
 	if err := g.Err(); err != nil {
 		return nil, err
 	}
-	m := &Module{Tensors: g.Tensors, Root: roots(g)}
+	m := &Module{Tensors: slices.Clone(g.Tensors), Root: roots(g)}
 	for _, e := range g.Entries {
 		nodes := live(e.Nodes, e.Results)
 		if err := m.check(nodes); err != nil {

@@ -109,7 +109,7 @@ func New(dev device.Device, set *data.Set, cfg Config) (*Trainer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.prog, err = device.Compile(dev, module, cfg.Batch, cfg.of(dev, set)); err != nil {
+	if t.prog, err = device.Compile(dev, module, cfg.room(dev, set)); err != nil {
 		return nil, err
 	}
 	t.full.index, t.short.index = module.Find(t.full.name), module.Find(t.short.name)
