@@ -166,7 +166,7 @@ func TestAccumulatedStepsOnTheReference(t *testing.T) {
 func TestAccumulatedStepsOnTheCPU(t *testing.T) { compareAccumulated(t, cpu.New(2)) }
 
 func compareAccumulated(t *testing.T, dev device.Device) {
-	defer dev.Close()
+	t.Cleanup(func() { dev.Close() })
 	_, losses := accumSteps(t, dev)
 	for i, want := range accumLosses {
 		if diff := math.Abs(float64(losses[i])-want) / want; !(diff <= 1e-5) {
