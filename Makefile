@@ -141,7 +141,7 @@ soak: soak-kills soak-signals soak-faults
 
 ## soak-kills: runs killed KILLS times; soak-signals: stopped SIGNALS times
 soak-kills:
-	IMGCLS_SOAK_KILLS=$(KILLS) $(GO) test ./cmd/imgcls -run '^TestKills$$' -count 1 -timeout 12h -v
+	IMGCLS_SOAK_KILLS=$(KILLS) $(GO) test ./cmd/imgcls -run '^TestKills' -count 1 -timeout 12h -v
 
 soak-signals:
 	IMGCLS_SOAK_SIGNALS=$(SIGNALS) $(GO) test ./cmd/imgcls -run '^TestSignalsAtAnyPhase$$' -count 1 -timeout 12h -v

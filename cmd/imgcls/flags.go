@@ -52,6 +52,7 @@ type settings struct {
 
 	epochs      auto[int]
 	batchSize   auto[int]
+	gradAccum   int
 	opt         auto[string]
 	lr          auto[float64]
 	momentum    auto[float64]
@@ -140,7 +141,7 @@ func newSettings(c *console) *settings {
 		console: c, device: "auto", seed: 42, progressAs: "auto", logFormat: "text", color: "auto",
 		dataDir: defaultDataDir(), download: "auto", split: "test",
 		output: defaultOutput(), format: "text", topk: 5,
-		modes:  []string{"train", "infer"},
+		modes: []string{"train", "infer"}, gradAccum: 1,
 		resume: resumeNone, saveEvery: train.Interval{Epochs: 1}, keep: 3, gpuPatience: time.Minute,
 		origins: map[string]string{},
 	}
@@ -196,6 +197,8 @@ func newSettings(c *console) *settings {
 
 		{"epochs", "e", learns, always, bind(&s.epochs, orAuto(intIn(1, 100_000))), "passes over the training set"},
 		{"batch-size", "b", "train eval predict plan bench", fixed, bindList(&s.batchSize, &s.batchSizes, orAuto(intIn(1, 1<<20))), "pictures a step"},
+		{"grad-accum", "", "train plan", decides, bind(&s.gradAccum, intIn(1, 1<<20)),
+			"take each step through `N` micro-batches, equal parts of the batch, one after another: for less memory"},
 		{"opt", "", learns, fixed, bind(&s.opt, orAuto(oneOf(optim.Names...))), "optimizer: sgd, adamw or muon, which moves filters of convolutions and leaves all else to sgd"},
 		{"lr", "", learns, decides, bind(&s.lr, orAuto(numberAbove(most))), "learning rate"},
 		{"momentum", "", learns, decides, bind(&s.momentum, orAuto(numberBelow(1))), "momentum of SGD or, of filters, of Muon"},
@@ -259,6 +262,7 @@ var aliases = map[string]string{"wd": "weight-decay", "aug": "augment", "pretrai
 // foreign are names that other programs have for flags, for who writes them here.
 var foreign = map[string]string{
 	"optimizer": "opt", "optim": "opt", "scheduler": "sched", "lr-scheduler": "sched", "learning-rate": "lr",
+	"gradient-accumulation-steps": "grad-accum", "grad-accum-steps": "grad-accum",
 	"arch": "model", "image-size": "img-size", "imgsz": "img-size", "warmup": "warmup-epochs", "workers": "threads",
 }
 

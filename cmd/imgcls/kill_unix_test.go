@@ -103,13 +103,25 @@ func (d *drill) done() {
 // of the process on, and gone on with by the same command; each ends in the bytes
 // of the run that was never killed.
 func TestKills(t *testing.T) {
-	least := soak(t, "IMGCLS_SOAK_KILLS", 300)
+	kill(t, soak(t, "IMGCLS_SOAK_KILLS", 300), 5, 100*time.Millisecond, fourHundredSteps+" --save-every 3it --val-split 0.1")
+}
+
+// So do runs with running statistics, averages of weights, pictures drawn at random and
+// steps in parts.
+func TestKillsOfBatchNorm(t *testing.T) {
+	kill(t, soak(t, "IMGCLS_SOAK_KILLS", 300)/15, 1, 400*time.Millisecond,
+		"shapes --samples 40 --img-size 16 --batch-size 6 --epochs 6 --keep 2 --save-every 2it --model resnet20 --ema 0.9 --augment flip,crop=1 --grad-accum 2")
+}
+
+// kill kills at least so many times, in at least so many runs of these arguments, at
+// most so long after the first step.
+func kill(t *testing.T, least, fewest int, after time.Duration, args string) {
 	kills, runs, idle := 0, 0, 0
-	for seed := uint64(1); kills < least || runs < 5; seed++ {
-		d := newDrill(t, seed, fourHundredSteps+" --save-every 3it --val-split 0.1")
+	for seed := uint64(1); kills < least || runs < fewest; seed++ {
+		d := newDrill(t, seed, args)
 		for alive := true; alive; {
 			before := d.newest()
-			code, _ := d.disturb(d.begins+100*time.Millisecond, syscall.SIGKILL, 0)
+			code, _ := d.disturb(d.begins+after, syscall.SIGKILL, 0)
 			if alive = code != 0; alive {
 				kills++
 				d.check()
@@ -121,7 +133,7 @@ func TestKills(t *testing.T) {
 		d.done()
 		runs++
 	}
-	t.Logf("%d kills in %d runs of 400 steps; %d of them before a checkpoint", kills, runs, idle)
+	t.Logf("%d kills in %d runs; %d of them before a checkpoint", kills, runs, idle)
 }
 
 // fourHundredSteps are those of a run on 36 to 40 pictures.

@@ -148,6 +148,7 @@ func TestResumeFromEveryStep(t *testing.T) {
 		{"last", "--batch-size 3 --lr 0.05", []way{{2, 2}}},
 		{"muon", "--batch-size 6 --opt muon --sched linear --param-group fc3.*=2:0.5:0.5 --clip-grad 0.5 --ema 0.9", []way{{2, 2}}},
 		{"varying rates", "--batch-size 6 --opt adamw --lr 0.002 --sched cosine --warmup-epochs 0.5 --param-group fc3.*=2:0.5 --clip-grad 0.5 --ema 0.9", []way{{2, 2}}},
+		{"parts", "--batch-size 6 --grad-accum 3 --opt muon --augment flip,crop=2 --clip-grad 0.5 --ema 0.9", []way{{2, 2}}},
 		{"augmented", "--batch-size 6 --lr 0.05 --augment flip=alternate,crop=4,jitter=0.2,cutout=6,mixup=0.4,cutmix=1 --label-smoothing 0.1", []way{{2, 2}}},
 		{"best", "--batch-size 6 --lr 0.05 --val-split 0.2 --momentum 0.5 --nesterov --weight-decay 0.001 --ema 0.8 --sched plateau --lr-patience 0 --lr-gamma 0.5", []way{{1, 1}, {2, 1}, {2, 2}, {8, 2}}},
 	} {

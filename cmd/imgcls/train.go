@@ -221,6 +221,9 @@ func (s *settings) training(model models.Model, set *data.Set) (train.Config, er
 	if err := s.checkRates(recipe); err != nil {
 		return train.Config{}, err
 	}
+	if err := checkAccum(recipe.Batch, s.gradAccum); err != nil {
+		return train.Config{}, err
+	}
 	preprocess, err := models.Preprocess{
 		Height: set.Height, Width: set.Width, Channels: set.Channels, Resize: models.Squash, TTA: strings.TrimPrefix(recipe.TTA, augment.TTA[0]),
 	}.Normalized(recipe.Mean, recipe.Std)
@@ -237,11 +240,25 @@ func (s *settings) training(model models.Model, set *data.Set) (train.Config, er
 	frozen, err := s.frozen(network)
 	cfg := train.Config{
 		Network: network, Frozen: frozen,
-		Epochs: recipe.Epochs, Batch: recipe.Batch, Optimizer: recipe.Optimizer, Schedule: recipe.Schedule, Groups: recipe.Groups,
+		Epochs: recipe.Epochs, Batch: recipe.Batch, Accum: s.gradAccum, Optimizer: recipe.Optimizer, Schedule: recipe.Schedule, Groups: recipe.Groups,
 		Augment: recipe.Augment, Smooth: recipe.Smooth, ClipGrad: recipe.ClipGrad, EMA: recipe.EMA,
 		Seed: uint64(s.seed), EvalBatch: evalBatch, Budget: s.budget(), SaveEvery: s.saveEvery, CheckEvery: s.checkEvery,
 	}
 	return cfg, err
+}
+
+// checkAccum refuses a batch that is not to be cut into so many equal parts, and names the
+// nearest numbers that go together.
+func checkAccum(batch, accum int) error {
+	if batch%accum == 0 {
+		return nil
+	}
+	fewer := min(accum, batch)
+	for batch%fewer != 0 {
+		fewer--
+	}
+	return fault.New(fault.Usage, "--grad-accum", "", fmt.Sprintf("use --grad-accum %d, or --batch-size %d", fewer, (batch+accum-1)/accum*accum),
+		"%d equal micro-batches cannot be made of a --batch-size of %d", accum, batch)
 }
 
 // openRun makes the run folder, or goes on in that of the run resumed. From here
@@ -290,8 +307,12 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 	if cfg.EMA > 0 {
 		rates += fmt.Sprintf(" ema %g", cfg.EMA)
 	}
-	s.say("plan    %d epochs × %d steps  batch %d  %s  %s  seed %d",
-		cfg.Epochs, t.Steps(), cfg.Batch, rates, record.Precision, cfg.Seed)
+	batch := strconv.Itoa(cfg.Batch)
+	if cfg.Accum > 1 {
+		batch += fmt.Sprintf(" as %d × %d", cfg.Accum, cfg.Batch/cfg.Accum)
+	}
+	s.say("plan    %d epochs × %d steps  batch %s  %s  %s  seed %d",
+		cfg.Epochs, t.Steps(), batch, rates, record.Precision, cfg.Seed)
 	if from := t.Place().Step; from > 0 && cfg.Schedule.ByStep() {
 		s.say("rate    %.4g at step %d, by the schedule over %d epochs", t.Rate(), from+1, cfg.Epochs)
 	}

@@ -1,6 +1,7 @@
 package device
 
 import (
+	"fmt"
 	"strconv"
 
 	"imgcls/internal/fault"
@@ -35,32 +36,42 @@ func RoomFor(dev Device, m *plan.Module) Room {
 
 func (r Room) fits() bool { return !r.Known || r.Need <= r.Free }
 
-// Compile is dev.Compile for a plan of so many pictures a step, which planned makes
-// for other numbers too. What does not fit into the memory is an error of kind Room
-// that says what is needed and what there is, and names the largest batch that fits.
-func Compile(dev Device, m *plan.Module, batch int, planned func(batch int) (*plan.Module, error)) (Program, error) {
+// A Batch is how many pictures the steps of a plan take, and the same plan for less memory.
+type Batch struct {
+	Size    int
+	Planned func(size int) (*plan.Module, error)
+	// Accum, greater than now, are the numbers of micro-batches in which a step can go
+	// through the batch, and InParts plans for one of them.
+	Accum   []int
+	InParts func(accum int) (*plan.Module, error)
+}
+
+// Compile is dev.Compile for a plan of a batch. What does not fit into the memory is an
+// error of kind Room that says what is needed and what there is, and names the largest
+// batch that fits, and the fewest micro-batches that do.
+func Compile(dev Device, m *plan.Module, batch Batch) (Program, error) {
 	if room := RoomFor(dev, m); !room.fits() {
-		return nil, room.refuse(dev, batch, planned, nil)
+		return nil, room.refuse(dev, batch, nil)
 	}
 	prog, err := dev.Compile(m)
 	if fault.KindOf(err) == fault.Room {
-		return nil, RoomFor(dev, m).refuse(dev, batch, planned, err) // others may have taken some of it
+		return nil, RoomFor(dev, m).refuse(dev, batch, err) // others may have taken some of it
 	}
 	return prog, err
 }
 
 // refuse is the error of a plan that does not fit, be it by its size or by what
 // the device says.
-func (r Room) refuse(dev Device, batch int, planned func(batch int) (*plan.Module, error), cause error) error {
+func (r Room) refuse(dev Device, batch Batch, cause error) error {
 	const orElse = ", or end other programs that hold memory (nvidia-smi lists those of a GPU)"
 	do := "use a smaller --batch-size" + orElse
 	if !r.fits() {
 		do = "use a smaller --img-size or fewer pictures: a batch of 1 does not fit either"
-		if most := r.largest(dev, batch, planned); most > 0 {
-			do = "use --batch-size " + strconv.Itoa(most) + " or less, the largest that fits" + orElse
+		if most := r.largest(dev, batch); most > 0 {
+			do = "use --batch-size " + strconv.Itoa(most) + " or less, the largest that fits" + r.inParts(dev, batch) + orElse
 		}
 	}
-	e := fault.New(fault.Room, "memory", "", do, "a batch of %d needs %s bytes", batch, fault.Grouped(int64(r.Need)))
+	e := fault.New(fault.Room, "memory", "", do, "a batch of %d needs %s bytes", batch.Size, fault.Grouped(int64(r.Need)))
 	if r.Known {
 		e.Why += ", " + fault.Grouped(int64(r.Free)) + " of " + fault.Grouped(int64(r.Total)) + " are free"
 	}
@@ -75,15 +86,25 @@ func (r Room) refuse(dev Device, batch int, planned func(batch int) (*plan.Modul
 }
 
 // largest returns the largest batch below one that does not fit, and 0 if none does.
-func (r Room) largest(dev Device, batch int, planned func(batch int) (*plan.Module, error)) int {
-	most, above := 0, batch
+func (r Room) largest(dev Device, batch Batch) int {
+	most, above := 0, batch.Size
 	for above-most > 1 {
 		middle := (most + above) / 2
-		if m, err := planned(middle); err == nil && dev.(Meter).Needs(m) <= r.Free {
+		if m, err := batch.Planned(middle); err == nil && dev.(Meter).Needs(m) <= r.Free {
 			most = middle
 		} else {
 			above = middle
 		}
 	}
 	return most
+}
+
+// inParts names the fewest micro-batches that fit, if any do.
+func (r Room) inParts(dev Device, batch Batch) string {
+	for _, accum := range batch.Accum {
+		if m, err := batch.InParts(accum); err == nil && dev.(Meter).Needs(m) <= r.Free {
+			return fmt.Sprintf(", or --grad-accum %d (the batch stays %d; batch norm sees %d)", accum, batch.Size, batch.Size/accum)
+		}
+	}
+	return ""
 }

@@ -169,43 +169,65 @@ func (b BatchNormBack) Parts() []string {
 	return []string{"BatchNormBack"}
 }
 
-// Track moves running statistics towards those of a batch, for any number of
-// BatchNorms in one node:
+// Track moves running statistics towards those of batches, one after another, for any
+// number of BatchNorms in one node. With M = M[k][i] for batch k and BatchNorm i,
 //
 //	mean = mean + Momentum[i]·(batch mean − mean)
 //	var  = var + Momentum[i]·(batch var · M/(M−1) − var)
 //
-// so the variance kept is the unbiased one, as PyTorch's. Inputs are gate and then
-// mean, var, batch mean and batch var, f32 [C], for each; it sets every mean and
-// var.
+// so the variance kept is the unbiased one, as PyTorch's. Inputs are gate, then mean and
+// var, f32 [C], of each BatchNorm, and then for each batch the batch mean and batch var
+// of each; it sets every mean and var.
 type Track struct {
 	terminal
 	Momentum []float64 // of each BatchNorm
-	M        []int     // places that each one's statistics are of, 2 or more
+	M        [][]int   // by batch, places that the statistics of each BatchNorm are of, 2 or more
+}
+
+// A Move is what a batch does to a running statistic: input Running moves by a share of
+// Momentum to input Batch times Factor.
+type Move struct {
+	Running, Batch   int
+	Momentum, Factor float64
+}
+
+// Moves returns what batch k does, after those before it, to each running statistic.
+func (t Track) Moves(k int) []Move {
+	n := len(t.Momentum)
+	moves := make([]Move, 0, 2*n)
+	for i, m := range t.M[k] {
+		mean := Move{Running: 1 + 2*i, Batch: 1 + 2*n*(k+1) + 2*i, Momentum: t.Momentum[i], Factor: 1}
+		variance := mean
+		variance.Running, variance.Batch, variance.Factor = mean.Running+1, mean.Batch+1, float64(m)/float64(m-1)
+		moves = append(moves, mean, variance)
+	}
+	return moves
 }
 
 // Infer returns nothing.
 func (t Track) Infer(in []Tensor) ([]Tensor, error) {
-	n := len(t.M)
-	if len(in) != 1+4*n || len(t.Momentum) != n {
-		return nil, fmt.Errorf("has %d inputs, wants gate and four for each of %d", len(in), n)
+	n := len(t.Momentum)
+	if len(in) != 1+2*n*(1+len(t.M)) {
+		return nil, fmt.Errorf("has %d inputs, wants gate and, for each of %d, two and two by each of %d batches", len(in), n, len(t.M))
 	}
 	if !in[0].single(I32) {
 		return nil, fmt.Errorf("gate is %s, wants i32 1", in[0])
 	}
-	for i := range n {
-		if m := t.Momentum[i]; !(m >= 0 && m <= 1) || t.M[i] < 2 {
-			return nil, fmt.Errorf("momentum is %g over %d places, wants 0 to 1 and two places or more", m, t.M[i])
+	for k, places := range t.M {
+		if len(places) != n {
+			return nil, fmt.Errorf("batch %d has statistics of %d, there are %d", k, len(places), n)
 		}
-		four := in[1+4*i:][:4]
-		for _, x := range four {
-			if x.Type != F32 || len(x.Shape) != 1 || !x.sameAs(four[0]) {
-				return nil, fmt.Errorf("statistics are %s, %s, %s and %s, want f32 [C]", four[0], four[1], four[2], four[3])
+		for i, m := range places {
+			if x := t.Momentum[i]; !(x >= 0 && x <= 1) || m < 2 {
+				return nil, fmt.Errorf("momentum is %g over %d places, wants 0 to 1 and two places or more", x, m)
+			}
+		}
+		for _, move := range t.Moves(k) {
+			x, batch := in[move.Running], in[move.Batch]
+			if x.Type != F32 || len(x.Shape) != 1 || !x.sameAs(batch) {
+				return nil, fmt.Errorf("a running statistic is %s and a batch's %s, want f32 [C]", x, batch)
 			}
 		}
 	}
 	return nil, nil
 }
-
-// Unbiased returns what the biased variance of m places is multiplied with.
-func (t Track) Unbiased(i int) float64 { return float64(t.M[i]) / float64(t.M[i]-1) }

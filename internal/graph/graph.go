@@ -196,11 +196,20 @@ func (g *Graph) AddSet(name string, op Op, set []Value, in ...Value) []Value {
 // the values y back to everything they were made from, and returns the
 // gradient of each value that has one. What is not needed in the end is left
 // out by the planner.
-func (g *Graph) Backward(y, dy []Value) map[Value]Value {
+func (g *Graph) Backward(y, dy []Value) map[Value]Value { return g.BackwardOnto(nil, y, dy) }
+
+// BackwardOnto is Backward for a part of a batch: what it finds is added to sums, of which
+// the gradients of lasting tensors by the parts before it count.
+func (g *Graph) BackwardOnto(sums map[Value]Value, y, dy []Value) map[Value]Value {
 	if g.err != nil {
 		return nil
 	}
 	grads := map[Value]Value{}
+	for v, d := range sums {
+		if g.Tensors[v].Role != Temp {
+			grads[v] = d
+		}
+	}
 	for i, v := range y {
 		g.accumulate(grads, v, dy[i])
 	}

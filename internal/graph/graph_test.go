@@ -53,9 +53,11 @@ func TestInfer(t *testing.T) {
 		{"linear", graph.MatMul{TransB: true}, with(f32(4, 400), f32(120, 400), f32(120)), with(f32(4, 120))},
 		{"a transposed", graph.MatMul{TransA: true}, with(f32(3, 2), f32(3, 5)), with(f32(2, 5))},
 		{"reshape", graph.Reshape{Shape: []int{4, 400}}, with(f32(4, 5, 5, 16)), with(f32(4, 400))},
+		{"tail", graph.Tail{From: 3}, with(i32(7)), with(i32(4))},
 		{"add", graph.Add{}, with(f32(2, 3), f32(2, 3)), with(f32(2, 3))},
 		{"channel sum", graph.ChannelSum{}, with(f16(2, 3, 4, 5)), with(f32(5))},
 		{"cross-entropy", graph.SoftmaxXent{}, with(f32(4, 10), i32(4)), with(f32(1), f32(4, 10))},
+		{"cross-entropy of a part", graph.SoftmaxXent{Of: 12}, with(f32(4, 10), i32(4)), with(f32(1), f32(4, 10))},
 		{"smoothed cross-entropy", graph.SoftmaxXent{Smooth: 0.1}, with(f32(4, 10), i32(4)), with(f32(1), f32(4, 10))},
 		{"mixed cross-entropy", graph.SoftmaxXent{Mixed: true}, with(f32(4, 10), i32(4), i32(4), f32(4), f32(1)), with(f32(1), f32(4, 10))},
 		{"augment", graph.Augment{Policy: augment.Standard, Blank: make([]byte, 3)}, with(u8(4, 8, 8, 3), i32(9), i64(1), i64(1)), with(u8(4, 8, 8, 3))},
@@ -140,6 +142,9 @@ func TestInferErrors(t *testing.T) {
 		{graph.MatMul{}, with(f32(4, 3), f32(3, 2), i64(2)), "bias is i64 2"},
 		{graph.MatMul{}, with(f32(4, 3, 1), f32(3, 2)), "wants floating-point numbers in 2 dimensions"},
 		{graph.Reshape{Shape: []int{4, 399}}, with(f32(4, 5, 5, 16)), "4×5×5×16 has 1600 elements, 4×399 has 1596"},
+		{graph.Tail{From: 7}, with(i32(7)), "input is i32 7, wants a vector of more than 7 elements"},
+		{graph.Tail{From: -1}, with(i32(7)), "more than -1 elements"},
+		{graph.Tail{From: 1}, with(i32(7, 2)), "input is i32 7×2, wants a vector"},
 		{graph.Reshape{Shape: []int{-1, -6}}, with(f32(6)), "shape -1×-6 has no elements or too many"},
 		{graph.Reshape{Shape: []int{math.MaxInt, 2}}, with(f32(6)), "has no elements or too many"},
 		{graph.Add{}, with(f32(3), f16(3)), "inputs are f32 3 and f16 3"},
@@ -148,6 +153,7 @@ func TestInferErrors(t *testing.T) {
 		{graph.SoftmaxXent{}, with(f32(4, 10), i64(4)), "want f32 [N,C] and i32 [N]"},
 		{graph.SoftmaxXent{}, with(f16(4, 10), i32(4)), "scores are f16 4×10"},
 		{graph.SoftmaxXent{}, with(f32(4, 10), i32(4), f16(1)), "scale is f16 1"},
+		{graph.SoftmaxXent{Of: 3}, with(f32(4, 10), i32(4)), "4 samples are to be a part of 3"},
 		{graph.SoftmaxXent{Smooth: 1}, with(f32(4, 10), i32(4)), "labels are smoothed by 1, want 0 or more and less than 1"},
 		{graph.SoftmaxXent{Smooth: math.NaN()}, with(f32(4, 10), i32(4)), "labels are smoothed by NaN"},
 		{graph.SoftmaxXent{Mixed: true}, with(f32(4, 10), i32(4)), "has 2 inputs, wants 4 to 5"},
@@ -328,6 +334,40 @@ func TestBackwardShapes(t *testing.T) {
 	}
 	if grads[aside] != 0 || grads[labels] != 0 {
 		t.Error("what does not lead to the result has a gradient")
+	}
+}
+
+// A pass that is added to the sums of another differentiates its own nodes alone, and adds
+// one node for each parameter that both reach.
+func TestBackwardOnto(t *testing.T) {
+	g := graph.New()
+	w := g.Lasting(graph.Tensor{Name: "w", Shape: []int{5, 3}, Role: graph.Param})
+	forward := func(name string) graph.Value {
+		return g.Add(name, graph.MatMul{TransB: true}, g.Add("relu", graph.Act{}, g.Input(name, graph.F32, 4, 3))[0], w)[0]
+	}
+	dy := g.Input("dy", graph.F32, 4, 5)
+	y := forward("first")
+	first := g.Backward([]graph.Value{y}, []graph.Value{dy})
+	z, before := forward("second"), len(g.Entries[0].Nodes)
+	second := g.BackwardOnto(first, []graph.Value{z}, []graph.Value{dy})
+	if g.Err() != nil {
+		t.Fatal(g.Err())
+	}
+	added := g.Entries[0].Nodes[before:]
+	sum := added[len(added)-1]
+	for _, n := range added {
+		if _, ok := n.Op.(graph.Add); ok {
+			sum = n
+		}
+		if slices.Contains(n.In, y) {
+			t.Errorf("%T differentiates the first pass again", n.Op)
+		}
+	}
+	if _, ok := sum.Op.(graph.Add); !ok || sum.In[0] != first[w] || sum.Out[0] != second[w] {
+		t.Errorf("the gradient %d is made by %T of %v, the first pass gave %d", second[w], sum.Op, sum.In, first[w])
+	}
+	if second[y] != 0 || second[z] != dy {
+		t.Errorf("the second pass says of the first %d, and of its own %d", second[y], second[z])
 	}
 }
 

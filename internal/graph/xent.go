@@ -9,6 +9,9 @@ import "fmt"
 //	loss    = 1/N Σ_n (log Σ_c exp x[n,c] − Σ_c q[n,c]·x[n,c])
 //	dx[n,c] = 1/N (softmax(x)[n,c] − q[n,c])
 //
+// Where the N samples are a part of a batch, Of is the size of that batch and takes the
+// place of N: losses and gradients of the parts add up to those of the batch.
+//
 // A network's backward pass starts from dx. Where pictures are mixed, Mixed says that the
 // classes u mixed in follow, of t's type, and the weights w of t, f32 [N] of values 0 … 1. Smooth
 // gives a share to all classes alike (PyTorch's label_smoothing):
@@ -21,6 +24,15 @@ type SoftmaxXent struct {
 	terminal
 	Smooth float64
 	Mixed  bool
+	Of     int // 0 for N
+}
+
+// Mean returns the number that losses of n samples are divided by.
+func (s SoftmaxXent) Mean(n int) int {
+	if s.Of == 0 {
+		return n
+	}
+	return s.Of
 }
 
 // Soft reports whether the targets are others than one class each.
@@ -49,6 +61,9 @@ func (s SoftmaxXent) Infer(in []Tensor) ([]Tensor, error) {
 	}
 	if !(s.Smooth >= 0 && s.Smooth < 1) {
 		return nil, fmt.Errorf("labels are smoothed by %g, want 0 or more and less than 1", s.Smooth)
+	}
+	if s.Of != 0 && s.Of < x.Shape[0] {
+		return nil, fmt.Errorf("%d samples are to be a part of %d", x.Shape[0], s.Of)
 	}
 	if len(in) > least && !in[least].single(F32) {
 		return nil, fmt.Errorf("scale is %s, want f32 1", in[least])

@@ -56,10 +56,10 @@ func Open(dev device.Device, path string, o Options) (*Classifier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", network.Model.Name, err)
 	}
-	prog, err := device.Compile(dev, module, o.Batch, func(batch int) (*plan.Module, error) {
+	prog, err := device.Compile(dev, module, device.Batch{Size: o.Batch, Planned: func(batch int) (*plan.Module, error) {
 		_, _, other, err := planned(batch)
 		return other, err
-	})
+	}})
 	if err != nil {
 		return nil, err
 	}

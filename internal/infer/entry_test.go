@@ -52,8 +52,17 @@ func opened(t *testing.T, dev device.Device, path string, o Options) *Classifier
 // A picture's logits are the same bits whatever the batch, its place in it, the
 // pictures beside it and the number of threads.
 func TestLogitsDoNotDependOnTheBatch(t *testing.T) {
-	const n, classes = 11, 3
-	path := saved(t, small())
+	normed := models.ResNet20.Plain(3) // by running statistics
+	normed.Preprocess.Height, normed.Preprocess.Width = 8, 8
+	for _, network := range []models.Network{small(), normed} {
+		t.Run(network.Model.Name, func(t *testing.T) { sameLogits(t, network) })
+	}
+}
+
+// sameLogits compares the logits of 11 pictures, on every device.
+func sameLogits(t *testing.T, network models.Network) {
+	const n = 11
+	path, classes, pixels := saved(t, network), len(network.Classes), network.Preprocess.Pixels()
 	pictures := randomBytes(n * pixels)
 	var backward []byte
 	for i := n - 1; i >= 0; i-- {

@@ -1,6 +1,10 @@
 package layers
 
-import "imgcls/internal/graph"
+import (
+	"slices"
+
+	"imgcls/internal/graph"
+)
 
 // BatchNorm normalises each channel: in training by the statistics of the batch,
 // which move the running ones, and otherwise by these. Parameters: weight [C], which
@@ -55,19 +59,27 @@ func (s *Scope) Statistics() (values []graph.Value, names []string) {
 	return values, names
 }
 
-// Track adds the node that moves all running statistics behind the gate, if there
-// are any.
-func (s *Scope) Track(gate graph.Value) {
-	if len(s.tracked) == 0 {
+// Track adds the node that moves all running statistics behind the gate, if there are
+// any, by the batches to which a network was applied in these scopes, in their order.
+func Track(gate graph.Value, scopes ...*Scope) {
+	first := scopes[0]
+	if len(first.tracked) == 0 {
 		return
 	}
 	var op graph.Track
 	in := []graph.Value{gate}
-	var set []graph.Value
-	for _, t := range s.tracked {
-		op.Momentum, op.M = append(op.Momentum, t.momentum), append(op.M, t.places)
-		in = append(in, t.mean, t.variance, t.batchMean, t.batchVar)
-		set = append(set, t.mean, t.variance)
+	for _, t := range first.tracked {
+		op.Momentum = append(op.Momentum, t.momentum)
+		in = append(in, t.mean, t.variance)
 	}
-	s.graph.AddSet("track", op, set, in...)
+	set := slices.Clone(in[1:])
+	for _, s := range scopes {
+		var places []int
+		for _, t := range s.tracked {
+			places = append(places, t.places)
+			in = append(in, t.batchMean, t.batchVar)
+		}
+		op.M = append(op.M, places)
+	}
+	first.graph.AddSet("track", op, set, in...)
 }

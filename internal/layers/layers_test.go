@@ -134,7 +134,7 @@ func TestBatchNormModes(t *testing.T) {
 	training := NewScope(g, 2)
 	training.Train(Samples{})
 	net.Apply(training, x)
-	training.Track(g.Add("gate", graph.Gate{})[0])
+	Track(g.Add("gate", graph.Gate{})[0], training)
 	g.Begin("eval")
 	s := NewScope(g, 2)
 	net.Apply(s, x)
@@ -154,7 +154,7 @@ func TestBatchNormModes(t *testing.T) {
 		t.Errorf("there is no %v", starts)
 	}
 	track := g.Entries[0].Nodes[2]
-	if op, ok := track.Op.(graph.Track); !ok || len(track.Set) != 2 || op.M[0] != 18 || op.Momentum[0] != 0.1 {
+	if op, ok := track.Op.(graph.Track); !ok || len(track.Set) != 2 || op.M[0][0] != 18 || op.Momentum[0] != 0.1 {
 		t.Errorf("the step ends with %T %+v, which sets %v", track.Op, track.Op, track.Set)
 	}
 	if op := g.Entries[1].Nodes[0].Op; op != (graph.BatchNorm{Eps: 1e-5, Running: true}) {

@@ -41,7 +41,6 @@ type edit map[int]graph.Node
 type fuser struct {
 	m        *Module
 	nodes    []graph.Node
-	results  []graph.Value
 	supports func(n graph.Node, t []graph.Tensor) bool
 
 	made  map[graph.Value]int // temporary → the node that makes it
@@ -51,34 +50,45 @@ type fuser struct {
 // fuse rewrites live nodes by the table. Their order stays one in which every
 // temporary is made before it is read.
 func (m *Module) fuse(nodes []graph.Node, results []graph.Value, supports func(n graph.Node, t []graph.Tensor) bool, table []fusion) []graph.Node {
-	f := &fuser{m: m, nodes: slices.Clone(nodes), results: results, supports: supports}
-	f.link()
+	f := &fuser{m: m, nodes: slices.Clone(nodes), supports: supports, made: map[graph.Value]int{}, reads: map[graph.Value]int{}}
+	for i := range f.nodes {
+		f.link(i, 1)
+	}
+	for _, v := range results {
+		f.reads[v]++
+	}
 	for _, row := range table {
 		for i := range f.nodes {
 			if e := row(f, i); len(e) > 0 && f.accepts(e) {
-				for at, n := range e {
-					f.nodes[at] = n
-				}
-				f.link()
+				f.apply(e)
 			}
 		}
 	}
 	return live(f.nodes, results)
 }
 
-// link finds out who makes and who reads what.
-func (f *fuser) link() {
-	f.made, f.reads = map[graph.Value]int{}, map[graph.Value]int{}
-	for i, n := range f.nodes {
-		for _, v := range n.Out {
+// apply puts the nodes of an edit in their places.
+func (f *fuser) apply(e edit) {
+	for at := range e {
+		f.link(at, -1)
+	}
+	for at, n := range e {
+		f.nodes[at] = n
+		f.link(at, 1)
+	}
+}
+
+// link enters what node i makes and reads, or by -1 takes it out.
+func (f *fuser) link(i, by int) {
+	for _, v := range f.nodes[i].Out {
+		if by < 0 {
+			delete(f.made, v)
+		} else {
 			f.made[v] = i
 		}
-		for _, v := range n.In {
-			f.reads[v]++
-		}
 	}
-	for _, v := range f.results {
-		f.reads[v]++
+	for _, v := range f.nodes[i].In {
+		f.reads[v] += by
 	}
 }
 
@@ -117,8 +127,7 @@ func (m *Module) temp(name string, t graph.Tensor) graph.Value {
 	v := graph.Value(len(m.Tensors))
 	t = t.Like()
 	t.Name = name
-	// The graph's own table stays as it is.
-	m.Tensors = append(slices.Clip(m.Tensors), t)
+	m.Tensors = append(m.Tensors, t)
 	m.Root = append(m.Root, v)
 	return v
 }

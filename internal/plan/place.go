@@ -39,6 +39,9 @@ func (m *Module) place() {
 	}
 	for v, r := range m.Root {
 		m.Offset[v] = m.Offset[r]
+		if m.Offset[r] >= 0 {
+			m.Offset[v] += m.Tensors[r].Bytes() - m.Tensors[v].Bytes()
+		}
 	}
 }
 

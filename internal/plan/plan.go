@@ -23,11 +23,11 @@ import (
 // A Module is a graph with its order and its places in memory.
 type Module struct {
 	Tensors []graph.Tensor // by Value: the graph's, and behind them those that passes add
-	// Root holds for each Value the Value whose memory it shares: another one
-	// for the result of a Reshape, else itself.
+	// Root holds for each Value the Value whose memory it shares, at its end: another
+	// one for a view, else itself.
 	Root []graph.Value
 	// Offset holds for each Value the offset of its first byte in the arena, a
-	// multiple of Align, or -1 for a temporary that no entry uses. The slots of a ring
+	// multiple of Align but for a Tail, or -1 for a temporary that no entry uses. The slots of a ring
 	// follow one another at Stride bytes.
 	Offset  []int
 	Arena   int // bytes
@@ -72,7 +72,7 @@ func compile(g *graph.Graph, precision graph.DType, supports func(n graph.Node, 
 	if err := g.Err(); err != nil {
 		return nil, err
 	}
-	m := &Module{Tensors: g.Tensors, Root: roots(g)}
+	m := &Module{Tensors: slices.Clone(g.Tensors), Root: roots(g)}
 	for _, e := range g.Entries {
 		nodes := live(e.Nodes, e.Results)
 		if err := m.check(nodes); err != nil {
@@ -90,7 +90,7 @@ func compile(g *graph.Graph, precision graph.DType, supports func(n graph.Node, 
 		}
 		entry := Entry{Name: e.Name, Results: e.Results, Slots: 1}
 		for _, n := range nodes {
-			if _, view := n.Op.(graph.Reshape); view {
+			if _, view := n.Op.(graph.View); view {
 				continue
 			}
 			if !supports(n, m.Tensors) {
@@ -139,7 +139,7 @@ func (m *Module) Find(name string) int {
 	return -1
 }
 
-// roots follows each Reshape to the tensor that it is a view of.
+// roots follows each view to the tensor that it is a view of.
 func roots(g *graph.Graph) []graph.Value {
 	root := make([]graph.Value, len(g.Tensors))
 	for v := range root {
@@ -147,7 +147,7 @@ func roots(g *graph.Graph) []graph.Value {
 	}
 	for _, e := range g.Entries {
 		for _, n := range e.Nodes {
-			if _, view := n.Op.(graph.Reshape); view {
+			if _, view := n.Op.(graph.View); view {
 				root[n.Out[0]] = root[n.In[0]]
 			}
 		}

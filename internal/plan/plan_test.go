@@ -172,6 +172,22 @@ func TestViews(t *testing.T) {
 	simulate(t, m)
 }
 
+// A tail is the end of its tensor, and a tail of a tail the end of that.
+func TestTails(t *testing.T) {
+	g := graph.New()
+	x := g.Input("x", graph.I32, 10)
+	tail := g.Add("tail", graph.Tail{From: 3}, x)[0]
+	last := g.Add("last", graph.Tail{From: 4}, tail)[0]
+	g.Return(g.Add("gather", graph.Gather{Batch: 2}, last, g.Input("cursor", graph.I64, 1), g.Input("data", graph.U8, 5))...)
+	m := compile(t, g)
+	if m.Root[tail] != x || m.Root[last] != x || m.Offset[tail] != m.Offset[x]+12 || m.Offset[last] != m.Offset[x]+28 {
+		t.Errorf("roots %v, offsets %v", m.Root, m.Offset)
+	}
+	if got := names(m.Entries[0]); got != "gather" {
+		t.Errorf("nodes %s: views are not run", got)
+	}
+}
+
 // Rings of an entry have one length, seen through views as well.
 func TestSlots(t *testing.T) {
 	ring := func(g *graph.Graph, name string, slots int) graph.Value {

@@ -36,7 +36,7 @@ func TestDivergenceAtAnyStep(t *testing.T) {
 			set := few(40)
 			tr, err := New(cpu.New(1), set, Config{
 				Network: tutorialNet(len(set.Classes)), Epochs: 4, Batch: 5, Seed: 7, EvalBatch: 16,
-				Optimizer: optim.SGD{LR: 0.01, Momentum: 0.9}, SaveEvery: Interval{Steps: 1},
+				Accum: 1 + step%2, Optimizer: optim.SGD{LR: 0.01, Momentum: 0.9}, SaveEvery: Interval{Steps: 1},
 			})
 			if err != nil {
 				t.Fatal(err)

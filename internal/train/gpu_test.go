@@ -30,6 +30,8 @@ func TestHundredStepsOnTheGPU(t *testing.T) { compareSteps(t, gpu(t)) }
 
 func TestClippedStepsOnTheGPU(t *testing.T) { compareClipped(t, gpu(t)) }
 
+func TestAccumulatedStepsOnTheGPU(t *testing.T) { compareAccumulated(t, gpu(t)) }
+
 func TestAverageOfWeightsOnTheGPU(t *testing.T) { compareAverages(t, gpu(t)) }
 
 // PyTorch's steps with Muon, as many as agree in float32.

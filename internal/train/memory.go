@@ -16,10 +16,29 @@ func Measure(dev device.Device, set *data.Set, cfg Config) (device.Room, error) 
 	return device.RoomFor(dev, module), nil
 }
 
-// of returns what plans the training for other batches.
-func (cfg Config) of(dev device.Device, set *data.Set) func(batch int) (*plan.Module, error) {
-	return func(batch int) (*plan.Module, error) {
-		cfg.Batch = batch
-		return Plan(dev, set, cfg)
+// mostAdvised is the greatest number of micro-batches that is looked at for one that fits.
+const mostAdvised = 32
+
+// room says by what the training takes less memory. Other batches are rounded up so that
+// they too can be cut into equal micro-batches.
+func (cfg Config) room(dev device.Device, set *data.Set) device.Batch {
+	b := device.Batch{
+		Size: cfg.Batch,
+		Planned: func(size int) (*plan.Module, error) {
+			cfg, accum := cfg, max(cfg.Accum, 1)
+			cfg.Batch = (size + accum - 1) / accum * accum
+			return Plan(dev, set, cfg)
+		},
+		InParts: func(accum int) (*plan.Module, error) {
+			cfg := cfg
+			cfg.Accum = accum
+			return Plan(dev, set, cfg)
+		},
 	}
+	for accum := max(cfg.Accum, 1) + 1; accum <= min(cfg.Batch, mostAdvised); accum++ {
+		if cfg.Batch%accum == 0 {
+			b.Accum = append(b.Accum, accum)
+		}
+	}
+	return b
 }

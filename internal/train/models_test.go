@@ -365,7 +365,7 @@ func warmLogits(t *testing.T, dev device.Device, n models.Network) []float32 {
 	x := g.Input("pictures", graph.U8, formulaBatch, p.Height, p.Width, p.Channels)
 	_, scope := n.Train(g, x, layers.Samples{}, nil)
 	statistics, _ := scope.Statistics()
-	scope.Track(g.Add("gate", graph.Gate{}, statistics...)[0])
+	layers.Track(g.Add("gate", graph.Gate{}, statistics...)[0], scope)
 	entry := infer.Add(g, n, 2)
 	module, err := plan.Compile(g, dev.Supports)
 	if err != nil {

@@ -7,6 +7,7 @@ package train
 import (
 	"context"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"time"
@@ -28,7 +29,8 @@ import (
 type Config struct {
 	Network    models.Network
 	Epochs     int
-	Batch      int
+	Batch      int // samples of a step
+	Accum      int // micro-batches in which a step goes through them; 0 means 1
 	Optimizer  optim.Optimizer
 	Schedule   optim.Schedule
 	Groups     []optim.Group // of parameters; without any, norms and biases do not decay
@@ -107,7 +109,7 @@ func New(dev device.Device, set *data.Set, cfg Config) (*Trainer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.prog, err = device.Compile(dev, module, cfg.Batch, cfg.of(dev, set)); err != nil {
+	if t.prog, err = device.Compile(dev, module, cfg.room(dev, set)); err != nil {
 		return nil, err
 	}
 	t.full.index, t.short.index = module.Find(t.full.name), module.Find(t.short.name)
@@ -167,26 +169,23 @@ func (t *Trainer) build() {
 	t.cells.epoch = g.Named("epoch")
 }
 
-// step adds the entry that trains on one batch: gather, forward, backward, and
-// behind one gate everything that changes a cell. An update that would leave the
+// step adds the entry that trains on one batch: gather, forward and backward for one
+// micro-batch after another, whose losses and gradients add up to those of the batch,
+// and behind one gate everything that changes a cell. An update that would leave the
 // finite numbers shuts the gate too, so such a step does not count; where the loss is
 // scaled, it counts as skipped.
 func (t *Trainer) step(batch int) entry {
 	g, c := t.graph, t.cells
 	name := fmt.Sprintf("train@%d", batch)
 	g.Begin(name)
-	samples := g.Add("gather", graph.Gather{Batch: batch}, append([]graph.Value{c.order, c.cursor}, c.samples...)...)
-	pictures, targets := t.augment(samples[0], samples[1])
-	logits, scope := t.cfg.Network.Train(g, pictures, t.samples(), t.cfg.Frozen)
-	t.scope = scope
-	compared := append([]graph.Value{logits}, targets...)
-	if c.scale != 0 {
-		compared = append(compared, c.scale)
+	var p pass
+	for from, size := range t.cfg.parts(batch) {
+		p = t.pass(p, from, size, batch)
 	}
-	loss := g.Add("loss", graph.SoftmaxXent{Smooth: t.cfg.Smooth, Mixed: t.cfg.Augment.Mixes()}, compared...)
-	grads := g.Backward([]graph.Value{logits}, []graph.Value{loss[1]})
+	t.scope = p.scopes[0]
 
-	e := entry{name: name, batch: batch, watched: []graph.Value{loss[0]}, names: []string{"the loss"}}
+	grads := p.grads
+	e := entry{name: name, batch: batch, watched: []graph.Value{p.loss}, names: []string{"the loss"}}
 	for _, p := range slices.Backward(g.Params()) { // as the backward pass meets them
 		if t.isFrozen(g.Tensor(p)) {
 			delete(grads, p) // the planner drops what led to it alone
@@ -198,39 +197,94 @@ func (t *Trainer) step(batch int) entry {
 	change := optim.Step{Scalars: c.scalars, Scale: c.scale}.Clip(g, t.cfg.ClipGrad, grads)
 	proposed := t.optim.Propose(g, change, grads)
 	e.watched, e.names = append(e.watched, proposed.Values...), append(e.names, proposed.Names...)
-	statistics, names := scope.Statistics()
-	e.watched, e.names = append(e.watched, statistics...), append(e.names, names...)
+	for _, scope := range p.scopes {
+		statistics, names := scope.Statistics()
+		e.watched, e.names = append(e.watched, statistics...), append(e.names, names...)
+	}
 	g.Return(e.watched...)
 	change.Gate = g.Add("gate", graph.Gate{}, e.watched...)[0]
 	applied := t.optim.Update(g, change, grads, proposed)
-	scope.Track(applied)
+	layers.Track(applied, p.scopes...)
 	t.average(applied, grads, proposed)
 	counted := applied
 	if c.scale != 0 {
 		counted = g.AddSet("rescale", rescale, []graph.Value{c.scale, c.tally}, applied, c.scale, c.tally)[0]
 	}
-	g.AddSet("record", graph.Record{}, []graph.Value{c.losses}, counted, c.step, loss[0], c.losses)
+	g.AddSet("record", graph.Record{}, []graph.Value{c.losses}, counted, c.step, p.loss, c.losses)
 	g.AddSet("tick", graph.Tick{Batch: batch}, []graph.Value{c.step, c.cursor, c.scalars},
 		counted, c.step, c.cursor, c.scalars, c.table)
 	return e
 }
 
-// augment adds what is done to a batch at random, and returns its pictures and what they
+// parts yields where the micro-batches of a batch begin and how many samples each has.
+// They are as few as none of them takes more than one of a full batch, and as equal as
+// can be: a short batch needs no more memory than a full one.
+func (cfg Config) parts(batch int) iter.Seq2[int, int] {
+	accum := max(cfg.Accum, 1)
+	most := (cfg.Batch + accum - 1) / accum
+	return func(yield func(from, size int) bool) {
+		for n, from := (batch+most-1)/most, 0; n > 0; n-- {
+			size := (batch - from + n - 1) / n
+			if !yield(from, size) {
+				return
+			}
+			from += size
+		}
+	}
+}
+
+// A pass is what forward and backward through some micro-batches have given: the parts
+// of loss and gradients that they add to the step's, and the statistics of each.
+type pass struct {
+	loss   graph.Value
+	grads  map[graph.Value]graph.Value
+	scopes []*layers.Scope
+}
+
+// pass adds forward and backward through one more micro-batch, of the size samples that
+// come so far behind the first of the batch.
+func (t *Trainer) pass(sum pass, from, size, batch int) pass {
+	g, c := t.graph, t.cells
+	drawn := t.samples()
+	if from > 0 {
+		drawn.Order = g.Add("order", graph.Tail{From: from}, c.order)[0]
+	}
+	samples := g.Add("gather", graph.Gather{Batch: size}, append([]graph.Value{drawn.Order, c.cursor}, c.samples...)...)
+	pictures, targets := t.augment(drawn, samples[0], samples[1])
+	logits, scope := t.cfg.Network.Train(g, pictures, drawn, t.cfg.Frozen)
+	compared := append([]graph.Value{logits}, targets...)
+	if c.scale != 0 {
+		compared = append(compared, c.scale)
+	}
+	op := graph.SoftmaxXent{Smooth: t.cfg.Smooth, Mixed: t.cfg.Augment.Mixes()}
+	if size < batch {
+		op.Of = batch
+	}
+	loss := g.Add("loss", op, compared...)
+	sum.grads = g.BackwardOnto(sum.grads, []graph.Value{logits}, []graph.Value{loss[1]})
+	if from > 0 {
+		loss = g.Add("loss", graph.Add{}, sum.loss, loss[0])
+	}
+	sum.loss, sum.scopes = loss[0], append(sum.scopes, scope)
+	return sum
+}
+
+// augment adds what is done to samples at random, and returns their pictures and what they
 // are to be: classes or, mixed, two classes with the weights of the first. A blank pixel
 // is the mean that pictures are normalised with, and so becomes about 0.
-func (t *Trainer) augment(pictures, classes graph.Value) (x graph.Value, targets []graph.Value) {
+func (t *Trainer) augment(drawn layers.Samples, pictures, classes graph.Value) (x graph.Value, targets []graph.Value) {
 	c, g, policy := t.cells, t.graph, t.cfg.Augment
 	if alone := policy.Alone(); alone != (augment.Policy{}) {
 		op := graph.Augment{Policy: alone, Seed: t.cfg.Seed}
 		for _, mean := range t.cfg.Network.Preprocess.Mean {
 			op.Blank = append(op.Blank, uint8(min(max(math.Round(255*mean), 0), 255)))
 		}
-		pictures = g.Add("augment", op, pictures, c.order, c.cursor, t.samples().Epoch(g))[0]
+		pictures = g.Add("augment", op, pictures, drawn.Order, c.cursor, drawn.Epoch(g))[0]
 	}
 	if !policy.Mixes() {
 		return pictures, []graph.Value{classes}
 	}
-	mixed := g.Add("mix", graph.Mix{Policy: policy, Seed: t.cfg.Seed}, pictures, classes, c.order, c.cursor, t.samples().Epoch(g))
+	mixed := g.Add("mix", graph.Mix{Policy: policy, Seed: t.cfg.Seed}, pictures, classes, drawn.Order, c.cursor, drawn.Epoch(g))
 	return mixed[0], []graph.Value{classes, mixed[1], mixed[2]}
 }
 

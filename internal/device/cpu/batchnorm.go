@@ -125,11 +125,14 @@ func (b *builder) track(op graph.Track, n graph.Node) {
 	for i, v := range n.In[1:] {
 		cells[i+1] = b.f32(v)
 	}
+	moves := make([][]graph.Move, len(op.M))
+	for k := range moves {
+		moves[k] = op.Moves(k)
+	}
 	b.whole(func() {
-		for i := range op.M {
-			if *gate != 0 {
-				kernel.Track(cells[4*i+1], cells[4*i+3], op.Momentum[i], 1)
-				kernel.Track(cells[4*i+2], cells[4*i+4], op.Momentum[i], op.Unbiased(i))
+		for k := 0; k < len(op.M) && *gate != 0; k++ {
+			for _, m := range moves[k] {
+				kernel.Track(cells[m.Running], cells[m.Batch], m.Momentum, m.Factor)
 			}
 		}
 	})

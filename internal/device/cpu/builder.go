@@ -47,13 +47,11 @@ func (b *builder) bytes(v graph.Value) []byte {
 	if v == 0 {
 		return nil
 	}
-	root := b.module.Root[v]
-	t := b.module.Tensors[root]
-	at := b.module.Offset[root]
-	if t.Slots > 1 {
-		at += b.slot * plan.Stride(t)
+	at, size := b.module.Offset[v], b.module.Tensors[v].Bytes()
+	if root := b.module.Tensors[b.module.Root[v]]; root.Slots > 1 {
+		at += b.slot * plan.Stride(root)
 	}
-	return b.arena[at:][:t.Bytes():t.Bytes()]
+	return b.arena[at:][:size:size]
 }
 
 func (b *builder) f32(v graph.Value) []float32 { return device.View[float32](b.bytes(v)) }

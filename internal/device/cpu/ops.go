@@ -230,13 +230,14 @@ func (b *builder) softmaxXent(op graph.SoftmaxXent, n graph.Node) {
 	loss, dx := b.f32(n.Out[0]), b.f32(n.Out[1])
 	x, t := b.f32(n.In[0]), b.i32(n.In[1])
 	exps := make([]float64, len(x)/len(t))
-	run := func() float32 { return kernel.SoftmaxXent(dx, x, t, exps) }
+	of := op.Mean(len(t))
+	run := func() float32 { return kernel.SoftmaxXent(dx, x, t, of, exps) }
 	if op.Soft() {
 		targets := kernel.Targets{T: t, Smooth: op.Smooth}
 		if op.Mixed {
 			targets.U, targets.W = b.i32(n.In[2]), b.f32(n.In[3])
 		}
-		run = func() float32 { return kernel.SoftXent(dx, x, targets, exps) }
+		run = func() float32 { return kernel.SoftXent(dx, x, targets, of, exps) }
 	}
 	b.whole(func() {
 		mean := run()

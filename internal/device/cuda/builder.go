@@ -57,9 +57,8 @@ func (b *builder) at(v graph.Value) kernel.Addr {
 // slotAt returns the offset in the arena of a slot of v, or of v itself where it
 // is no ring.
 func slotAt(m *plan.Module, v graph.Value, slot int) int {
-	root := m.Root[v]
-	at := m.Offset[root]
-	if t := m.Tensors[root]; t.Slots > 1 {
+	at := m.Offset[v]
+	if t := m.Tensors[m.Root[v]]; t.Slots > 1 {
 		at += slot * plan.Stride(t)
 	}
 	return at

@@ -179,15 +179,18 @@ func (b *builder) batchNormBack(op graph.BatchNormBack, n graph.Node) []kernel.L
 }
 
 func (b *builder) track(op graph.Track, n graph.Node) []kernel.Launch {
-	k := kernel.Track{Arena: b.memory.base, Gate: b.at(n.In[0])}
-	for i, momentum := range op.Momentum {
-		four := n.In[1+4*i:][:4]
-		size := b.tensor(four[0]).Len()
-		k.Statistics = append(k.Statistics,
-			kernel.Tracked{Running: b.at(four[0]), Batch: b.at(four[2]), N: size, Momentum: momentum, Factor: 1},
-			kernel.Tracked{Running: b.at(four[1]), Batch: b.at(four[3]), N: size, Momentum: momentum, Factor: op.Unbiased(i)})
+	var launches []kernel.Launch
+	for i := range op.M {
+		k := kernel.Track{Arena: b.memory.base, Gate: b.at(n.In[0])}
+		for _, m := range op.Moves(i) {
+			running, batch := n.In[m.Running], n.In[m.Batch]
+			k.Statistics = append(k.Statistics, kernel.Tracked{
+				Running: b.at(running), Batch: b.at(batch), N: b.tensor(running).Len(), Momentum: m.Momentum, Factor: m.Factor,
+			})
+		}
+		launches = append(launches, k.Launches(b.memory.table)...)
 	}
-	return k.Launches(b.memory.table)
+	return launches
 }
 
 func (b *builder) average(op graph.Average, n graph.Node) []kernel.Launch {
@@ -262,7 +265,7 @@ func (b *builder) avgPoolBack(op graph.AvgPoolBack, n graph.Node) []kernel.Launc
 func (b *builder) softmaxXent(op graph.SoftmaxXent, n graph.Node) []kernel.Launch {
 	x := b.tensor(n.In[0]).Shape
 	k := kernel.SoftmaxXent{N: x[0], C: x[1], Loss: b.at(n.Out[0]), DX: b.at(n.Out[1]), X: b.at(n.In[0]), T: b.at(n.In[1])}
-	k.Smooth = op.Smooth
+	k.Of, k.Smooth = op.Mean(x[0]), op.Smooth
 	if op.Mixed {
 		k.U, k.W = b.at(n.In[2]), b.at(n.In[3])
 	}

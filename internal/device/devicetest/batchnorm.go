@@ -29,9 +29,13 @@ func batchNormCases() []testCase {
 		)
 	}
 	return append(cases,
-		testCase{name: "one", op: graph.Track{Momentum: []float64{0.1}, M: []int{2}}, set: []int{1, 2}, near: composed,
+		testCase{name: "one", op: graph.Track{Momentum: []float64{0.1}, M: [][]int{{2}}}, set: []int{1, 2}, near: composed,
 			in: []arg{open(), float(1), float(1), float(1), float(1)}},
-		testCase{name: "several", op: graph.Track{Momentum: []float64{0.1, 0.4}, M: []int{36, 1009}}, set: []int{1, 2, 5, 6}, near: composed,
-			in: []arg{open(), float(5), float(5), float(5), float(5), float(131), float(131), float(131), float(131)}},
+		testCase{name: "several", op: graph.Track{Momentum: []float64{0.1, 0.4}, M: [][]int{{36, 1009}}}, set: []int{1, 2, 3, 4}, near: composed,
+			in: []arg{open(), float(5), float(5), float(131), float(131), float(5), float(5), float(131), float(131)}},
+		testCase{name: "by three batches", op: graph.Track{Momentum: []float64{0.1, 0.4}, M: [][]int{{36, 9}, {36, 9}, {20, 5}}},
+			set: []int{1, 2, 3, 4}, near: composed,
+			in: []arg{open(), float(5), float(5), float(1031), float(1031), float(5), float(5), float(1031), float(1031),
+				float(5), float(5), float(1031), float(1031), float(5), float(5), float(1031), float(1031)}},
 	)
 }

@@ -16,6 +16,7 @@ var programChecks = []struct {
 	check func(t *testing.T, dev device.Device)
 }{
 	{"write and read", checkMemory},
+	{"tail", checkTail},
 	{"wrong calls", checkWrongCalls},
 	{"ring", checkRing},
 	{"ring behind a view", checkRingView},
@@ -73,6 +74,28 @@ func checkMemory(t *testing.T, dev device.Device) {
 		if got := read(t, prog, m, y); !bytes.Equal(got, contents[cells[0]]) {
 			t.Error("the result, max(x, 0) of numbers above 0, is not x")
 		}
+	}
+}
+
+// checkTail reads the end of a vector, at a place that is aligned to its elements alone,
+// and gathers by it.
+func checkTail(t *testing.T, dev device.Device) {
+	g := graph.New()
+	order, cursor, x := g.Input("order", graph.I32, 9), g.Input("cursor", graph.I64, 1), g.Input("x", graph.I64, 5)
+	tail := g.Add("tail", graph.Tail{From: 3}, order)[0]
+	taken := g.Add("gather", graph.Gather{Batch: 4}, tail, cursor, x)
+	g.Return(taken...)
+	m, prog := build(t, dev, g)
+	samples := []int32{4, 4, 4, 3, 0, 2, 1, 3, 2}
+	write(t, prog, order, device.Bytes(samples))
+	write(t, prog, cursor, device.Bytes([]int64{1}))
+	write(t, prog, x, device.Bytes([]int64{10, 11, 12, 13, 14}))
+	run(t, prog, 0, 1)
+	if got := read(t, prog, m, taken[0]); !bytes.Equal(got, device.Bytes([]int64{10, 12, 11, 13})) {
+		t.Errorf("gathered %v", device.View[int64](got))
+	}
+	if got := read(t, prog, m, tail); !bytes.Equal(got, device.Bytes(samples[3:])) {
+		t.Errorf("the tail holds %v", device.View[int32](got))
 	}
 }
 

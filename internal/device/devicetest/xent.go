@@ -20,6 +20,10 @@ var xentCases = []testCase{
 	{name: "smoothed large scores", op: graph.SoftmaxXent{Smooth: 0.9}, near: composed, in: []arg{
 		{graph.F32, signedTo(1000), []int{65, 3}}, {graph.I32, below(3), []int{65}},
 	}},
+	{name: "a part", op: graph.SoftmaxXent{Of: 21}, near: composed, in: []arg{float(7, 10), {graph.I32, below(10), []int{7}}}},
+	{name: "a large part", op: graph.SoftmaxXent{Of: 100}, near: composed, in: []arg{
+		float(70, 5), {graph.I32, below(5), []int{70}}}},
+	{name: "a smoothed part", op: graph.SoftmaxXent{Smooth: 0.2, Of: 30}, near: composed, in: []arg{float(7, 10), {graph.I32, below(10), []int{7}}}},
 	{name: "mixed", op: graph.SoftmaxXent{Mixed: true}, near: composed, in: mixed(5, 10)},
 	{name: "mixed and smoothed", op: graph.SoftmaxXent{Smooth: 0.1, Mixed: true}, near: composed, in: mixed(7, 101)},
 }

@@ -32,7 +32,7 @@ func TestInfer(t *testing.T) {
 	}
 	for _, op := range []string{
 		"Conv", "ConvBackData", "ConvBackFilter", "MaxPool", "MaxPoolBack", "Act", "ActBack", "MatMul", "Add", "ChannelSum",
-		"SoftmaxXent", "Gather", "Normalize", "Reshape", "Gate", "Clip", "Average", "Record", "Tick", "SGD", "AdamW", "Direction", "Quintic", "Moved", "Assign", "Augment", "Mix", "Dropout", "BatchNorm", "BatchNormBack", "Track", "AvgPool", "AvgPoolBack",
+		"SoftmaxXent", "Gather", "Normalize", "Reshape", "Tail", "Gate", "Clip", "Average", "Record", "Tick", "SGD", "AdamW", "Direction", "Quintic", "Moved", "Assign", "Augment", "Mix", "Dropout", "BatchNorm", "BatchNormBack", "Track", "AvgPool", "AvgPoolBack",
 		"Conv+Act", "Conv+MaxPool", "Conv+Act+MaxPool", "MatMul+Act", "MaxPoolBack+ConvBackData", "MaxPoolBack+ConvBackFilter",
 	} {
 		if accepted[op] < 20 {
@@ -132,7 +132,7 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 		}
 	}
 	single := func(typ graph.DType) { in = append(in, graph.Tensor{Type: typ, Shape: []int{1}}) }
-	kind := c.below(33)
+	kind := c.below(34)
 	switch kind {
 	case 0:
 		conv.Post = c.post(apart)
@@ -175,7 +175,7 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 		op = graph.ChannelSum{}
 		floats(c.below(5))
 	case 10:
-		op = graph.SoftmaxXent{Smooth: float64(c.small(0, 1)) / 2, Mixed: flag}
+		op = graph.SoftmaxXent{Smooth: float64(c.small(0, 1)) / 2, Mixed: flag, Of: c.small(-1, 9)}
 		floats(2)
 		in = append(in, c.tensor(graph.I32, 1))
 		if flag {
@@ -193,6 +193,9 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 	case 13:
 		op = graph.Reshape{Shape: []int{h, w}}
 		floats(c.below(5))
+	case 33:
+		op = graph.Tail{From: c.small(0, 2)}
+		floats(1)
 	case 14:
 		op = graph.Gate{}
 		floats(1, 4, 2)
@@ -285,7 +288,7 @@ func (c *choice) node() (graph.Op, []graph.Tensor) {
 		op = graph.AvgPoolBack{AvgPool: graph.AvgPool{R: c.small(1, 3), S: c.small(1, 3), Stride: pool.Stride, Pad: pool.Pad}, H: h, W: w}
 		floats(4)
 	case 20:
-		op = graph.Track{Momentum: []float64{0.5}, M: []int{c.small(1, 3)}}
+		op = graph.Track{Momentum: []float64{0.5}, M: [][]int{{c.small(1, 3)}}}
 		single(graph.I32)
 		floats(1)
 		in = append(in, in[1], in[1], in[1])
@@ -408,7 +411,7 @@ func fill(t *testing.T, prog *ref.Program, m *plan.Module, op graph.Op, in, out 
 			prog.Float64(v)[i] = 1
 		}
 	}
-	if _, view := op.(graph.Reshape); !view {
+	if _, view := op.(graph.View); !view {
 		for _, v := range out {
 			for i := range prog.Float64(v) {
 				prog.Float64(v)[i] = math.NaN()

@@ -61,9 +61,10 @@ func kernelFor(n graph.Node, t []graph.Tensor) func(p *Program) {
 		return func(p *Program) { p.batchNormBack(op, n) }
 	case graph.Track:
 		return gated(n, func(p *Program) {
-			for i := range op.M {
-				kernel.Track(p.real(in(4*i+1)), p.real(in(4*i+3)), op.Momentum[i], 1)
-				kernel.Track(p.real(in(4*i+2)), p.real(in(4*i+4)), op.Momentum[i], op.Unbiased(i))
+			for k := range op.M {
+				for _, m := range op.Moves(k) {
+					kernel.Track(p.real(in(m.Running)), p.real(in(m.Batch)), m.Momentum, m.Factor)
+				}
 			}
 		})
 	case graph.Average:
@@ -75,6 +76,11 @@ func kernelFor(n graph.Node, t []graph.Tensor) func(p *Program) {
 	case graph.SoftmaxXent:
 		return func(p *Program) {
 			p.xent(op, n)
+			if rows := t[in(0)].Shape[0]; op.Of > 0 {
+				share := float64(rows) / float64(op.Of)
+				kernel.Scale(p.real(out(0)), share)
+				kernel.Scale(p.real(out(1)), share)
+			}
 			if i := op.Inputs(); len(n.In) > i {
 				kernel.Scale(p.real(out(1)), p.real(in(i))[0])
 			}
@@ -261,7 +267,7 @@ func (p *Program) bias(n graph.Node) []float64 {
 	return p.real(n.In[2])
 }
 
-// xent runs a SoftmaxXent, without its scale.
+// xent runs a SoftmaxXent as if it were of all samples, without its scale.
 func (p *Program) xent(op graph.SoftmaxXent, n graph.Node) {
 	loss, dx, x, t := p.real(n.Out[0]), p.real(n.Out[1]), p.real(n.In[0]), p.i32(n.In[1])
 	if !op.Soft() {

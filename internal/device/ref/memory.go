@@ -29,6 +29,13 @@ func allocate(t graph.Tensor) memory {
 	return memory{real: make([]float64, n), typ: t.Type}
 }
 
+// last returns the last n elements.
+func (x memory) last(n int) memory {
+	return memory{real: last(x.real, n), u8: last(x.u8, n), i32: last(x.i32, n), i64: last(x.i64, n), typ: x.typ}
+}
+
+func last[T any](x []T, n int) []T { return x[max(0, len(x)-n):] }
+
 // set converts the elements of a tensor as the host holds them.
 func (x memory) set(src []byte) {
 	copy(x.u8, src)

@@ -99,19 +99,24 @@ func (p *Program) resident(v graph.Value, bytes int) (memory, error) {
 	if bytes != t.Bytes() {
 		return memory{}, fmt.Errorf("%s: %d bytes for %s, which has %d", t.Name, bytes, t, t.Bytes())
 	}
-	return p.values[p.m.Root[v]], nil
+	return p.memory(v), nil
 }
 
-func (p *Program) real(v graph.Value) []float64 { return p.values[p.m.Root[v]].real }
-func (p *Program) u8(v graph.Value) []uint8     { return p.values[p.m.Root[v]].u8 }
-func (p *Program) i32(v graph.Value) []int32    { return p.values[p.m.Root[v]].i32 }
-func (p *Program) i64(v graph.Value) []int64    { return p.values[p.m.Root[v]].i64 }
+func (p *Program) real(v graph.Value) []float64 { return p.memory(v).real }
+func (p *Program) u8(v graph.Value) []uint8     { return p.memory(v).u8 }
+func (p *Program) i32(v graph.Value) []int32    { return p.memory(v).i32 }
+func (p *Program) i64(v graph.Value) []int64    { return p.memory(v).i64 }
+
+// memory returns that of v, be it a view, and none for no tensor.
+func (p *Program) memory(v graph.Value) memory {
+	return p.values[p.m.Root[v]].last(p.m.Tensors[v].Len())
+}
 
 // round rounds what a node has made to the types that it is stored in.
 func (p *Program) round(out []graph.Value) {
 	for _, v := range out {
 		if v != 0 {
-			p.values[p.m.Root[v]].round()
+			p.memory(v).round()
 		}
 	}
 }

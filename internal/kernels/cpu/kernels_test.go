@@ -133,11 +133,11 @@ func TestSoftmaxXent(t *testing.T) {
 	} {
 		dx := make([]float32, len(c.x))
 		exps := make([]float64, len(c.x)/len(c.t))
-		loss := SoftmaxXent(dx, c.x, c.t, exps)
+		loss := SoftmaxXent(dx, c.x, c.t, len(c.t), exps)
 		if !slices.Equal(bits([]float32{loss}), bits([]float32{c.loss})) || !slices.Equal(bits(dx), bits(c.dx)) {
 			t.Errorf("x %v, classes %v: loss %v, dx %v, want %v, %v", c.x, c.t, loss, dx, c.loss, c.dx)
 		}
-		if again := SoftmaxXent(nil, c.x, c.t, exps); again != loss && loss == loss {
+		if again := SoftmaxXent(nil, c.x, c.t, len(c.t), exps); again != loss && loss == loss {
 			t.Errorf("x %v: loss %v without dx, %v with it", c.x, again, loss)
 		}
 	}

@@ -26,10 +26,10 @@ func (t Targets) of(n int) (first, second int, ofFirst, ofSecond float64) {
 }
 
 // SoftXent is SoftmaxXent with soft targets.
-func SoftXent(dx, x []float32, t Targets, exps []float64) (loss float32) {
+func SoftXent(dx, x []float32, t Targets, of int, exps []float64) (loss float32) {
 	rows := len(t.T)
 	classes := len(x) / rows
-	part, share := t.Smooth/float64(classes), 1/float64(rows)
+	part, share := t.Smooth/float64(classes), 1/float64(of)
 	total := 0.0
 	for n := range rows {
 		row := x[n*classes : (n+1)*classes]

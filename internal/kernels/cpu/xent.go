@@ -6,13 +6,13 @@ import (
 	"imgcls/internal/elementary"
 )
 
-// SoftmaxXent returns the mean cross-entropy of softmax(x) with the classes t,
-// for x [N,C], and writes its gradient to dx where it is not nil. It computes
-// in float64: scores are few, and everything follows from them. exps [C] is room
-// for the exponentials of a row.
-func SoftmaxXent(dx, x []float32, t []int32, exps []float64) (loss float32) {
+// SoftmaxXent returns the sum of the cross-entropies of softmax(x) with the classes t,
+// for x [N,C], divided by of, and writes its gradient to dx where it is not nil. It
+// computes in float64: scores are few, and everything follows from them. exps [C] is
+// room for the exponentials of a row.
+func SoftmaxXent(dx, x []float32, t []int32, of int, exps []float64) (loss float32) {
 	classes := len(x) / len(t)
-	share := 1 / float64(len(t))
+	share := 1 / float64(of)
 	total := 0.0
 	for n, class := range t {
 		row := x[n*classes : (n+1)*classes]

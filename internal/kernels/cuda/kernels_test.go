@@ -298,33 +298,37 @@ func checkSoftmaxXent(t *testing.T, s *standin) {
 			for i := range x {
 				x[i] *= 10
 			}
-			checkXent(t, s, x, classes)
+			checkXent(t, s, x, classes, k.rows)
+			// A part of a larger batch.
+			checkXent(t, s, x, classes, 3*k.rows+1)
 			// Rows far apart from one another, and within themselves.
 			for i := range x {
 				x[i] = x[i]*100 + float32(i/k.classes)*1e6
 			}
-			checkXent(t, s, x, classes)
+			checkXent(t, s, x, classes, k.rows)
 			// What is not finite spoils its row and the mean, but no other row.
 			strew(r, x, nan, inf, -inf)
-			checkXent(t, s, x, classes)
+			checkXent(t, s, x, classes, k.rows)
 		})
 	}
 }
 
 // checkXent allows an error of 4 roundings for each of a row's C exponentials,
-// which are at most 1 and add up to at least 1.
-func checkXent(t *testing.T, s *standin, x []float32, classes []int32) {
+// which are at most 1 and add up to at least 1. Loss and gradient are divided by of.
+func checkXent(t *testing.T, s *standin, x []float32, classes []int32, of int) {
 	t.Helper()
 	n, c := len(classes), len(x)/len(classes)
 	const scale = 1024
 	wantDX, wantLoss := make([]float64, len(x)), make([]float64, 1)
 	ref.SoftmaxXent(wantLoss, wantDX, wide(x), classes)
-	ref.Scale(wantDX, scale)
+	share := float64(n) / float64(of)
+	ref.Scale(wantLoss, share)
+	ref.Scale(wantDX, scale*share)
 	perRow := float64(4*c+8) * ulp
 	for _, part := range []struct{ loss, dx, scaled bool }{{true, true, true}, {true, false, true}, {false, true, false}} {
 		g := newGPU(t, s)
 		dx, loss := garbage[float32](len(x)), garbage[float32](1)
-		k := cuda.SoftmaxXent{N: n, C: c, X: g.in(x), T: g.in(classes)}
+		k := cuda.SoftmaxXent{N: n, C: c, Of: of, X: g.in(x), T: g.in(classes)}
 		if part.loss {
 			k.Loss = g.out(loss)
 		}
@@ -346,7 +350,7 @@ func checkXent(t *testing.T, s *standin, x []float32, classes []int32) {
 					dx[i] *= scale
 				}
 			}
-			near(t, "dx", dx, wantDX, func(int) float64 { return scale * perRow / float64(n) })
+			near(t, "dx", dx, wantDX, func(int) float64 { return scale * perRow / float64(of) })
 		}
 	}
 }

@@ -26,9 +26,10 @@ func checkSoftXent(t *testing.T, s *standin) {
 		for n := range first {
 			first[n], second[n], w[n] = r.Int32N(int32(k.classes)), r.Int32N(int32(k.classes)), float32(n%5)/4
 		}
+		of := k.rows + k.rows%3 // a part of a batch, or all of it
 		g := newGPU(t, s)
 		dx, loss := garbage[float32](len(x)), garbage[float32](1)
-		l := cuda.SoftmaxXent{N: k.rows, C: k.classes, Loss: g.out(loss), DX: g.out(dx), X: g.in(x), T: g.in(first), Smooth: k.smooth}
+		l := cuda.SoftmaxXent{N: k.rows, C: k.classes, Of: of, Loss: g.out(loss), DX: g.out(dx), X: g.in(x), T: g.in(first), Smooth: k.smooth}
 		l.Scale = g.in([]float32{scale})
 		if k.mixed {
 			l.U, l.W = g.in(second), g.in(w)
@@ -39,9 +40,10 @@ func checkSoftXent(t *testing.T, s *standin) {
 		g.run(l.Launches(g.room))
 		wantLoss, wantDX := make([]float64, 1), make([]float64, len(x))
 		ref.SoftXent(wantLoss, wantDX, wide(x), q, k.classes)
-		ref.Scale(wantDX, scale)
+		ref.Scale(wantLoss, float64(k.rows)/float64(of))
+		ref.Scale(wantDX, scale*float64(k.rows)/float64(of))
 		perRow := float64(4*k.classes+8) * ulp
 		near(t, fmt.Sprint(k, " loss"), loss, wantLoss, func(int) float64 { return perRow * (1 + wantLoss[0]) })
-		near(t, fmt.Sprint(k, " dx"), dx, wantDX, func(int) float64 { return scale * perRow / float64(k.rows) })
+		near(t, fmt.Sprint(k, " dx"), dx, wantDX, func(int) float64 { return scale * perRow / float64(of) })
 	}
 }

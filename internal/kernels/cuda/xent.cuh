@@ -3,7 +3,7 @@
 // xent_row sets a row of dx, which may be null, by a warp, and returns the row's loss.
 // The greatest score goes out of all of them, so that no exponential overflows. It
 // skips NaNs; the sum that follows does not.
-static __device__ float xent_row(float *dx, const float *row, i32 truth, const float *scale, i64 N, i64 C) {
+static __device__ float xent_row(float *dx, const float *row, i32 truth, const float *scale, i64 of, i64 C) {
   const i32 lane = threadIdx.x % 32;
   float greatest = -INFINITY;
   for (i64 c = lane; c < C; c += 32) greatest = fmaxf(greatest, row[c]);
@@ -15,7 +15,7 @@ static __device__ float xent_row(float *dx, const float *row, i32 truth, const f
   const float factor = scale ? *scale : 1; // a power of two
   for (i64 c = lane; dx && c < C; c += 32) {
     const float p = expf(row[c] - greatest) / sum;
-    dx[c] = (c == truth ? p - 1 : p) / N * factor;
+    dx[c] = (c == truth ? p - 1 : p) / of * factor;
   }
   return logf(sum) + (greatest - row[truth]);
 }
@@ -27,6 +27,7 @@ static __device__ float xent_row(float *dx, const float *row, i32 truth, const f
 //   x      f32 [N,C]
 //   t      i32 [N]     values 0 … C−1
 //   scale  f32 [1]     may be null
+//   of     as for xent_mean_f32
 //
 //   N ≤ 64
 //
@@ -36,25 +37,26 @@ static __device__ float xent_row(float *dx, const float *row, i32 truth, const f
 // Bound    latency: one block; not yet run on a GPU
 // Exact    no: as xent_softmax_f32; then block_sum's order
 extern "C" __global__ void __launch_bounds__(512)
-    xent_f32(float *loss, float *dx, const float *x, const i32 *t, const float *scale, i64 N, i64 C) {
+    xent_f32(float *loss, float *dx, const float *x, const i32 *t, const float *scale, i64 N, i64 C, i64 of) {
   __shared__ float rows[64];
   for (i64 n = threadIdx.x / 32; n < N; n += 16) {
-    const float row = xent_row(dx ? dx + n * C : dx, x + n * C, t[n], scale, N, C);
+    const float row = xent_row(dx ? dx + n * C : dx, x + n * C, t[n], scale, of, C);
     if (threadIdx.x % 32 == 0) rows[n] = row;
   }
   __syncthreads();
   const float sum = block_sum(threadIdx.x < N ? rows[threadIdx.x] : 0);
-  if (loss && threadIdx.x == 0) *loss = sum / N;
+  if (loss && threadIdx.x == 0) *loss = sum / of;
 }
 
 // xent_softmax_f32: for each row n the loss log Σ_c exp x[n,c] − x[n,t[n]], and
-// dx[n,c] = (softmax(x)[n,c] − [c = t[n]]) / N · scale.
+// dx[n,c] = (softmax(x)[n,c] − [c = t[n]]) / of · scale.
 //
 //   rows  f32 [N]
 //   dx    f32 [N,C]   may be null
 //   x     f32 [N,C]
 //   t     i32 [N]     values 0 … C−1
 //   scale f32 [1]     a power of two; null stands for 1
+//   of    as for xent_mean_f32
 //
 // Work     one warp per row; 128 threads; N/4 blocks, rounded up
 // Shared   none        Registers  in resources.txt, checked by the build
@@ -63,10 +65,10 @@ extern "C" __global__ void __launch_bounds__(512)
 // Exact    no: f32, and expf and logf, which are right to 2 units in the last
 //          place. Lanes add up every 32nd score, then the warp adds up its lanes
 extern "C" __global__ void __launch_bounds__(128)
-    xent_softmax_f32(float *rows, float *dx, const float *x, const i32 *t, const float *scale, i64 N, i64 C) {
+    xent_softmax_f32(float *rows, float *dx, const float *x, const i32 *t, const float *scale, i64 N, i64 C, i64 of) {
   const i64 n = thread_index() / 32;
   if (n >= N) return; // a whole warp does
-  const float row = xent_row(dx ? dx + n * C : dx, x + n * C, t[n], scale, N, C);
+  const float row = xent_row(dx ? dx + n * C : dx, x + n * C, t[n], scale, of, C);
   if (threadIdx.x % 32 == 0) rows[n] = row;
 }
 
@@ -82,6 +84,7 @@ extern "C" __global__ void __launch_bounds__(128)
 //   w       f32 [N]     values 0 … 1; null stands for 1
 //   scale   f32 [1]     a power of two; null stands for 1
 //   smooth  the bits of an f64, 0 or more and less than 1
+//   of      as for xent_mean_f32
 //
 // Work     one warp per row; 128 threads; N/4 blocks, rounded up
 // Shared   none        Registers  in resources.txt, checked by the build
@@ -91,7 +94,7 @@ extern "C" __global__ void __launch_bounds__(128)
 //          from, are in f64, where a share of all classes would lose bits. Lanes add up
 //          every 32nd score, then the warp adds up its lanes
 extern "C" __global__ void __launch_bounds__(128)
-    xent_soft_f32(float *rows, float *dx, const float *x, const i32 *t, const i32 *u, const float *w, const float *scale, i64 smooth, i64 N, i64 C) {
+    xent_soft_f32(float *rows, float *dx, const float *x, const i32 *t, const i32 *u, const float *w, const float *scale, i64 smooth, i64 N, i64 C, i64 of) {
   const i64 n = thread_index() / 32;
   const i32 lane = threadIdx.x % 32;
   if (n >= N) return; // a whole warp does
@@ -115,24 +118,25 @@ extern "C" __global__ void __launch_bounds__(128)
   const float factor = scale ? *scale : 1;
   for (i64 c = lane; dx && c < C; c += 32) {
     const double q = share + (c == first ? of_first : 0) + (c == second ? of_second : 0);
-    dx[n * C + c] = (float)((expf(row[c] - greatest) / sum - q) / N) * factor;
+    dx[n * C + c] = (float)((expf(row[c] - greatest) / sum - q) / of) * factor;
   }
   if (lane == 0) rows[n] = (float)(log(sum) + below);
 }
 
-// xent_mean_f32: loss = mean of rows.
+// xent_mean_f32: loss = Σ rows / of.
 //
 //   loss  f32 [1]
 //   rows  f32 [N]
+//   of    N, or the size of the batch of which the rows are a part
 //
 // Work     one block; 256 threads, each of which adds up every 256th row
 // Shared   128 bytes   Registers  in resources.txt, checked by the build
 // Traffic  rows once in
 // Bound    latency: one block; not yet run on a GPU
 // Exact    no: f32, threads in ascending order, then block_sum's
-extern "C" __global__ void __launch_bounds__(256) xent_mean_f32(float *loss, const float *rows, i64 N) {
+extern "C" __global__ void __launch_bounds__(256) xent_mean_f32(float *loss, const float *rows, i64 N, i64 of) {
   float sum = 0;
   for (i64 n = threadIdx.x; n < N; n += blockDim.x) sum += rows[n];
   sum = block_sum(sum);
-  if (threadIdx.x == 0) *loss = sum / N;
+  if (threadIdx.x == 0) *loss = sum / of;
 }
