@@ -135,9 +135,17 @@ func formulaTrainer(t *testing.T, dev device.Device, c formulaCase, size int) (*
 // returns their losses.
 func formulaRun(t *testing.T, dev device.Device, cfg Config, steps int) (*Trainer, []float32) {
 	t.Helper()
+	cfg.Epochs = 1
+	tr := formulaStart(t, dev, cfg)
+	return tr, formulaEpoch(t, tr, steps)
+}
+
+// formulaStart returns what takes formulaSteps steps in cfg.Epochs epochs.
+func formulaStart(t *testing.T, dev device.Device, cfg Config) *Trainer {
+	t.Helper()
 	n := cfg.Network
-	cfg.Epochs, cfg.Batch, cfg.EvalBatch = 1, formulaBatch, formulaBatch
-	tr, err := New(dev, formulaSet(formulaBatch*formulaSteps, n.Preprocess.Height), cfg)
+	cfg.Batch, cfg.EvalBatch = formulaBatch, formulaBatch
+	tr, err := New(dev, formulaSet(formulaBatch*formulaSteps/cfg.Epochs, n.Preprocess.Height), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +154,13 @@ func formulaRun(t *testing.T, dev device.Device, cfg Config, steps int) (*Traine
 	if err := first.Load(tr.Graph(), false, tr.Program().Write); err != nil {
 		t.Fatal(err)
 	}
-	order := make([]int32, formulaBatch*formulaSteps)
+	return tr
+}
+
+// formulaEpoch takes the first steps of an epoch of the pictures in their order.
+func formulaEpoch(t *testing.T, tr *Trainer, steps int) []float32 {
+	t.Helper()
+	order := make([]int32, tr.set.Train.Len())
 	for i := range order {
 		order[i] = int32(i)
 	}
@@ -157,7 +171,7 @@ func formulaRun(t *testing.T, dev device.Device, cfg Config, steps int) (*Traine
 	if err != nil {
 		t.Fatal(err)
 	}
-	return tr, losses
+	return losses
 }
 
 // plain is Plain of models.py: two convolutions, and what is tried behind each.
