@@ -10,16 +10,19 @@ single, where u is the upper 24 bits of the first word of Philox4x32-10 under se
 with the FNV-1a hash of NAME as stream and i as index. See first().
 
 A deep network in double precision and one in single part soon at a higher rate than
-0.0002 (0.00005 for torchvision's), PyTorch's as well: at 0.01 the losses of resnet20 are 6 % apart after 20 steps. One
-number of a million that lies within rounding of 0 passes a ReLU in one and not in the
-other, and moves a gradient by 0.1 %; on seven of the first eight batches of resnet20@16
-no such number exists, and every gradient agrees within 2e-7.
+DEEP says, PyTorch's as well: at 0.01 the losses of resnet20 are 6 % apart after 20
+steps. One number of a million that lies within rounding of 0 passes a ReLU in one and
+not in the other, and moves a gradient by 0.1 %; on seven of the first eight batches of
+resnet20 with pictures of 16×16 no such number exists, and every gradient agrees within
+2e-7. The deeper the network, the more such numbers: the loss of resnet50's second step
+at 0.00005 is 6e-4 apart, and that of its fifth at 1e-6 by 1e-4 where the last bit of
+each weight is another.
 
-steps   for each network and size of picture NAME@SIZE: the losses of STEPS steps of
+steps   for each network NAME@32 on pictures of 32×32: the losses of STEPS steps of
         BATCH pictures (before each), and for each running statistic after them
-        the sum of its values and of their squares. Names without a size are of
-        RECIPES: each optimizer and schedule with PyTorch's own.
-        airbench94@32 is by that network's own recipe, with muon.py.
+        the sum of its values and of their squares. airbench94@32 is by that
+        network's own recipe, with muon.py. Names without a size are of RECIPES:
+        each optimizer and schedule with PyTorch's own.
 logits  of two pictures of 224×224, after running statistics have been moved by WARM
         batches.
 """
@@ -92,9 +95,9 @@ def pictures(n, size):
     return x, torch.from_numpy(np.floor(CLASSES * uniform("labels", n))).long()
 
 
-def train(net, size, std=0.5, lr=0.0002):
+def train(net, std=0.5, lr=0.01):
     net = prepare(net).train()
-    x, t = pictures(BATCH * STEPS, size)
+    x, t = pictures(BATCH * STEPS, 32)
     x = (x / 255 - 0.5) / std
     optimizer = SGD(net.parameters(), lr=single(lr), momentum=single(0.9))
     losses = []
@@ -222,6 +225,10 @@ class Residual(Plain):
         return self.fc((x + self.act2(self.conv2(x))).mean((2, 3)))
 
 
+def deep(name):
+    return ResNet20() if name == "resnet20" else torchvisions(name)
+
+
 def torchvisions(name, small=True):
     """torchvision's network; with small strides for pictures of at most 32×32."""
     net = getattr(torchvision.models, name)(num_classes=CLASSES, **({"dropout": 0.0} if "mobile" in name else {}))
@@ -262,7 +269,7 @@ RECIPES = {
         lambda net: first_apart(net, 0.01, 0.5),
         lambda o: warm(o, lambda o: rates.CosineAnnealingLR(o, T_max=STEPS - 5)), smooth=0.1),
 }
-NETS = ("resnet18", "mobilenet_v2", "resnet34", "resnet50")
+DEEP = {"resnet20": 2e-4, "resnet18": 5e-5, "resnet34": 5e-6, "resnet50": 2e-7, "mobilenet_v2": 1e-6}  # and their rates
 
 
 class Group(nn.Module):
@@ -331,19 +338,17 @@ def airbench():
 
 def entries():
     """What the file holds: for each entry, how it is made."""
-    steps = {name + "@32": lambda name=name: train(LAYERS[name](), 32, 0.05 if name == "relu6" else 0.5, lr=0.01) for name in LAYERS}
+    steps = {name + "@32": lambda name=name: train(LAYERS[name](), 0.05 if name == "relu6" else 0.5) for name in LAYERS}
+    for name, lr in DEEP.items():
+        steps[name + "@32"] = lambda name=name, lr=lr: train(deep(name), lr=lr)
     steps |= RECIPES
-    for size in (16, 32):
-        steps[f"resnet20@{size}"] = lambda size=size: train(ResNet20(), size)
-    for name in NETS:
-        steps[name + "@32"] = lambda name=name: train(torchvisions(name), 32, lr=0.00005)
     steps["airbench94@32"] = airbench
-    big = {name: lambda name=name: logits(torchvisions(name, small=False)) for name in NETS if name != "resnet34"}
+    big = {name: lambda name=name: logits(torchvisions(name, small=False)) for name in ("resnet18", "mobilenet_v2", "resnet50")}
     return {"steps": steps, "logits": big}
 
 
 def main():
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     made = {"steps": {}, "logits": {}}
     if os.path.exists(sys.argv[1]):
         with open(sys.argv[1]) as f:
