@@ -11,6 +11,7 @@ import (
 	"imgcls/internal/device/cpu"
 	"imgcls/internal/device/ref"
 	"imgcls/internal/graph"
+	"imgcls/internal/layers"
 	"imgcls/internal/optim"
 )
 
@@ -112,4 +113,71 @@ func TestAverageFollowsTheStep(t *testing.T) {
 		tr.Close()
 		dev.Close()
 	}
+}
+
+// plateauLosses are PLATEAU of testdata/models.py.
+var plateauLosses = []float64{1, 2, 0.5, 0.5, 0.5}
+
+// Each optimizer and schedule, with PyTorch's own by RECIPES of testdata/models.py:
+// without groups, biases do not decay.
+var optimizerCases = []struct {
+	name string
+	cfg  Config
+}{
+	{"sgd", Config{Optimizer: optim.SGD{LR: 0.01}}},
+	{"momentum, warm-up", Config{Optimizer: goldenRate, Schedule: optim.Schedule{Warmup: 0.25}}},
+	{"decay, step", Config{
+		Epochs: 4, Optimizer: optim.SGD{LR: 0.01, Momentum: 0.9, WeightDecay: 0.5},
+		Schedule: optim.Schedule{Kind: "step", Size: 1, Gamma: 0.5},
+	}},
+	{"nesterov, one cycle", Config{
+		Optimizer: optim.SGD{LR: 0.01, Momentum: 0.9, WeightDecay: 0.5, Nesterov: true},
+		Schedule:  optim.Schedule{Kind: "onecycle"}, ClipGrad: 0.5,
+	}},
+	{"nesterov, plateau", Config{
+		Epochs: len(plateauLosses), Optimizer: optim.SGD{LR: 0.01, Momentum: 0.9, Nesterov: true},
+		Schedule: optim.Schedule{Kind: "plateau", Gamma: 0.5, Min: 0.002},
+	}},
+	{"adamw, linear", Config{
+		Optimizer: optim.AdamW{LR: 0.01, WeightDecay: 0.5}, Schedule: optim.Schedule{Kind: "linear", Min: 0.001},
+	}},
+	{"adamw, groups, cosine", Config{
+		Optimizer: optim.AdamW{LR: 0.01, WeightDecay: 0.5}, Schedule: optim.Schedule{Kind: "cosine", Warmup: 0.25},
+		Groups: []optim.Group{{Match: "conv1.*", LR: 0.5, Decay: 2}}, Smooth: 0.1,
+	}},
+}
+
+// Twenty steps by them are PyTorch's: on the reference, given rates that are not
+// rounded to single precision, within 1e-9.
+func TestOptimizersAgainstPyTorch(t *testing.T) {
+	goldens := readModelGoldens(t)
+	for _, c := range optimizerCases {
+		c.cfg.Network, c.cfg.Epochs = formulaNetwork(plain(layers.GELU{}, 1, nil), 32, 0.5), max(1, c.cfg.Epochs)
+		t.Run(c.name, func(t *testing.T) {
+			want := goldens.Steps[c.name].Losses
+			tr, _ := optimizerSteps(t, ref.New(), c.cfg)
+			compareLosses(t, tr.Program().(*ref.Program).Float64(tr.cells.losses)[:formulaSteps], want, 1e-9, 1e-9)
+			dev := cpu.New(2)
+			defer dev.Close()
+			_, losses := optimizerSteps(t, dev, c.cfg)
+			compareLosses(t, losses, want, 1e-4, 1e-2)
+		})
+	}
+}
+
+// optimizerSteps takes the steps of recipe() of testdata/models.py.
+func optimizerSteps(t *testing.T, dev device.Device, cfg Config) (tr *Trainer, losses []float32) {
+	t.Helper()
+	tr = formulaStart(t, dev, cfg)
+	for epoch := range cfg.Epochs {
+		if prog, ok := tr.Program().(*ref.Program); ok {
+			copy(prog.Float64(tr.cells.table), tr.optim.Table())
+			copy(prog.Float64(tr.cells.scalars), tr.optim.Row(tr.place.Step))
+		}
+		losses = append(losses, formulaEpoch(t, tr, formulaSteps/cfg.Epochs)...)
+		if err := tr.settle(plateauLosses[epoch]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return tr, losses
 }

@@ -11,10 +11,10 @@ type ConvShape struct {
 	G           int
 }
 
-// terms calls f for each product x·w that is added to an element of y, with
-// the places of the three in memory. Products with the zeros outside x are
-// left out.
-func (k ConvShape) terms(f func(x, w, y int)) {
+// runs calls f for each run of products x·w that are added to an element of y, those
+// with the channels of one place of x: it begins at the places x and w in memory and
+// is as long as a group. Products with the zeros outside x are left out.
+func (k ConvShape) runs(f func(x, w, y int)) {
 	each := k.I / k.G
 	for n := range k.N {
 		for p := range k.P {
@@ -28,11 +28,7 @@ func (k ConvShape) terms(f func(x, w, y int)) {
 							if h < 0 || h >= k.H || v < 0 || v >= k.W {
 								continue
 							}
-							x := ((n*k.H+h)*k.W+v)*k.I + group*each
-							w := ((o*k.R+r)*k.S + s) * each
-							for i := range each {
-								f(x+i, w+i, y)
-							}
+							f(((n*k.H+h)*k.W+v)*k.I+group*each, ((o*k.R+r)*k.S+s)*each, y)
 						}
 					}
 				}
@@ -52,17 +48,26 @@ func Conv(y, x, w, b []float64, k ConvShape) {
 			y[i] = b[i%k.O]
 		}
 	}
-	k.terms(func(ix, iw, iy int) { y[iy] += float64(x[ix] * w[iw]) })
+	each := k.I / k.G
+	k.runs(func(ix, iw, iy int) {
+		sum, w := y[iy], w[iw:][:each]
+		for i, v := range x[ix:][:each] {
+			sum += float64(v * w[i])
+		}
+		y[iy] = sum
+	})
 }
 
 // ConvBackData is the gradient of Conv with respect to x.
 func ConvBackData(dx, w, dy []float64, k ConvShape) {
 	clear(dx)
-	k.terms(func(ix, iw, iy int) { dx[ix] += float64(dy[iy] * w[iw]) })
+	each := k.I / k.G
+	k.runs(func(ix, iw, iy int) { addScaled(dx[ix:][:each], w[iw:][:each], dy[iy]) })
 }
 
 // ConvBackFilter is the gradient of Conv with respect to w.
 func ConvBackFilter(dw, x, dy []float64, k ConvShape) {
 	clear(dw)
-	k.terms(func(ix, iw, iy int) { dw[iw] += float64(dy[iy] * x[ix]) })
+	each := k.I / k.G
+	k.runs(func(ix, iw, iy int) { addScaled(dw[iw:][:each], x[ix:][:each], dy[iy]) })
 }

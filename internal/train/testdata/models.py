@@ -10,15 +10,19 @@ single, where u is the upper 24 bits of the first word of Philox4x32-10 under se
 with the FNV-1a hash of NAME as stream and i as index. See first().
 
 A deep network in double precision and one in single part soon at a higher rate than
-0.0002 (0.00005 for torchvision's), PyTorch's as well: at 0.01 the losses of resnet20 are 6 % apart after 20 steps. One
-number of a million that lies within rounding of 0 passes a ReLU in one and not in the
-other, and moves a gradient by 0.1 %; on seven of the first eight batches of resnet20@16
-no such number exists, and every gradient agrees within 2e-7.
+DEEP says, PyTorch's as well: at 0.01 the losses of resnet20 are 6 % apart after 20
+steps. One number of a million that lies within rounding of 0 passes a ReLU in one and
+not in the other, and moves a gradient by 0.1 %; on seven of the first eight batches of
+resnet20 with pictures of 16×16 no such number exists, and every gradient agrees within
+2e-7. The deeper the network, the more such numbers: the loss of resnet50's second step
+at 0.00005 is 6e-4 apart, and that of its fifth at 1e-6 by 1e-4 where the last bit of
+each weight is another.
 
-steps   for each network and size of picture NAME@SIZE: the losses of STEPS steps of
+steps   for each network NAME@32 on pictures of 32×32: the losses of STEPS steps of
         BATCH pictures (before each), and for each running statistic after them
-        the sum of its values and of their squares.
-        airbench94@32 is by that network's own recipe, with muon.py.
+        the sum of its values and of their squares. airbench94@32 is by that
+        network's own recipe, with muon.py. Names without a size are of RECIPES:
+        each optimizer and schedule with PyTorch's own.
 logits  of two pictures of 224×224, after running statistics have been moved by WARM
         batches.
 """
@@ -32,6 +36,8 @@ import torch
 import torch.nn.functional as F
 import torchvision
 from torch import nn
+from torch.optim import SGD, AdamW
+from torch.optim import lr_scheduler as rates
 
 from muon import Muon
 
@@ -89,11 +95,11 @@ def pictures(n, size):
     return x, torch.from_numpy(np.floor(CLASSES * uniform("labels", n))).long()
 
 
-def train(net, size, std=0.5, lr=0.0002):
+def train(net, std=0.5, lr=0.01):
     net = prepare(net).train()
-    x, t = pictures(BATCH * STEPS, size)
+    x, t = pictures(BATCH * STEPS, 32)
     x = (x / 255 - 0.5) / std
-    optimizer = torch.optim.SGD(net.parameters(), lr=single(lr), momentum=single(0.9))
+    optimizer = SGD(net.parameters(), lr=single(lr), momentum=single(0.9))
     losses = []
     for step in range(STEPS):
         batch = slice(step * BATCH, (step + 1) * BATCH)
@@ -104,6 +110,56 @@ def train(net, size, std=0.5, lr=0.0002):
         losses.append(loss.item())
     sums = {k: [v.sum().item(), (v * v).sum().item()] for k, v in net.state_dict().items() if "running" in k}
     return {"losses": losses, "sums": sums}
+
+
+def recipe(make, schedule=None, epochs=1, smooth=0.0, clip=0.0):
+    """The losses of two convolutions with GELU, by the optimizer that make returns and
+    what schedule returns for it, which counts steps, or sees of each epoch's loss of
+    PLATEAU. Nothing is rounded: the test gives the reference rates in double precision."""
+    net = prepare(LAYERS["gelu"]()).train()
+    steps = STEPS // epochs
+    x, t = pictures(BATCH * steps, 32)
+    x = (x / 255 - 0.5) / 0.5
+    optimizer = make(net)
+    scheduler = schedule(optimizer) if schedule else None
+    losses = []
+    for step in range(STEPS):
+        batch = slice(step % steps * BATCH, (step % steps + 1) * BATCH)
+        optimizer.zero_grad()
+        loss = F.cross_entropy(net(x[batch]), t[batch], label_smoothing=smooth)
+        loss.backward()
+        if clip:
+            nn.utils.clip_grad_norm_(net.parameters(), clip)
+        optimizer.step()
+        if isinstance(scheduler, rates.ReduceLROnPlateau):
+            if (step + 1) % steps == 0:
+                scheduler.step(PLATEAU[step // steps])
+        elif scheduler:
+            scheduler.step()
+        losses.append(loss.item())
+    return {"losses": losses, "sums": {}}
+
+
+def by_shape(net, rule, **settings):
+    """An optimizer that lets no biases decay."""
+    matrices = [p for p in net.parameters() if p.dim() > 1]
+    vectors = [p for p in net.parameters() if p.dim() == 1]
+    return rule([{"params": matrices}, {"params": vectors, "weight_decay": 0.0}], **settings)
+
+
+def first_apart(net, lr, decay):
+    """AdamW, by which the first convolution learns at half the rate and decays twice as much."""
+    first, rest = list(net.conv1.parameters()), [net.conv2.weight, net.fc.weight]
+    biases = [net.conv2.bias, net.fc.bias]
+    return AdamW([
+        {"params": first, "lr": lr / 2, "weight_decay": 2 * decay},
+        {"params": rest, "weight_decay": decay}, {"params": biases, "weight_decay": 0.0}], lr=lr)
+
+
+def warm(optimizer, after):
+    """after, behind five steps in which rates rise."""
+    rise = rates.LinearLR(optimizer, start_factor=1 / 6, total_iters=5)
+    return rates.SequentialLR(optimizer, [rise, after(optimizer)], [5])
 
 
 def logits(net):
@@ -169,6 +225,10 @@ class Residual(Plain):
         return self.fc((x + self.act2(self.conv2(x))).mean((2, 3)))
 
 
+def deep(name):
+    return ResNet20() if name == "resnet20" else torchvisions(name)
+
+
 def torchvisions(name, small=True):
     """torchvision's network; with small strides for pictures of at most 32×32."""
     net = getattr(torchvision.models, name)(num_classes=CLASSES, **({"dropout": 0.0} if "mobile" in name else {}))
@@ -190,7 +250,26 @@ LAYERS = {
     "groups": lambda: Plain(nn.ReLU(), nn.ReLU(), groups=4),
     "depthwise": lambda: Plain(nn.ReLU(), nn.ReLU(), groups=8),
 }
-NETS = ("resnet18", "mobilenet_v2", "resnet34", "resnet50")
+PLATEAU = (1.0, 2.0, 0.5, 0.5, 0.5)  # what the plateau is told of each epoch
+RECIPES = {
+    "sgd": lambda: recipe(lambda net: SGD(net.parameters(), lr=0.01)),
+    "momentum, warm-up": lambda: recipe(
+        lambda net: SGD(net.parameters(), lr=0.01, momentum=0.9), lambda o: rates.LinearLR(o, 1 / 6, total_iters=5)),
+    "decay, step": lambda: recipe(
+        lambda net: by_shape(net, SGD, lr=0.01, momentum=0.9, weight_decay=0.5), lambda o: rates.StepLR(o, 5, 0.5), epochs=4),
+    "nesterov, one cycle": lambda: recipe(
+        lambda net: by_shape(net, SGD, lr=0.01, momentum=0.9, weight_decay=0.5, nesterov=True),
+        lambda o: rates.OneCycleLR(o, 0.01, total_steps=STEPS, cycle_momentum=False), clip=0.5),
+    "nesterov, plateau": lambda: recipe(
+        lambda net: SGD(net.parameters(), lr=0.01, momentum=0.9, nesterov=True),
+        lambda o: rates.ReduceLROnPlateau(o, factor=0.5, patience=0, min_lr=0.002), epochs=5),
+    "adamw, linear": lambda: recipe(
+        lambda net: by_shape(net, AdamW, lr=0.01, weight_decay=0.5), lambda o: rates.LinearLR(o, 1, 0.1, total_iters=STEPS)),
+    "adamw, groups, cosine": lambda: recipe(
+        lambda net: first_apart(net, 0.01, 0.5),
+        lambda o: warm(o, lambda o: rates.CosineAnnealingLR(o, T_max=STEPS - 5)), smooth=0.1),
+}
+DEEP = {"resnet20": 2e-4, "resnet18": 5e-5, "resnet34": 5e-6, "resnet50": 2e-7, "mobilenet_v2": 1e-6}  # and their rates
 
 
 class Group(nn.Module):
@@ -233,7 +312,7 @@ def airbench():
     learnt = {k: p for k, p in net.named_parameters() if p.requires_grad}
     filters = [p for p in learnt.values() if p.ndim == 4]
     norms = [p for k, p in learnt.items() if "norm" in k]
-    sgd = torch.optim.SGD(
+    sgd = SGD(
         [{"params": [net.whiten.bias]}, {"params": norms}, {"params": [net.head.weight]}],
         lr=lr, momentum=single(0.85), nesterov=True, weight_decay=decay)
     muon = Muon(filters, lr, single(0.6))
@@ -259,18 +338,17 @@ def airbench():
 
 def entries():
     """What the file holds: for each entry, how it is made."""
-    steps = {name + "@32": lambda name=name: train(LAYERS[name](), 32, 0.05 if name == "relu6" else 0.5, lr=0.01) for name in LAYERS}
-    for size in (16, 32):
-        steps[f"resnet20@{size}"] = lambda size=size: train(ResNet20(), size)
-    for name in NETS:
-        steps[name + "@16"] = lambda name=name: train(torchvisions(name), 16, lr=0.00005)
+    steps = {name + "@32": lambda name=name: train(LAYERS[name](), 0.05 if name == "relu6" else 0.5) for name in LAYERS}
+    for name, lr in DEEP.items():
+        steps[name + "@32"] = lambda name=name, lr=lr: train(deep(name), lr=lr)
+    steps |= RECIPES
     steps["airbench94@32"] = airbench
-    big = {name: lambda name=name: logits(torchvisions(name, small=False)) for name in NETS if name != "resnet34"}
+    big = {name: lambda name=name: logits(torchvisions(name, small=False)) for name in ("resnet18", "mobilenet_v2", "resnet50")}
     return {"steps": steps, "logits": big}
 
 
 def main():
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     made = {"steps": {}, "logits": {}}
     if os.path.exists(sys.argv[1]):
         with open(sys.argv[1]) as f:
