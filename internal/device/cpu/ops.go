@@ -196,9 +196,9 @@ type activation struct {
 
 var activations = [...]activation{
 	graph.ReLU:  {kernel.ReLU, kernel.ReLUBack, perElement},
-	graph.ReLU6: {kernel.ReLU6, kernel.ReLU6Back, 1},
-	graph.GELU:  {kernel.GELU, kernel.GELUBack, 40},
-	graph.SiLU:  {kernel.SiLU, kernel.SiLUBack, 20},
+	graph.ReLU6: {kernel.ReLU6, kernel.ReLU6Back, perElement},
+	graph.GELU:  {kernel.GELU, kernel.GELUBack, 3},
+	graph.SiLU:  {kernel.SiLU, kernel.SiLUBack, 2},
 }
 
 func (b *builder) act(op graph.Act, n graph.Node) {

@@ -1,9 +1,6 @@
 package cpu
 
-import (
-	"imgcls/internal/elementary"
-	"imgcls/internal/kernels/cpu/vec"
-)
+import "imgcls/internal/kernels/cpu/vec"
 
 // ReLU is y = max(x, 0); NaN stays NaN.
 func ReLU(y, x []float32) { vec.ReLU(y, x) }
@@ -12,50 +9,19 @@ func ReLU(y, x []float32) { vec.ReLU(y, x) }
 func ReLUBack(dx, y, dy []float32) { vec.ReLUBack(dx, y, dy) }
 
 // ReLU6 is y = min(max(x, 0), 6); NaN stays NaN.
-func ReLU6(y, x []float32) {
-	for i, v := range x {
-		y[i] = min(max(v, 0), 6)
-	}
-}
+func ReLU6(y, x []float32) { vec.ReLU6(y, x) }
 
 // ReLU6Back is dx = dy where 0 < y < 6, else 0.
-func ReLU6Back(dx, y, dy []float32) {
-	for i, v := range y {
-		dx[i] = 0
-		if v > 0 && v < 6 {
-			dx[i] = dy[i]
-		}
-	}
-}
+func ReLU6Back(dx, y, dy []float32) { vec.ReLU6Back(dx, y, dy) }
 
-// GELU is y = x·Φ(x), rounded once.
-func GELU(y, x []float32) {
-	for i, v := range x {
-		share, _ := elementary.Gaussian(float64(v))
-		y[i] = float32(float64(v) * share)
-	}
-}
+// GELU is y = x·Φ(x).
+func GELU(y, x []float32) { vec.GELU(y, x) }
 
-// GELUBack is dx = dy·(Φ(x) + x·φ(x)), rounded once.
-func GELUBack(dx, x, dy []float32) {
-	for i, v := range x {
-		share, density := elementary.Gaussian(float64(v))
-		dx[i] = float32(float64(dy[i]) * (share + float64(float64(v)*density)))
-	}
-}
+// GELUBack is dx = dy·(Φ(x) + x·φ(x)).
+func GELUBack(dx, x, dy []float32) { vec.GELUBack(dx, x, dy) }
 
-// SiLU is y = x/(1 + e⁻ˣ), rounded once.
-func SiLU(y, x []float32) {
-	for i, v := range x {
-		share, _ := elementary.Logistic(float64(v))
-		y[i] = float32(float64(v) * share)
-	}
-}
+// SiLU is y = x/(1 + e⁻ˣ).
+func SiLU(y, x []float32) { vec.SiLU(y, x) }
 
-// SiLUBack is dx = dy·σ(x)·(1 + x·(1 − σ(x))), rounded once.
-func SiLUBack(dx, x, dy []float32) {
-	for i, v := range x {
-		share, rest := elementary.Logistic(float64(v))
-		dx[i] = float32(float64(dy[i]) * (share * (1 + float64(float64(v)*rest))))
-	}
-}
+// SiLUBack is dx = dy·σ(x)·(1 + x·(1 − σ(x))).
+func SiLUBack(dx, x, dy []float32) { vec.SiLUBack(dx, x, dy) }

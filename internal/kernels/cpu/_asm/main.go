@@ -5,9 +5,11 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"log"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/pass"
@@ -19,13 +21,14 @@ import (
 type output struct {
 	asm, stubs string
 	kernels    func(*build.Context)
+	avx2       bool // and nothing beyond
 }
 
 func main() {
 	log.SetFlags(0)
 	for _, o := range []output{
-		{"../tile/tile_amd64.s", "", tileKernels},
-		{"../vec/vec_amd64.s", "../vec/stubs_amd64.go", vecKernels},
+		{"../tile/tile_amd64.s", "", tileKernels, false},
+		{"../vec/vec_amd64.s", "../vec/stubs_amd64.go", vecKernels, true},
 	} {
 		if err := o.write(); err != nil {
 			build.LogError(log.Default(), err, 0)
@@ -36,6 +39,10 @@ func main() {
 		log.Fatal(err)
 	}
 }
+
+// evexRegister matches the vector registers that only AVX-512 names. Avo hands them
+// out when the others are in use.
+var evexRegister = regexp.MustCompile(`\b[XY](1[6-9]|[23][0-9])\b`)
 
 func (o output) write() error {
 	ctx := build.NewContext()
@@ -56,6 +63,9 @@ func (o output) write() error {
 	text, err := printer.NewGoAsm(config).Print(file)
 	if err != nil {
 		return err
+	}
+	if beyond := evexRegister.Find(text); o.avx2 && beyond != nil {
+		return fmt.Errorf("a function wants more registers than AVX2 has: it uses %s", beyond)
 	}
 	stubs, err := printer.NewStubs(config).Print(file)
 	if err != nil {

@@ -64,10 +64,7 @@ func (g *vec) norm(plus, bounded bool) {
 			p.VADDPS(p.load(more), v, v)
 		}
 		if bounded {
-			keep := p.YMM()
-			p.VCMPPS(Imm(notLessEq), zero, v, keep)
-			p.VANDPS(v, keep, v)
-			p.VMINPS(v, ceiling, v) // v where either is NaN
+			p.bounded(v, zero, ceiling)
 		}
 		p.store(v, y)
 	})
@@ -97,11 +94,7 @@ func (g *vec) normBack(bounded bool) {
 	g.rows(move, func(p place) {
 		d, v := p.load(dy), p.load(x)
 		if bounded {
-			by, keep, over := p.load(y), p.YMM(), p.YMM()
-			p.VCMPPS(Imm(greaterThan), zero, by, keep)
-			p.VCMPPS(Imm(greaterEq), ceiling, by, over)
-			p.VANDPS(d, keep, d)
-			p.VANDNPS(d, over, d)
+			p.passes(d, p.load(y), zero, ceiling)
 		}
 		p.VSUBPS(p.load(shift), d, d)
 		p.VSUBPS(p.load(mean), v, v)

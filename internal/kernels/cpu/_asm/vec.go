@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/build"
@@ -31,6 +32,9 @@ func vecKernels(ctx *build.Context) {
 	g.add()
 	g.relu()
 	g.reluBack()
+	g.bound()
+	g.boundBack()
+	g.acts()
 	g.sumRows()
 	g.affine()
 	g.greater()
@@ -170,7 +174,7 @@ func (g *vec) each(param string, vectors int, body func(p place)) {
 // whole writes the loops over n elements from index on, some vectors at a time and then
 // one, and leaves in n how many are left.
 func (g *vec) whole(vectors int, n, index reg.Register, body func(p place)) {
-	for _, k := range []int{vectors, 1} {
+	for _, k := range slices.Compact([]int{vectors, 1}) {
 		loop, done := g.label("by", k), g.label("done", k)
 		g.Label(loop)
 		g.CMPQ(n, imm(k*lanes))
@@ -322,6 +326,45 @@ func (g *vec) reluBack() {
 		v, keep := p.load(dy), p.YMM()
 		p.VCMPPS(Imm(greaterThan), zero, p.load(y), keep)
 		p.VANDPS(v, keep, v)
+		p.store(v, dx)
+	})
+	g.end()
+}
+
+// bounded writes v in 0 … ceiling.
+func (p place) bounded(v, zero, ceiling reg.VecVirtual) {
+	keep := p.YMM()
+	p.VCMPPS(Imm(notLessEq), zero, v, keep)
+	p.VANDPS(v, keep, v)
+	p.VMINPS(v, ceiling, v) // v where either is NaN
+}
+
+// passes writes 0 over d where y is not in between 0 and the ceiling.
+func (p place) passes(d, y, zero, ceiling reg.VecVirtual) {
+	keep, over := p.YMM(), p.YMM()
+	p.VCMPPS(Imm(greaterThan), zero, y, keep)
+	p.VCMPPS(Imm(greaterEq), ceiling, y, over)
+	p.VANDPS(d, keep, d)
+	p.VANDNPS(d, over, d)
+}
+
+func (g *vec) bound() {
+	g.begin("bound", "(y, x []float32, ceiling float32)")
+	y, x, zero, ceiling := g.base("y"), g.base("x"), g.zero(), g.everywhere("ceiling")
+	g.each("y", 4, func(p place) {
+		v := p.load(x)
+		p.bounded(v, zero, ceiling)
+		p.store(v, y)
+	})
+	g.end()
+}
+
+func (g *vec) boundBack() {
+	g.begin("boundBack", "(dx, y, dy []float32, ceiling float32)")
+	dx, y, dy, zero, ceiling := g.base("dx"), g.base("y"), g.base("dy"), g.zero(), g.everywhere("ceiling")
+	g.each("dx", 4, func(p place) {
+		v := p.load(dy)
+		p.passes(v, p.load(y), zero, ceiling)
 		p.store(v, dx)
 	})
 	g.end()

@@ -42,6 +42,12 @@ func BenchmarkVec(b *testing.B) {
 	bench(b, "Add", 12*image, func() { Add(z, x, y) })
 	bench(b, "ReLU", 8*image, func() { ReLU(y, x) })
 	bench(b, "ReLUBack", 12*image, func() { ReLUBack(z, y, x) })
+	bench(b, "ReLU6", 8*image, func() { ReLU6(y, x) })
+	bench(b, "ReLU6Back", 12*image, func() { ReLU6Back(z, y, x) })
+	bench(b, "GELU", 8*image, func() { GELU(y, x) })
+	bench(b, "GELUBack", 12*image, func() { GELUBack(z, y, x) })
+	bench(b, "SiLU", 8*image, func() { SiLU(y, x) })
+	bench(b, "SiLUBack", 12*image, func() { SiLUBack(z, y, x) })
 	bench(b, "SumRows", 4*image, func() { SumRows(y[:48], x, image/48, 48) })
 
 	var scale, shift [Period]float64

@@ -34,6 +34,25 @@ func reluBack(dx, y, dy []float32) {
 	}
 }
 
+// ReLU6 is y = min(max(x, 0), 6); NaN stays NaN.
+func ReLU6(y, x []float32) { active.bound(y, x[:len(y)], 6) }
+
+// bound is y = x in 0 … ceiling.
+func bound(y, x []float32, ceiling float32) {
+	for i, v := range x {
+		y[i] = bounded(v, ceiling)
+	}
+}
+
+// ReLU6Back is dx = dy where 0 < y < 6, else +0.
+func ReLU6Back(dx, y, dy []float32) { active.boundBack(dx, y[:len(dx)], dy[:len(dx)], 6) }
+
+func boundBack(dx, y, dy []float32, ceiling float32) {
+	for i, v := range y {
+		dx[i] = passes(dy[i], v, ceiling)
+	}
+}
+
 // SumRows adds up rows of x that lie stride elements apart, of each the first
 // len(y), from the first row to the last; there is at least one.
 func SumRows(y, x []float32, rows, stride int) {

@@ -2,7 +2,21 @@
 
 package vec
 
-import "golang.org/x/sys/cpu"
+import (
+	"slices"
+
+	"golang.org/x/sys/cpu"
+)
+
+// fourfold holds the constants of act.go in the order of ../_asm/act.go, each for four
+// lanes.
+var fourfold = func() (wide [27][4]float64) {
+	single := []float64{1, toInteger, leastPower, gaussBase, expBase, tailShift, density}
+	for i, v := range slices.Concat(single, power[:], tail[:]) {
+		wide[i] = [4]float64{v, v, v, v}
+	}
+	return wide
+}()
 
 func native() []*set {
 	if !cpu.X86.HasAVX2 {
@@ -29,6 +43,12 @@ func native() []*set {
 		maxPool2:     maxPool2AVX2,
 		maxPool2Arg:  maxPool2ArgAVX2,
 		maxPool2Back: maxPool2BackAVX2,
+
+		bound: boundAVX2, boundBack: boundBackAVX2,
+		gelu:     func(y, x []float32) { geluAVX2(y, x, &fourfold) },
+		geluBack: func(dx, x, dy []float32) { geluBackAVX2(dx, x, dy, &fourfold) },
+		silu:     func(y, x []float32) { siluAVX2(y, x, &fourfold) },
+		siluBack: func(dx, x, dy []float32) { siluBackAVX2(dx, x, dy, &fourfold) },
 
 		norm: normAVX2, normBounded: normBoundedAVX2, normPlus: normPlusAVX2, normPlusBounded: normPlusBoundedAVX2,
 		normBack: normBackAVX2, normBackBounded: normBackBoundedAVX2,

@@ -29,6 +29,24 @@ func reluAVX2(y []float32, x []float32)
 func reluBackAVX2(dx []float32, y []float32, dy []float32)
 
 //go:noescape
+func boundAVX2(y []float32, x []float32, ceiling float32)
+
+//go:noescape
+func boundBackAVX2(dx []float32, y []float32, dy []float32, ceiling float32)
+
+//go:noescape
+func geluAVX2(y []float32, x []float32, table *[27][4]float64)
+
+//go:noescape
+func geluBackAVX2(dx []float32, x []float32, dy []float32, table *[27][4]float64)
+
+//go:noescape
+func siluAVX2(y []float32, x []float32, table *[27][4]float64)
+
+//go:noescape
+func siluBackAVX2(dx []float32, x []float32, dy []float32, table *[27][4]float64)
+
+//go:noescape
 func sumRowsAVX2(y []float32, x []float32, rows int, stride int)
 
 //go:noescape

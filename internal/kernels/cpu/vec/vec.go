@@ -27,6 +27,11 @@ type set struct {
 	maxPool2Arg               func(y []float32, arg []uint8, x []float32, lines, width, cols, channels int)
 	maxPool2Back              func(dx []float32, arg []uint8, dy []float32, lines, width, cols, channels int)
 
+	bound              func(y, x []float32, ceiling float32)
+	boundBack          func(dx, y, dy []float32, ceiling float32)
+	gelu, silu         func(y, x []float32)
+	geluBack, siluBack func(dx, x, dy []float32)
+
 	norm            func(y, x, mean, scale, bias []float32, rows int)
 	normBounded     func(y, x, mean, scale, bias []float32, rows int, ceiling float32)
 	normPlus        func(y, x, plus, mean, scale, bias []float32, rows int)
@@ -59,6 +64,9 @@ var portable = set{
 	maxPool2:       func(y, x []float32, l, w, q, c int) { maxPool2(y, nil, x, l, w, q, c) },
 	maxPool2Arg:    maxPool2,
 	maxPool2Back:   maxPool2Back,
+
+	bound: bound, boundBack: boundBack,
+	gelu: gelu, geluBack: geluBack, silu: silu, siluBack: siluBack,
 
 	norm: norm, normBounded: normBounded, normPlus: normPlus, normPlusBounded: normPlusBounded,
 	normBack: normBack, normBackBounded: normBackBounded,

@@ -620,6 +620,1131 @@ reluBack_end:
 	VZEROUPPER
 	RET
 
+// func boundAVX2(y []float32, x []float32, ceiling float32)
+// Requires: AVX
+TEXT ·boundAVX2(SB), NOSPLIT, $0-52
+	MOVQ         y_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	VXORPS       Y0, Y0, Y0
+	VBROADCASTSS ceiling+48(FP), Y1
+	MOVQ         y_len+8(FP), DX
+	XORQ         BX, BX
+
+bound_by4:
+	CMPQ    DX, $+32
+	JL      bound_done4
+	VMOVUPS (CX)(BX*1), Y2
+	VCMPPS  $0x16, Y0, Y2, Y3
+	VANDPS  Y2, Y3, Y2
+	VMINPS  Y2, Y1, Y2
+	VMOVUPS Y2, (AX)(BX*1)
+	VMOVUPS 32(CX)(BX*1), Y2
+	VCMPPS  $0x16, Y0, Y2, Y3
+	VANDPS  Y2, Y3, Y2
+	VMINPS  Y2, Y1, Y2
+	VMOVUPS Y2, 32(AX)(BX*1)
+	VMOVUPS 64(CX)(BX*1), Y2
+	VCMPPS  $0x16, Y0, Y2, Y3
+	VANDPS  Y2, Y3, Y2
+	VMINPS  Y2, Y1, Y2
+	VMOVUPS Y2, 64(AX)(BX*1)
+	VMOVUPS 96(CX)(BX*1), Y2
+	VCMPPS  $0x16, Y0, Y2, Y3
+	VANDPS  Y2, Y3, Y2
+	VMINPS  Y2, Y1, Y2
+	VMOVUPS Y2, 96(AX)(BX*1)
+	ADDQ    $+128, BX
+	SUBQ    $+32, DX
+	JMP     bound_by4
+
+bound_done4:
+bound_by1:
+	CMPQ    DX, $+8
+	JL      bound_done1
+	VMOVUPS (CX)(BX*1), Y2
+	VCMPPS  $0x16, Y0, Y2, Y3
+	VANDPS  Y2, Y3, Y2
+	VMINPS  Y2, Y1, Y2
+	VMOVUPS Y2, (AX)(BX*1)
+	ADDQ    $+32, BX
+	SUBQ    $+8, DX
+	JMP     bound_by1
+
+bound_done1:
+	TESTQ      DX, DX
+	JE         bound_end
+	LEAQ       masks<>+32(SB), SI
+	SHLQ       $0x02, DX
+	SUBQ       DX, SI
+	VMOVUPS    (SI), Y2
+	VMASKMOVPS (CX)(BX*1), Y2, Y3
+	VCMPPS     $0x16, Y0, Y3, Y0
+	VANDPS     Y3, Y0, Y3
+	VMINPS     Y3, Y1, Y3
+	VMASKMOVPS Y3, Y2, (AX)(BX*1)
+
+bound_end:
+	VZEROUPPER
+	RET
+
+// func boundBackAVX2(dx []float32, y []float32, dy []float32, ceiling float32)
+// Requires: AVX
+TEXT ·boundBackAVX2(SB), NOSPLIT, $0-76
+	MOVQ         dx_base+0(FP), AX
+	MOVQ         y_base+24(FP), CX
+	MOVQ         dy_base+48(FP), DX
+	VXORPS       Y0, Y0, Y0
+	VBROADCASTSS ceiling+72(FP), Y1
+	MOVQ         dx_len+8(FP), BX
+	XORQ         SI, SI
+
+boundBack_by4:
+	CMPQ    BX, $+32
+	JL      boundBack_done4
+	VMOVUPS (DX)(SI*1), Y2
+	VMOVUPS (CX)(SI*1), Y3
+	VCMPPS  $0x1e, Y0, Y3, Y4
+	VCMPPS  $0x1d, Y1, Y3, Y3
+	VANDPS  Y2, Y4, Y2
+	VANDNPS Y2, Y3, Y2
+	VMOVUPS Y2, (AX)(SI*1)
+	VMOVUPS 32(DX)(SI*1), Y2
+	VMOVUPS 32(CX)(SI*1), Y3
+	VCMPPS  $0x1e, Y0, Y3, Y4
+	VCMPPS  $0x1d, Y1, Y3, Y3
+	VANDPS  Y2, Y4, Y2
+	VANDNPS Y2, Y3, Y2
+	VMOVUPS Y2, 32(AX)(SI*1)
+	VMOVUPS 64(DX)(SI*1), Y2
+	VMOVUPS 64(CX)(SI*1), Y3
+	VCMPPS  $0x1e, Y0, Y3, Y4
+	VCMPPS  $0x1d, Y1, Y3, Y3
+	VANDPS  Y2, Y4, Y2
+	VANDNPS Y2, Y3, Y2
+	VMOVUPS Y2, 64(AX)(SI*1)
+	VMOVUPS 96(DX)(SI*1), Y2
+	VMOVUPS 96(CX)(SI*1), Y3
+	VCMPPS  $0x1e, Y0, Y3, Y4
+	VCMPPS  $0x1d, Y1, Y3, Y3
+	VANDPS  Y2, Y4, Y2
+	VANDNPS Y2, Y3, Y2
+	VMOVUPS Y2, 96(AX)(SI*1)
+	ADDQ    $+128, SI
+	SUBQ    $+32, BX
+	JMP     boundBack_by4
+
+boundBack_done4:
+boundBack_by1:
+	CMPQ    BX, $+8
+	JL      boundBack_done1
+	VMOVUPS (DX)(SI*1), Y2
+	VMOVUPS (CX)(SI*1), Y3
+	VCMPPS  $0x1e, Y0, Y3, Y4
+	VCMPPS  $0x1d, Y1, Y3, Y3
+	VANDPS  Y2, Y4, Y2
+	VANDNPS Y2, Y3, Y2
+	VMOVUPS Y2, (AX)(SI*1)
+	ADDQ    $+32, SI
+	SUBQ    $+8, BX
+	JMP     boundBack_by1
+
+boundBack_done1:
+	TESTQ      BX, BX
+	JE         boundBack_end
+	LEAQ       masks<>+32(SB), DI
+	SHLQ       $0x02, BX
+	SUBQ       BX, DI
+	VMOVUPS    (DI), Y2
+	VMASKMOVPS (DX)(SI*1), Y2, Y3
+	VMASKMOVPS (CX)(SI*1), Y2, Y4
+	VCMPPS     $0x1e, Y0, Y4, Y0
+	VCMPPS     $0x1d, Y1, Y4, Y1
+	VANDPS     Y3, Y0, Y3
+	VANDNPS    Y3, Y1, Y3
+	VMASKMOVPS Y3, Y2, (AX)(SI*1)
+
+boundBack_end:
+	VZEROUPPER
+	RET
+
+// func geluAVX2(y []float32, x []float32, table *[27][4]float64)
+// Requires: AVX, AVX2
+TEXT ·geluAVX2(SB), NOSPLIT, $0-56
+	MOVQ     table+48(FP), AX
+	MOVQ     y_base+0(FP), CX
+	MOVQ     x_base+24(FP), DX
+	VPCMPEQD Y0, Y0, Y0
+	VPSRLQ   $0x01, Y0, Y0
+	MOVQ     y_len+8(FP), BX
+	XORQ     SI, SI
+
+gelu_by1:
+	CMPQ         BX, $+8
+	JL           gelu_done1
+	VMOVUPS      (DX)(SI*1), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VMULPD       Y1, Y1, Y3
+	VMULPD       96(AX), Y3, Y3
+	VMULPD       Y2, Y2, Y4
+	VMULPD       96(AX), Y4, Y4
+	VMAXPD       64(AX), Y3, Y3
+	VADDPD       32(AX), Y3, Y5
+	VSUBPD       32(AX), Y5, Y6
+	VSUBPD       Y6, Y3, Y3
+	VPSLLQ       $0x34, Y5, Y5
+	VMAXPD       64(AX), Y4, Y4
+	VADDPD       32(AX), Y4, Y6
+	VSUBPD       32(AX), Y6, Y7
+	VSUBPD       Y7, Y4, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VMOVUPD      416(AX), Y7
+	VMOVUPD      448(AX), Y8
+	VMULPD       Y3, Y3, Y10
+	VMOVUPD      416(AX), Y11
+	VMOVUPD      448(AX), Y12
+	VMULPD       Y4, Y4, Y13
+	VMULPD       Y10, Y7, Y7
+	VMULPD       Y10, Y8, Y8
+	VADDPD       352(AX), Y7, Y7
+	VADDPD       384(AX), Y8, Y8
+	VMULPD       Y13, Y11, Y11
+	VMULPD       Y13, Y12, Y12
+	VADDPD       352(AX), Y11, Y11
+	VADDPD       384(AX), Y12, Y12
+	VMULPD       Y10, Y7, Y7
+	VMULPD       Y10, Y8, Y8
+	VADDPD       288(AX), Y7, Y7
+	VADDPD       320(AX), Y8, Y8
+	VMULPD       Y13, Y11, Y11
+	VMULPD       Y13, Y12, Y12
+	VADDPD       288(AX), Y11, Y11
+	VADDPD       320(AX), Y12, Y12
+	VMULPD       Y10, Y7, Y7
+	VMULPD       Y10, Y8, Y8
+	VADDPD       224(AX), Y7, Y7
+	VADDPD       256(AX), Y8, Y8
+	VMULPD       Y13, Y11, Y11
+	VMULPD       Y13, Y12, Y12
+	VADDPD       224(AX), Y11, Y11
+	VADDPD       256(AX), Y12, Y12
+	VMULPD       Y3, Y8, Y8
+	VADDPD       Y8, Y7, Y7
+	VMULPD       Y4, Y12, Y12
+	VADDPD       Y12, Y11, Y11
+	VPADDQ       Y5, Y7, Y7
+	VPADDQ       Y6, Y11, Y11
+	VMOVUPD      (AX), Y3
+	VMOVUPD      (AX), Y4
+	VANDPD       Y0, Y1, Y5
+	VANDPD       Y0, Y2, Y6
+	VADDPD       160(AX), Y5, Y5
+	VDIVPD       Y5, Y3, Y3
+	VADDPD       160(AX), Y6, Y6
+	VDIVPD       Y6, Y4, Y4
+	VMOVUPD      800(AX), Y5
+	VMOVUPD      832(AX), Y6
+	VMULPD       Y3, Y3, Y8
+	VMOVUPD      800(AX), Y10
+	VMOVUPD      832(AX), Y12
+	VMULPD       Y4, Y4, Y13
+	VMULPD       Y8, Y5, Y5
+	VMULPD       Y8, Y6, Y6
+	VADDPD       736(AX), Y5, Y5
+	VADDPD       768(AX), Y6, Y6
+	VMULPD       Y13, Y10, Y10
+	VMULPD       Y13, Y12, Y12
+	VADDPD       736(AX), Y10, Y10
+	VADDPD       768(AX), Y12, Y12
+	VMULPD       Y8, Y5, Y5
+	VMULPD       Y8, Y6, Y6
+	VADDPD       672(AX), Y5, Y5
+	VADDPD       704(AX), Y6, Y6
+	VMULPD       Y13, Y10, Y10
+	VMULPD       Y13, Y12, Y12
+	VADDPD       672(AX), Y10, Y10
+	VADDPD       704(AX), Y12, Y12
+	VMULPD       Y8, Y5, Y5
+	VMULPD       Y8, Y6, Y6
+	VADDPD       608(AX), Y5, Y5
+	VADDPD       640(AX), Y6, Y6
+	VMULPD       Y13, Y10, Y10
+	VMULPD       Y13, Y12, Y12
+	VADDPD       608(AX), Y10, Y10
+	VADDPD       640(AX), Y12, Y12
+	VMULPD       Y8, Y5, Y5
+	VMULPD       Y8, Y6, Y6
+	VADDPD       544(AX), Y5, Y5
+	VADDPD       576(AX), Y6, Y6
+	VMULPD       Y13, Y10, Y10
+	VMULPD       Y13, Y12, Y12
+	VADDPD       544(AX), Y10, Y10
+	VADDPD       576(AX), Y12, Y12
+	VMULPD       Y8, Y5, Y5
+	VMULPD       Y8, Y6, Y6
+	VADDPD       480(AX), Y5, Y5
+	VADDPD       512(AX), Y6, Y6
+	VMULPD       Y13, Y10, Y10
+	VMULPD       Y13, Y12, Y12
+	VADDPD       480(AX), Y10, Y10
+	VADDPD       512(AX), Y12, Y12
+	VMULPD       Y3, Y6, Y6
+	VADDPD       Y6, Y5, Y5
+	VMULPD       Y4, Y12, Y12
+	VADDPD       Y12, Y10, Y10
+	VMULPD       Y3, Y5, Y5
+	VMULPD       Y4, Y10, Y10
+	VMULPD       Y5, Y7, Y7
+	VMULPD       Y10, Y11, Y11
+	VMOVUPD      (AX), Y3
+	VSUBPD       Y7, Y3, Y3
+	VBLENDVPD    Y1, Y7, Y3, Y7
+	VMULPD       Y1, Y7, Y7
+	VCVTPD2PSY   Y7, X9
+	VMOVUPD      (AX), Y1
+	VSUBPD       Y11, Y1, Y1
+	VBLENDVPD    Y2, Y11, Y1, Y11
+	VMULPD       Y2, Y11, Y11
+	VCVTPD2PSY   Y11, X1
+	VINSERTF128  $0x01, X1, Y9, Y1
+	VMOVUPS      Y1, (CX)(SI*1)
+	ADDQ         $+32, SI
+	SUBQ         $+8, BX
+	JMP          gelu_by1
+
+gelu_done1:
+	TESTQ        BX, BX
+	JE           gelu_end
+	LEAQ         masks<>+32(SB), DI
+	SHLQ         $0x02, BX
+	SUBQ         BX, DI
+	VMOVUPS      (DI), Y1
+	VMASKMOVPS   (DX)(SI*1), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VCVTPS2PD    X2, Y2
+	VCVTPS2PD    X3, Y3
+	VMULPD       Y2, Y2, Y4
+	VMULPD       96(AX), Y4, Y4
+	VMULPD       Y3, Y3, Y5
+	VMULPD       96(AX), Y5, Y5
+	VMAXPD       64(AX), Y4, Y4
+	VADDPD       32(AX), Y4, Y6
+	VSUBPD       32(AX), Y6, Y7
+	VSUBPD       Y7, Y4, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VMAXPD       64(AX), Y5, Y5
+	VADDPD       32(AX), Y5, Y7
+	VSUBPD       32(AX), Y7, Y8
+	VSUBPD       Y8, Y5, Y5
+	VPSLLQ       $0x34, Y7, Y7
+	VMOVUPD      416(AX), Y8
+	VMOVUPD      448(AX), Y10
+	VMULPD       Y4, Y4, Y11
+	VMOVUPD      416(AX), Y12
+	VMOVUPD      448(AX), Y13
+	VMULPD       Y5, Y5, Y14
+	VMULPD       Y11, Y8, Y8
+	VMULPD       Y11, Y10, Y10
+	VADDPD       352(AX), Y8, Y8
+	VADDPD       384(AX), Y10, Y10
+	VMULPD       Y14, Y12, Y12
+	VMULPD       Y14, Y13, Y13
+	VADDPD       352(AX), Y12, Y12
+	VADDPD       384(AX), Y13, Y13
+	VMULPD       Y11, Y8, Y8
+	VMULPD       Y11, Y10, Y10
+	VADDPD       288(AX), Y8, Y8
+	VADDPD       320(AX), Y10, Y10
+	VMULPD       Y14, Y12, Y12
+	VMULPD       Y14, Y13, Y13
+	VADDPD       288(AX), Y12, Y12
+	VADDPD       320(AX), Y13, Y13
+	VMULPD       Y11, Y8, Y8
+	VMULPD       Y11, Y10, Y10
+	VADDPD       224(AX), Y8, Y8
+	VADDPD       256(AX), Y10, Y10
+	VMULPD       Y14, Y12, Y12
+	VMULPD       Y14, Y13, Y13
+	VADDPD       224(AX), Y12, Y12
+	VADDPD       256(AX), Y13, Y13
+	VMULPD       Y4, Y10, Y10
+	VADDPD       Y10, Y8, Y8
+	VMULPD       Y5, Y13, Y13
+	VADDPD       Y13, Y12, Y12
+	VPADDQ       Y6, Y8, Y8
+	VPADDQ       Y7, Y12, Y12
+	VMOVUPD      (AX), Y4
+	VMOVUPD      (AX), Y5
+	VANDPD       Y0, Y2, Y6
+	VANDPD       Y0, Y3, Y0
+	VADDPD       160(AX), Y6, Y6
+	VDIVPD       Y6, Y4, Y4
+	VADDPD       160(AX), Y0, Y0
+	VDIVPD       Y0, Y5, Y5
+	VMOVUPD      800(AX), Y0
+	VMOVUPD      832(AX), Y6
+	VMULPD       Y4, Y4, Y7
+	VMOVUPD      800(AX), Y10
+	VMOVUPD      832(AX), Y11
+	VMULPD       Y5, Y5, Y13
+	VMULPD       Y7, Y0, Y0
+	VMULPD       Y7, Y6, Y6
+	VADDPD       736(AX), Y0, Y0
+	VADDPD       768(AX), Y6, Y6
+	VMULPD       Y13, Y10, Y10
+	VMULPD       Y13, Y11, Y11
+	VADDPD       736(AX), Y10, Y10
+	VADDPD       768(AX), Y11, Y11
+	VMULPD       Y7, Y0, Y0
+	VMULPD       Y7, Y6, Y6
+	VADDPD       672(AX), Y0, Y0
+	VADDPD       704(AX), Y6, Y6
+	VMULPD       Y13, Y10, Y10
+	VMULPD       Y13, Y11, Y11
+	VADDPD       672(AX), Y10, Y10
+	VADDPD       704(AX), Y11, Y11
+	VMULPD       Y7, Y0, Y0
+	VMULPD       Y7, Y6, Y6
+	VADDPD       608(AX), Y0, Y0
+	VADDPD       640(AX), Y6, Y6
+	VMULPD       Y13, Y10, Y10
+	VMULPD       Y13, Y11, Y11
+	VADDPD       608(AX), Y10, Y10
+	VADDPD       640(AX), Y11, Y11
+	VMULPD       Y7, Y0, Y0
+	VMULPD       Y7, Y6, Y6
+	VADDPD       544(AX), Y0, Y0
+	VADDPD       576(AX), Y6, Y6
+	VMULPD       Y13, Y10, Y10
+	VMULPD       Y13, Y11, Y11
+	VADDPD       544(AX), Y10, Y10
+	VADDPD       576(AX), Y11, Y11
+	VMULPD       Y7, Y0, Y0
+	VMULPD       Y7, Y6, Y6
+	VADDPD       480(AX), Y0, Y0
+	VADDPD       512(AX), Y6, Y6
+	VMULPD       Y13, Y10, Y10
+	VMULPD       Y13, Y11, Y11
+	VADDPD       480(AX), Y10, Y10
+	VADDPD       512(AX), Y11, Y11
+	VMULPD       Y4, Y6, Y6
+	VADDPD       Y6, Y0, Y0
+	VMULPD       Y5, Y11, Y11
+	VADDPD       Y11, Y10, Y10
+	VMULPD       Y4, Y0, Y0
+	VMULPD       Y5, Y10, Y10
+	VMULPD       Y0, Y8, Y8
+	VMULPD       Y10, Y12, Y12
+	VMOVUPD      (AX), Y0
+	VSUBPD       Y8, Y0, Y0
+	VBLENDVPD    Y2, Y8, Y0, Y8
+	VMULPD       Y2, Y8, Y8
+	VCVTPD2PSY   Y8, X9
+	VMOVUPD      (AX), Y0
+	VSUBPD       Y12, Y0, Y0
+	VBLENDVPD    Y3, Y12, Y0, Y12
+	VMULPD       Y3, Y12, Y12
+	VCVTPD2PSY   Y12, X0
+	VINSERTF128  $0x01, X0, Y9, Y0
+	VMASKMOVPS   Y0, Y1, (CX)(SI*1)
+
+gelu_end:
+	VZEROUPPER
+	RET
+
+// func geluBackAVX2(dx []float32, x []float32, dy []float32, table *[27][4]float64)
+// Requires: AVX, AVX2
+TEXT ·geluBackAVX2(SB), NOSPLIT, $0-80
+	MOVQ     table+72(FP), AX
+	MOVQ     dx_base+0(FP), CX
+	MOVQ     x_base+24(FP), DX
+	MOVQ     dy_base+48(FP), BX
+	VPCMPEQD Y0, Y0, Y0
+	VPSRLQ   $0x01, Y0, Y0
+	MOVQ     dx_len+8(FP), SI
+	XORQ     DI, DI
+
+geluBack_by1:
+	CMPQ         SI, $+8
+	JL           geluBack_done1
+	VMOVUPS      (DX)(DI*1), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VMULPD       Y1, Y1, Y3
+	VMULPD       96(AX), Y3, Y3
+	VMULPD       Y2, Y2, Y4
+	VMULPD       96(AX), Y4, Y4
+	VMAXPD       64(AX), Y3, Y3
+	VADDPD       32(AX), Y3, Y5
+	VSUBPD       32(AX), Y5, Y6
+	VSUBPD       Y6, Y3, Y3
+	VPSLLQ       $0x34, Y5, Y5
+	VMAXPD       64(AX), Y4, Y4
+	VADDPD       32(AX), Y4, Y6
+	VSUBPD       32(AX), Y6, Y7
+	VSUBPD       Y7, Y4, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VMOVUPD      416(AX), Y7
+	VMOVUPD      448(AX), Y8
+	VMULPD       Y3, Y3, Y10
+	VMOVUPD      416(AX), Y11
+	VMOVUPD      448(AX), Y12
+	VMULPD       Y4, Y4, Y13
+	VMULPD       Y10, Y7, Y7
+	VMULPD       Y10, Y8, Y8
+	VADDPD       352(AX), Y7, Y7
+	VADDPD       384(AX), Y8, Y8
+	VMULPD       Y13, Y11, Y11
+	VMULPD       Y13, Y12, Y12
+	VADDPD       352(AX), Y11, Y11
+	VADDPD       384(AX), Y12, Y12
+	VMULPD       Y10, Y7, Y7
+	VMULPD       Y10, Y8, Y8
+	VADDPD       288(AX), Y7, Y7
+	VADDPD       320(AX), Y8, Y8
+	VMULPD       Y13, Y11, Y11
+	VMULPD       Y13, Y12, Y12
+	VADDPD       288(AX), Y11, Y11
+	VADDPD       320(AX), Y12, Y12
+	VMULPD       Y10, Y7, Y7
+	VMULPD       Y10, Y8, Y8
+	VADDPD       224(AX), Y7, Y7
+	VADDPD       256(AX), Y8, Y8
+	VMULPD       Y13, Y11, Y11
+	VMULPD       Y13, Y12, Y12
+	VADDPD       224(AX), Y11, Y11
+	VADDPD       256(AX), Y12, Y12
+	VMULPD       Y3, Y8, Y8
+	VADDPD       Y8, Y7, Y7
+	VMULPD       Y4, Y12, Y12
+	VADDPD       Y12, Y11, Y11
+	VPADDQ       Y5, Y7, Y7
+	VPADDQ       Y6, Y11, Y11
+	VMOVUPD      (AX), Y3
+	VMOVUPD      (AX), Y4
+	VANDPD       Y0, Y1, Y5
+	VANDPD       Y0, Y2, Y6
+	VADDPD       160(AX), Y5, Y5
+	VDIVPD       Y5, Y3, Y3
+	VADDPD       160(AX), Y6, Y6
+	VDIVPD       Y6, Y4, Y4
+	VMOVUPD      800(AX), Y5
+	VMOVUPD      832(AX), Y6
+	VMULPD       Y3, Y3, Y8
+	VMOVUPD      800(AX), Y10
+	VMOVUPD      832(AX), Y12
+	VMULPD       Y4, Y4, Y13
+	VMULPD       Y8, Y5, Y5
+	VMULPD       Y8, Y6, Y6
+	VADDPD       736(AX), Y5, Y5
+	VADDPD       768(AX), Y6, Y6
+	VMULPD       Y13, Y10, Y10
+	VMULPD       Y13, Y12, Y12
+	VADDPD       736(AX), Y10, Y10
+	VADDPD       768(AX), Y12, Y12
+	VMULPD       Y8, Y5, Y5
+	VMULPD       Y8, Y6, Y6
+	VADDPD       672(AX), Y5, Y5
+	VADDPD       704(AX), Y6, Y6
+	VMULPD       Y13, Y10, Y10
+	VMULPD       Y13, Y12, Y12
+	VADDPD       672(AX), Y10, Y10
+	VADDPD       704(AX), Y12, Y12
+	VMULPD       Y8, Y5, Y5
+	VMULPD       Y8, Y6, Y6
+	VADDPD       608(AX), Y5, Y5
+	VADDPD       640(AX), Y6, Y6
+	VMULPD       Y13, Y10, Y10
+	VMULPD       Y13, Y12, Y12
+	VADDPD       608(AX), Y10, Y10
+	VADDPD       640(AX), Y12, Y12
+	VMULPD       Y8, Y5, Y5
+	VMULPD       Y8, Y6, Y6
+	VADDPD       544(AX), Y5, Y5
+	VADDPD       576(AX), Y6, Y6
+	VMULPD       Y13, Y10, Y10
+	VMULPD       Y13, Y12, Y12
+	VADDPD       544(AX), Y10, Y10
+	VADDPD       576(AX), Y12, Y12
+	VMULPD       Y8, Y5, Y5
+	VMULPD       Y8, Y6, Y6
+	VADDPD       480(AX), Y5, Y5
+	VADDPD       512(AX), Y6, Y6
+	VMULPD       Y13, Y10, Y10
+	VMULPD       Y13, Y12, Y12
+	VADDPD       480(AX), Y10, Y10
+	VADDPD       512(AX), Y12, Y12
+	VMULPD       Y3, Y6, Y6
+	VADDPD       Y6, Y5, Y5
+	VMULPD       Y4, Y12, Y12
+	VADDPD       Y12, Y10, Y10
+	VMULPD       Y3, Y5, Y5
+	VMULPD       Y4, Y10, Y10
+	VANDPD       Y0, Y1, Y3
+	VANDPD       Y0, Y2, Y4
+	VMULPD       192(AX), Y3, Y3
+	VSUBPD       Y3, Y5, Y5
+	VMULPD       192(AX), Y4, Y4
+	VSUBPD       Y4, Y10, Y10
+	VMULPD       Y5, Y7, Y7
+	VMULPD       Y10, Y11, Y11
+	VMOVUPS      (BX)(DI*1), Y3
+	VEXTRACTF128 $0x01, Y3, X4
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X4, Y4
+	VMOVUPD      (AX), Y5
+	VSUBPD       Y7, Y5, Y5
+	VBLENDVPD    Y1, Y7, Y5, Y7
+	VMULPD       Y3, Y7, Y7
+	VCVTPD2PSY   Y7, X9
+	VMOVUPD      (AX), Y1
+	VSUBPD       Y11, Y1, Y1
+	VBLENDVPD    Y2, Y11, Y1, Y11
+	VMULPD       Y4, Y11, Y11
+	VCVTPD2PSY   Y11, X1
+	VINSERTF128  $0x01, X1, Y9, Y1
+	VMOVUPS      Y1, (CX)(DI*1)
+	ADDQ         $+32, DI
+	SUBQ         $+8, SI
+	JMP          geluBack_by1
+
+geluBack_done1:
+	TESTQ        SI, SI
+	JE           geluBack_end
+	LEAQ         masks<>+32(SB), R8
+	SHLQ         $0x02, SI
+	SUBQ         SI, R8
+	VMOVUPS      (R8), Y1
+	VMASKMOVPS   (DX)(DI*1), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VCVTPS2PD    X2, Y2
+	VCVTPS2PD    X3, Y3
+	VMULPD       Y2, Y2, Y4
+	VMULPD       96(AX), Y4, Y4
+	VMULPD       Y3, Y3, Y5
+	VMULPD       96(AX), Y5, Y5
+	VMAXPD       64(AX), Y4, Y4
+	VADDPD       32(AX), Y4, Y6
+	VSUBPD       32(AX), Y6, Y7
+	VSUBPD       Y7, Y4, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VMAXPD       64(AX), Y5, Y5
+	VADDPD       32(AX), Y5, Y7
+	VSUBPD       32(AX), Y7, Y8
+	VSUBPD       Y8, Y5, Y5
+	VPSLLQ       $0x34, Y7, Y7
+	VMOVUPD      416(AX), Y8
+	VMOVUPD      448(AX), Y10
+	VMULPD       Y4, Y4, Y11
+	VMOVUPD      416(AX), Y12
+	VMOVUPD      448(AX), Y13
+	VMULPD       Y5, Y5, Y14
+	VMULPD       Y11, Y8, Y8
+	VMULPD       Y11, Y10, Y10
+	VADDPD       352(AX), Y8, Y8
+	VADDPD       384(AX), Y10, Y10
+	VMULPD       Y14, Y12, Y12
+	VMULPD       Y14, Y13, Y13
+	VADDPD       352(AX), Y12, Y12
+	VADDPD       384(AX), Y13, Y13
+	VMULPD       Y11, Y8, Y8
+	VMULPD       Y11, Y10, Y10
+	VADDPD       288(AX), Y8, Y8
+	VADDPD       320(AX), Y10, Y10
+	VMULPD       Y14, Y12, Y12
+	VMULPD       Y14, Y13, Y13
+	VADDPD       288(AX), Y12, Y12
+	VADDPD       320(AX), Y13, Y13
+	VMULPD       Y11, Y8, Y8
+	VMULPD       Y11, Y10, Y10
+	VADDPD       224(AX), Y8, Y8
+	VADDPD       256(AX), Y10, Y10
+	VMULPD       Y14, Y12, Y12
+	VMULPD       Y14, Y13, Y13
+	VADDPD       224(AX), Y12, Y12
+	VADDPD       256(AX), Y13, Y13
+	VMULPD       Y4, Y10, Y10
+	VADDPD       Y10, Y8, Y8
+	VMULPD       Y5, Y13, Y13
+	VADDPD       Y13, Y12, Y12
+	VPADDQ       Y6, Y8, Y8
+	VPADDQ       Y7, Y12, Y12
+	VMOVUPD      (AX), Y4
+	VMOVUPD      (AX), Y5
+	VANDPD       Y0, Y2, Y6
+	VANDPD       Y0, Y3, Y7
+	VADDPD       160(AX), Y6, Y6
+	VDIVPD       Y6, Y4, Y4
+	VADDPD       160(AX), Y7, Y7
+	VDIVPD       Y7, Y5, Y5
+	VMOVUPD      800(AX), Y6
+	VMOVUPD      832(AX), Y7
+	VMULPD       Y4, Y4, Y10
+	VMOVUPD      800(AX), Y11
+	VMOVUPD      832(AX), Y13
+	VMULPD       Y5, Y5, Y14
+	VMULPD       Y10, Y6, Y6
+	VMULPD       Y10, Y7, Y7
+	VADDPD       736(AX), Y6, Y6
+	VADDPD       768(AX), Y7, Y7
+	VMULPD       Y14, Y11, Y11
+	VMULPD       Y14, Y13, Y13
+	VADDPD       736(AX), Y11, Y11
+	VADDPD       768(AX), Y13, Y13
+	VMULPD       Y10, Y6, Y6
+	VMULPD       Y10, Y7, Y7
+	VADDPD       672(AX), Y6, Y6
+	VADDPD       704(AX), Y7, Y7
+	VMULPD       Y14, Y11, Y11
+	VMULPD       Y14, Y13, Y13
+	VADDPD       672(AX), Y11, Y11
+	VADDPD       704(AX), Y13, Y13
+	VMULPD       Y10, Y6, Y6
+	VMULPD       Y10, Y7, Y7
+	VADDPD       608(AX), Y6, Y6
+	VADDPD       640(AX), Y7, Y7
+	VMULPD       Y14, Y11, Y11
+	VMULPD       Y14, Y13, Y13
+	VADDPD       608(AX), Y11, Y11
+	VADDPD       640(AX), Y13, Y13
+	VMULPD       Y10, Y6, Y6
+	VMULPD       Y10, Y7, Y7
+	VADDPD       544(AX), Y6, Y6
+	VADDPD       576(AX), Y7, Y7
+	VMULPD       Y14, Y11, Y11
+	VMULPD       Y14, Y13, Y13
+	VADDPD       544(AX), Y11, Y11
+	VADDPD       576(AX), Y13, Y13
+	VMULPD       Y10, Y6, Y6
+	VMULPD       Y10, Y7, Y7
+	VADDPD       480(AX), Y6, Y6
+	VADDPD       512(AX), Y7, Y7
+	VMULPD       Y14, Y11, Y11
+	VMULPD       Y14, Y13, Y13
+	VADDPD       480(AX), Y11, Y11
+	VADDPD       512(AX), Y13, Y13
+	VMULPD       Y4, Y7, Y7
+	VADDPD       Y7, Y6, Y6
+	VMULPD       Y5, Y13, Y13
+	VADDPD       Y13, Y11, Y11
+	VMULPD       Y4, Y6, Y6
+	VMULPD       Y5, Y11, Y11
+	VANDPD       Y0, Y2, Y4
+	VANDPD       Y0, Y3, Y0
+	VMULPD       192(AX), Y4, Y4
+	VSUBPD       Y4, Y6, Y6
+	VMULPD       192(AX), Y0, Y0
+	VSUBPD       Y0, Y11, Y11
+	VMULPD       Y6, Y8, Y8
+	VMULPD       Y11, Y12, Y12
+	VMASKMOVPS   (BX)(DI*1), Y1, Y0
+	VEXTRACTF128 $0x01, Y0, X4
+	VCVTPS2PD    X0, Y0
+	VCVTPS2PD    X4, Y4
+	VMOVUPD      (AX), Y5
+	VSUBPD       Y8, Y5, Y5
+	VBLENDVPD    Y2, Y8, Y5, Y8
+	VMULPD       Y0, Y8, Y8
+	VCVTPD2PSY   Y8, X9
+	VMOVUPD      (AX), Y0
+	VSUBPD       Y12, Y0, Y0
+	VBLENDVPD    Y3, Y12, Y0, Y12
+	VMULPD       Y4, Y12, Y12
+	VCVTPD2PSY   Y12, X0
+	VINSERTF128  $0x01, X0, Y9, Y0
+	VMASKMOVPS   Y0, Y1, (CX)(DI*1)
+
+geluBack_end:
+	VZEROUPPER
+	RET
+
+// func siluAVX2(y []float32, x []float32, table *[27][4]float64)
+// Requires: AVX, AVX2
+TEXT ·siluAVX2(SB), NOSPLIT, $0-56
+	MOVQ     table+48(FP), AX
+	MOVQ     y_base+0(FP), CX
+	MOVQ     x_base+24(FP), DX
+	VPCMPEQD Y0, Y0, Y0
+	VPSRLQ   $0x01, Y0, Y0
+	MOVQ     y_len+8(FP), BX
+	XORQ     SI, SI
+
+silu_by1:
+	CMPQ         BX, $+8
+	JL           silu_done1
+	VMOVUPS      (DX)(SI*1), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VANDPD       Y0, Y1, Y3
+	VANDPD       Y0, Y2, Y4
+	VMULPD       128(AX), Y3, Y3
+	VMULPD       128(AX), Y4, Y4
+	VMAXPD       64(AX), Y3, Y3
+	VADDPD       32(AX), Y3, Y6
+	VSUBPD       32(AX), Y6, Y7
+	VSUBPD       Y7, Y3, Y3
+	VPSLLQ       $0x34, Y6, Y6
+	VMAXPD       64(AX), Y4, Y4
+	VADDPD       32(AX), Y4, Y7
+	VSUBPD       32(AX), Y7, Y8
+	VSUBPD       Y8, Y4, Y4
+	VPSLLQ       $0x34, Y7, Y7
+	VMOVUPD      416(AX), Y8
+	VMOVUPD      448(AX), Y9
+	VMULPD       Y3, Y3, Y10
+	VMOVUPD      416(AX), Y11
+	VMOVUPD      448(AX), Y12
+	VMULPD       Y4, Y4, Y13
+	VMULPD       Y10, Y8, Y8
+	VMULPD       Y10, Y9, Y9
+	VADDPD       352(AX), Y8, Y8
+	VADDPD       384(AX), Y9, Y9
+	VMULPD       Y13, Y11, Y11
+	VMULPD       Y13, Y12, Y12
+	VADDPD       352(AX), Y11, Y11
+	VADDPD       384(AX), Y12, Y12
+	VMULPD       Y10, Y8, Y8
+	VMULPD       Y10, Y9, Y9
+	VADDPD       288(AX), Y8, Y8
+	VADDPD       320(AX), Y9, Y9
+	VMULPD       Y13, Y11, Y11
+	VMULPD       Y13, Y12, Y12
+	VADDPD       288(AX), Y11, Y11
+	VADDPD       320(AX), Y12, Y12
+	VMULPD       Y10, Y8, Y8
+	VMULPD       Y10, Y9, Y9
+	VADDPD       224(AX), Y8, Y8
+	VADDPD       256(AX), Y9, Y9
+	VMULPD       Y13, Y11, Y11
+	VMULPD       Y13, Y12, Y12
+	VADDPD       224(AX), Y11, Y11
+	VADDPD       256(AX), Y12, Y12
+	VMULPD       Y3, Y9, Y9
+	VADDPD       Y9, Y8, Y8
+	VMULPD       Y4, Y12, Y12
+	VADDPD       Y12, Y11, Y11
+	VPADDQ       Y6, Y8, Y8
+	VPADDQ       Y7, Y11, Y11
+	VMOVUPD      (AX), Y3
+	VMOVUPD      (AX), Y4
+	VADDPD       (AX), Y8, Y6
+	VDIVPD       Y6, Y3, Y3
+	VMULPD       Y3, Y8, Y8
+	VADDPD       (AX), Y11, Y3
+	VDIVPD       Y3, Y4, Y4
+	VMULPD       Y4, Y11, Y11
+	VMOVUPD      (AX), Y3
+	VSUBPD       Y8, Y3, Y3
+	VBLENDVPD    Y1, Y8, Y3, Y8
+	VMULPD       Y1, Y8, Y8
+	VCVTPD2PSY   Y8, X5
+	VMOVUPD      (AX), Y1
+	VSUBPD       Y11, Y1, Y1
+	VBLENDVPD    Y2, Y11, Y1, Y11
+	VMULPD       Y2, Y11, Y11
+	VCVTPD2PSY   Y11, X1
+	VINSERTF128  $0x01, X1, Y5, Y1
+	VMOVUPS      Y1, (CX)(SI*1)
+	ADDQ         $+32, SI
+	SUBQ         $+8, BX
+	JMP          silu_by1
+
+silu_done1:
+	TESTQ        BX, BX
+	JE           silu_end
+	LEAQ         masks<>+32(SB), DI
+	SHLQ         $0x02, BX
+	SUBQ         BX, DI
+	VMOVUPS      (DI), Y1
+	VMASKMOVPS   (DX)(SI*1), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VCVTPS2PD    X2, Y2
+	VCVTPS2PD    X3, Y3
+	VANDPD       Y0, Y2, Y4
+	VANDPD       Y0, Y3, Y0
+	VMULPD       128(AX), Y4, Y4
+	VMULPD       128(AX), Y0, Y0
+	VMAXPD       64(AX), Y4, Y4
+	VADDPD       32(AX), Y4, Y6
+	VSUBPD       32(AX), Y6, Y7
+	VSUBPD       Y7, Y4, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VMAXPD       64(AX), Y0, Y0
+	VADDPD       32(AX), Y0, Y7
+	VSUBPD       32(AX), Y7, Y8
+	VSUBPD       Y8, Y0, Y0
+	VPSLLQ       $0x34, Y7, Y7
+	VMOVUPD      416(AX), Y8
+	VMOVUPD      448(AX), Y9
+	VMULPD       Y4, Y4, Y10
+	VMOVUPD      416(AX), Y11
+	VMOVUPD      448(AX), Y12
+	VMULPD       Y0, Y0, Y13
+	VMULPD       Y10, Y8, Y8
+	VMULPD       Y10, Y9, Y9
+	VADDPD       352(AX), Y8, Y8
+	VADDPD       384(AX), Y9, Y9
+	VMULPD       Y13, Y11, Y11
+	VMULPD       Y13, Y12, Y12
+	VADDPD       352(AX), Y11, Y11
+	VADDPD       384(AX), Y12, Y12
+	VMULPD       Y10, Y8, Y8
+	VMULPD       Y10, Y9, Y9
+	VADDPD       288(AX), Y8, Y8
+	VADDPD       320(AX), Y9, Y9
+	VMULPD       Y13, Y11, Y11
+	VMULPD       Y13, Y12, Y12
+	VADDPD       288(AX), Y11, Y11
+	VADDPD       320(AX), Y12, Y12
+	VMULPD       Y10, Y8, Y8
+	VMULPD       Y10, Y9, Y9
+	VADDPD       224(AX), Y8, Y8
+	VADDPD       256(AX), Y9, Y9
+	VMULPD       Y13, Y11, Y11
+	VMULPD       Y13, Y12, Y12
+	VADDPD       224(AX), Y11, Y11
+	VADDPD       256(AX), Y12, Y12
+	VMULPD       Y4, Y9, Y9
+	VADDPD       Y9, Y8, Y8
+	VMULPD       Y0, Y12, Y12
+	VADDPD       Y12, Y11, Y11
+	VPADDQ       Y6, Y8, Y8
+	VPADDQ       Y7, Y11, Y11
+	VMOVUPD      (AX), Y0
+	VMOVUPD      (AX), Y4
+	VADDPD       (AX), Y8, Y6
+	VDIVPD       Y6, Y0, Y0
+	VMULPD       Y0, Y8, Y8
+	VADDPD       (AX), Y11, Y0
+	VDIVPD       Y0, Y4, Y4
+	VMULPD       Y4, Y11, Y11
+	VMOVUPD      (AX), Y0
+	VSUBPD       Y8, Y0, Y0
+	VBLENDVPD    Y2, Y8, Y0, Y8
+	VMULPD       Y2, Y8, Y8
+	VCVTPD2PSY   Y8, X5
+	VMOVUPD      (AX), Y0
+	VSUBPD       Y11, Y0, Y0
+	VBLENDVPD    Y3, Y11, Y0, Y11
+	VMULPD       Y3, Y11, Y11
+	VCVTPD2PSY   Y11, X0
+	VINSERTF128  $0x01, X0, Y5, Y0
+	VMASKMOVPS   Y0, Y1, (CX)(SI*1)
+
+silu_end:
+	VZEROUPPER
+	RET
+
+// func siluBackAVX2(dx []float32, x []float32, dy []float32, table *[27][4]float64)
+// Requires: AVX, AVX2
+TEXT ·siluBackAVX2(SB), NOSPLIT, $0-80
+	MOVQ     table+72(FP), AX
+	MOVQ     dx_base+0(FP), CX
+	MOVQ     x_base+24(FP), DX
+	MOVQ     dy_base+48(FP), BX
+	VPCMPEQD Y0, Y0, Y0
+	VPSRLQ   $0x01, Y0, Y0
+	MOVQ     dx_len+8(FP), SI
+	XORQ     DI, DI
+
+siluBack_by1:
+	CMPQ         SI, $+8
+	JL           siluBack_done1
+	VMOVUPS      (DX)(DI*1), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VANDPD       Y0, Y1, Y3
+	VANDPD       Y0, Y2, Y4
+	VMULPD       128(AX), Y3, Y3
+	VMULPD       128(AX), Y4, Y4
+	VMAXPD       64(AX), Y3, Y3
+	VADDPD       32(AX), Y3, Y5
+	VSUBPD       32(AX), Y5, Y6
+	VSUBPD       Y6, Y3, Y3
+	VPSLLQ       $0x34, Y5, Y5
+	VMAXPD       64(AX), Y4, Y4
+	VADDPD       32(AX), Y4, Y6
+	VSUBPD       32(AX), Y6, Y7
+	VSUBPD       Y7, Y4, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VMOVUPD      416(AX), Y7
+	VMOVUPD      448(AX), Y8
+	VMULPD       Y3, Y3, Y10
+	VMOVUPD      416(AX), Y11
+	VMOVUPD      448(AX), Y12
+	VMULPD       Y4, Y4, Y13
+	VMULPD       Y10, Y7, Y7
+	VMULPD       Y10, Y8, Y8
+	VADDPD       352(AX), Y7, Y7
+	VADDPD       384(AX), Y8, Y8
+	VMULPD       Y13, Y11, Y11
+	VMULPD       Y13, Y12, Y12
+	VADDPD       352(AX), Y11, Y11
+	VADDPD       384(AX), Y12, Y12
+	VMULPD       Y10, Y7, Y7
+	VMULPD       Y10, Y8, Y8
+	VADDPD       288(AX), Y7, Y7
+	VADDPD       320(AX), Y8, Y8
+	VMULPD       Y13, Y11, Y11
+	VMULPD       Y13, Y12, Y12
+	VADDPD       288(AX), Y11, Y11
+	VADDPD       320(AX), Y12, Y12
+	VMULPD       Y10, Y7, Y7
+	VMULPD       Y10, Y8, Y8
+	VADDPD       224(AX), Y7, Y7
+	VADDPD       256(AX), Y8, Y8
+	VMULPD       Y13, Y11, Y11
+	VMULPD       Y13, Y12, Y12
+	VADDPD       224(AX), Y11, Y11
+	VADDPD       256(AX), Y12, Y12
+	VMULPD       Y3, Y8, Y8
+	VADDPD       Y8, Y7, Y7
+	VMULPD       Y4, Y12, Y12
+	VADDPD       Y12, Y11, Y11
+	VPADDQ       Y5, Y7, Y7
+	VPADDQ       Y6, Y11, Y11
+	VMOVUPD      (AX), Y3
+	VMOVUPD      (AX), Y4
+	VADDPD       (AX), Y7, Y5
+	VDIVPD       Y5, Y3, Y3
+	VMULPD       Y3, Y7, Y7
+	VADDPD       (AX), Y11, Y5
+	VDIVPD       Y5, Y4, Y4
+	VMULPD       Y4, Y11, Y11
+	VANDPD       Y0, Y1, Y5
+	VANDPD       Y0, Y2, Y6
+	VMOVUPD      (AX), Y8
+	VMULPD       Y3, Y5, Y5
+	VSUBPD       Y5, Y8, Y8
+	VMULPD       Y8, Y7, Y7
+	VMOVUPD      (AX), Y3
+	VMULPD       Y4, Y6, Y6
+	VSUBPD       Y6, Y3, Y3
+	VMULPD       Y3, Y11, Y11
+	VMOVUPS      (BX)(DI*1), Y3
+	VEXTRACTF128 $0x01, Y3, X4
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X4, Y4
+	VMOVUPD      (AX), Y5
+	VSUBPD       Y7, Y5, Y5
+	VBLENDVPD    Y1, Y7, Y5, Y7
+	VMULPD       Y3, Y7, Y7
+	VCVTPD2PSY   Y7, X9
+	VMOVUPD      (AX), Y1
+	VSUBPD       Y11, Y1, Y1
+	VBLENDVPD    Y2, Y11, Y1, Y11
+	VMULPD       Y4, Y11, Y11
+	VCVTPD2PSY   Y11, X1
+	VINSERTF128  $0x01, X1, Y9, Y1
+	VMOVUPS      Y1, (CX)(DI*1)
+	ADDQ         $+32, DI
+	SUBQ         $+8, SI
+	JMP          siluBack_by1
+
+siluBack_done1:
+	TESTQ        SI, SI
+	JE           siluBack_end
+	LEAQ         masks<>+32(SB), R8
+	SHLQ         $0x02, SI
+	SUBQ         SI, R8
+	VMOVUPS      (R8), Y1
+	VMASKMOVPS   (DX)(DI*1), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VCVTPS2PD    X2, Y2
+	VCVTPS2PD    X3, Y3
+	VANDPD       Y0, Y2, Y4
+	VANDPD       Y0, Y3, Y5
+	VMULPD       128(AX), Y4, Y4
+	VMULPD       128(AX), Y5, Y5
+	VMAXPD       64(AX), Y4, Y4
+	VADDPD       32(AX), Y4, Y6
+	VSUBPD       32(AX), Y6, Y7
+	VSUBPD       Y7, Y4, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VMAXPD       64(AX), Y5, Y5
+	VADDPD       32(AX), Y5, Y7
+	VSUBPD       32(AX), Y7, Y8
+	VSUBPD       Y8, Y5, Y5
+	VPSLLQ       $0x34, Y7, Y7
+	VMOVUPD      416(AX), Y8
+	VMOVUPD      448(AX), Y10
+	VMULPD       Y4, Y4, Y11
+	VMOVUPD      416(AX), Y12
+	VMOVUPD      448(AX), Y13
+	VMULPD       Y5, Y5, Y14
+	VMULPD       Y11, Y8, Y8
+	VMULPD       Y11, Y10, Y10
+	VADDPD       352(AX), Y8, Y8
+	VADDPD       384(AX), Y10, Y10
+	VMULPD       Y14, Y12, Y12
+	VMULPD       Y14, Y13, Y13
+	VADDPD       352(AX), Y12, Y12
+	VADDPD       384(AX), Y13, Y13
+	VMULPD       Y11, Y8, Y8
+	VMULPD       Y11, Y10, Y10
+	VADDPD       288(AX), Y8, Y8
+	VADDPD       320(AX), Y10, Y10
+	VMULPD       Y14, Y12, Y12
+	VMULPD       Y14, Y13, Y13
+	VADDPD       288(AX), Y12, Y12
+	VADDPD       320(AX), Y13, Y13
+	VMULPD       Y11, Y8, Y8
+	VMULPD       Y11, Y10, Y10
+	VADDPD       224(AX), Y8, Y8
+	VADDPD       256(AX), Y10, Y10
+	VMULPD       Y14, Y12, Y12
+	VMULPD       Y14, Y13, Y13
+	VADDPD       224(AX), Y12, Y12
+	VADDPD       256(AX), Y13, Y13
+	VMULPD       Y4, Y10, Y10
+	VADDPD       Y10, Y8, Y8
+	VMULPD       Y5, Y13, Y13
+	VADDPD       Y13, Y12, Y12
+	VPADDQ       Y6, Y8, Y8
+	VPADDQ       Y7, Y12, Y12
+	VMOVUPD      (AX), Y4
+	VMOVUPD      (AX), Y5
+	VADDPD       (AX), Y8, Y6
+	VDIVPD       Y6, Y4, Y4
+	VMULPD       Y4, Y8, Y8
+	VADDPD       (AX), Y12, Y6
+	VDIVPD       Y6, Y5, Y5
+	VMULPD       Y5, Y12, Y12
+	VANDPD       Y0, Y2, Y6
+	VANDPD       Y0, Y3, Y0
+	VMOVUPD      (AX), Y7
+	VMULPD       Y4, Y6, Y6
+	VSUBPD       Y6, Y7, Y7
+	VMULPD       Y7, Y8, Y8
+	VMOVUPD      (AX), Y4
+	VMULPD       Y5, Y0, Y0
+	VSUBPD       Y0, Y4, Y4
+	VMULPD       Y4, Y12, Y12
+	VMASKMOVPS   (BX)(DI*1), Y1, Y0
+	VEXTRACTF128 $0x01, Y0, X4
+	VCVTPS2PD    X0, Y0
+	VCVTPS2PD    X4, Y4
+	VMOVUPD      (AX), Y5
+	VSUBPD       Y8, Y5, Y5
+	VBLENDVPD    Y2, Y8, Y5, Y8
+	VMULPD       Y0, Y8, Y8
+	VCVTPD2PSY   Y8, X9
+	VMOVUPD      (AX), Y0
+	VSUBPD       Y12, Y0, Y0
+	VBLENDVPD    Y3, Y12, Y0, Y12
+	VMULPD       Y4, Y12, Y12
+	VCVTPD2PSY   Y12, X0
+	VINSERTF128  $0x01, X0, Y9, Y0
+	VMASKMOVPS   Y0, Y1, (CX)(DI*1)
+
+siluBack_end:
+	VZEROUPPER
+	RET
+
 // func sumRowsAVX2(y []float32, x []float32, rows int, stride int)
 // Requires: AVX
 TEXT ·sumRowsAVX2(SB), NOSPLIT, $0-64

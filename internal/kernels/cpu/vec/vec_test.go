@@ -258,6 +258,8 @@ func TestShortSlices(t *testing.T) {
 		"Add":          func() { Add(y, y, short[:23:23]) },
 		"ReLU":         func() { ReLU(y, short[:23:23]) },
 		"SumRows":      func() { SumRows(y[:12], short[:23:23], 2, 12) },
+		"GELU":         func() { GELU(y, short[:23:23]) },
+		"SiLUBack":     func() { SiLUBack(y, y, short[:23:23]) },
 		"SGD.Update":   func() { SGD{}.Update(y, short[:23:23], y) },
 		"GreaterOf":    func() { GreaterOf(y, make([]uint8, 23), y, 0) },
 		"MaxPool2":     func() { MaxPool2(y[:6], nil, short[:23:23], 1, 4, 2, 3) },
