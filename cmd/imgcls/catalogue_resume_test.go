@@ -110,7 +110,7 @@ var badResumes = []badInput{
 	{id: "R1", what: "override of what cannot be", given: ranFor("5"), args: "train --resume=runs/a --batch-size 7 --override batch-size", code: 2, leaves: []string{"runs/a/run.lock"},
 		stderr: `--override: a run cannot go on with another batch-size; start a new run; --weights runs/a`},
 	{id: "R1", what: "override of no setting", given: ranFor("5"), args: "train --resume=runs/a --override learning-rate", code: 2, leaves: []string{"runs/a/run.lock"},
-		stderr: `--override: "learning-rate" cannot be overridden, or need not be; use some of mean, std, lr, `},
+		stderr: `--override: "learning-rate" cannot be overridden, or need not be; use some of mean, std, grad-accum, lr, `},
 	{id: "R1", what: "override of nothing", args: "train digits --override lr", code: 2, stderr: `--override: only a resumed run has settings to override; add --resume`},
 
 	{id: "R2", what: "label changed", given: after(smallSet(func(map[string][]byte) {}), func(s *scene) {
