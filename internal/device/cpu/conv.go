@@ -247,8 +247,8 @@ func (b *builder) walk(w liner, l kernel.Layer, filters *packed, c kernel.Conv, 
 	return counts
 }
 
-// convBackFilter cuts the tiles of dw into chunks, and the images into groups
-// where there are few tiles. Each group has a sum of its own, so their number
+// convBackFilter cuts the panels of dw into chunks, and the images into groups
+// where there are few of them. Each group has a sum of its own, so their number
 // follows from a nominal tile, whatever the set's own measure.
 func (b *builder) convBackFilter(op graph.ConvBackFilter, n graph.Node) {
 	c := b.convExtents(op.Conv, n.In[0], n.Out[0])
@@ -261,10 +261,11 @@ func (b *builder) convBackFilter(op graph.ConvBackFilter, n graph.Node) {
 	many := min(most, c.N, max(1, mostElements/len(dw)))
 	image, size := c.H*c.W*c.I, c.Places()*c.O
 	if op.Unpool != nil { // an image at a time
-		f, dy := kernel.NewFilter(b.set, c), b.gradients(op.Unpool, c, n, 0)
+		f := kernel.NewFilter(b.set, c)
+		dy := b.gradients(op.Unpool, c, n, align(f.Scratch()))
 		b.filterSums(f, c, dw, min(many, chunks), 1, func(sum []float32, from, until, lo, hi int, scratch []float32) {
 			for i := lo; i < hi; i++ {
-				f.Sum(sum, x[i*image:], dy(i, scratch), from, until, 1, i > lo)
+				f.Sum(sum, x[i*image:], dy(i, scratch), from, until, 1, i > lo, scratch)
 			}
 		})
 		return
@@ -274,16 +275,17 @@ func (b *builder) convBackFilter(op graph.ConvBackFilter, n graph.Node) {
 	if tiles := ceil(len(dw), nominal); chunks > 2*tiles {
 		groups = min(many, ceil(chunks, tiles))
 	}
-	b.filterSums(f, c, dw, groups, max(1, min(f.Tiles(), chunks/groups)), func(sum []float32, from, until, lo, hi int, _ []float32) {
-		f.Sum(sum, x[lo*image:], dy[lo*size:], from, until, hi-lo, false)
+	b.filterSums(f, c, dw, groups, max(1, min(f.Panels(), chunks/groups)), func(sum []float32, from, until, lo, hi int, scratch []float32) {
+		f.Sum(sum, x[lo*image:], dy[lo*size:], from, until, hi-lo, false, scratch)
 	})
 }
 
 // filterSums adds the phases that sum dw over groups of images, each group in
-// parts of the tiles, and then over the groups. run computes the tiles from to
+// parts of the panels, and then over the groups. run computes the panels from to
 // until over the images lo to hi.
 func (b *builder) filterSums(f *kernel.Filter, c kernel.Conv, dw []float32, groups, parts int, run func(sum []float32, from, until, lo, hi int, scratch []float32)) {
 	room := b.scratch
+	room.memberNeed = max(room.memberNeed, f.Scratch())
 	direct := groups == 1 && !f.Transposed
 	if !direct {
 		room.commonNeed = max(room.commonNeed, groups*len(dw))
@@ -294,7 +296,7 @@ func (b *builder) filterSums(f *kernel.Filter, c kernel.Conv, dw []float32, grou
 		if !direct {
 			sum = room.common[group*len(dw):][:len(dw)]
 		}
-		run(sum, f.Tiles()*part/parts, f.Tiles()*(part+1)/parts, c.N*group/groups, c.N*(group+1)/groups, scratch)
+		run(sum, f.Panels()*part/parts, f.Panels()*(part+1)/parts, c.N*group/groups, c.N*(group+1)/groups, scratch)
 	}})
 	if !direct {
 		b.whole(func() { f.Finish(dw, room.common[:groups*len(dw)]) })

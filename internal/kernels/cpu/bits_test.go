@@ -106,7 +106,7 @@ func convolved(set *tile.Set, c Conv) map[string][]float32 {
 	back.Compute(Layer{Y: dx, X: dy, Packed: packed}, 0, c.N*back.Tiles(), 0, c.I, nil)
 
 	f, parts := NewFilter(set, c), filled(len(w))
-	f.Sum(parts, x, dy, 0, f.Tiles(), c.N, false)
+	f.Sum(parts, x, dy, 0, f.Panels(), c.N, false, make([]float32, f.Scratch()))
 	f.Finish(dw, parts)
 	results := map[string][]float32{"y": y, "dx": dx, "dw": dw}
 	if few := c.FewBackData(set); few != nil {

@@ -59,12 +59,12 @@ func checkConv(t *testing.T, c Conv) {
 		}
 		f := NewFilter(set, c)
 		parts, dw := filled(len(w)*2), filled(len(w))
-		half, tiles := c.N/2, f.Tiles()
+		half, panels := c.N/2, f.Panels()
 		for group, images := range [][2]int{{0, half}, {half, c.N}} {
 			part := parts[group*len(w):][:len(w)]
 			clear(part) // there may be no image
-			for i := range tiles {
-				f.Sum(part, x[images[0]*image:], dy[images[0]*c.Places()*c.O:], i, i+1, images[1]-images[0], i%2 > 0)
+			for i := range panels {
+				f.Sum(part, x[images[0]*image:], dy[images[0]*c.Places()*c.O:], i, i+1, images[1]-images[0], i%2 > 0, make([]float32, f.Scratch()))
 			}
 		}
 		f.Finish(dw, parts)

@@ -5,7 +5,7 @@ import (
 	"imgcls/internal/kernels/cpu/vec"
 )
 
-// A Filter is the list of tiles in which the gradient of a convolution's filters
+// A Filter is the list of panels in which the gradient of a convolution's filters
 // is summed over images:
 //
 //	dw[o,r,s,i] = Σ dy[n,p,q,o] · x[n, p·Stride+r−Pad, q·Stride+s−Pad, g·I/G + i]
@@ -17,19 +17,21 @@ type Filter struct {
 	conv       Conv
 	set        *tile.Set
 	Transposed bool
-	block      int // images that a tile goes through before the next tile
-	tiles      []filterTile
+	panels     []filterPanel
 	stretches  []vec.Stretch // of a depthwise convolution, instead
 }
 
-// A filterTile is a tile of dw with the places that it is summed over.
-type filterTile struct {
+// A filterPanel is up to broadPanel columns of dw under one tap, in all rows of a group,
+// with the places that it is summed over.
+type filterPanel struct {
 	dy, x, dw      int // where its own begin, in elements
-	m, n, width    int
+	rows, columns  int
 	length, height int // places
 }
 
-// NewFilter returns the tiles of c.
+const broadPanel = 64
+
+// NewFilter returns the panels of c.
 func NewFilter(set *tile.Set, c Conv) *Filter {
 	f := &Filter{conv: c, set: set}
 	if c.Depthwise() {
@@ -44,9 +46,6 @@ func NewFilter(set *tile.Set, c Conv) *Filter {
 		run *= c.S
 	}
 	f.Transposed = run*set.Packed(1, c.outs()) < c.outs()*set.Packed(1, run)
-	// x and dy of a block of images stay in a nearby cache for all tiles.
-	const near = 1 << 17
-	f.block = max(1, near/(c.H*c.W*c.I+c.Places()*c.O))
 	for r := range c.R {
 		p, p1 := c.inside(r, c.H, c.P)
 		if run > c.ins() {
@@ -71,40 +70,35 @@ func (c Conv) inside(r, extent, most int) (lo, hi int) {
 	return lo, max(lo, hi)
 }
 
-// add adds the tiles of the run of x under tap r, s for the places p to p1 and q
+// add adds the panels of the run of x under tap r, s for the places p to p1 and q
 // to q1.
 func (f *Filter) add(r, s, p, p1, q, q1, run int) {
 	c := f.conv
-	t := filterTile{
+	at := filterPanel{
 		dy: (p*c.Q + q) * c.O, x: ((p*c.Stride+r-c.Pad)*c.W + q*c.Stride + s - c.Pad) * c.I,
 		length: q1 - q, height: p1 - p,
 	}
 	for group := range c.groups() {
-		f.addGroup(t, group, (r*c.S+s)*c.ins(), run)
-		t.dy, t.x = t.dy+c.outs(), t.x+c.ins()
+		f.addGroup(at, group, (r*c.S+s)*c.ins(), run)
+		at.dy, at.x = at.dy+c.outs(), at.x+c.ins()
 	}
 }
 
-// addGroup adds the tiles of one group, whose places t has.
-func (f *Filter) addGroup(t filterTile, group, tap, run int) {
+// addGroup adds the panels of one group, whose places at has.
+func (f *Filter) addGroup(at filterPanel, group, tap, run int) {
 	c := f.conv
-	first := group * c.outs()
-	tall, wide := c.outs(), run
+	first, wide := group*c.outs(), run
+	at.rows, at.dw = c.outs(), first*c.Taps()+tap
 	if f.Transposed {
-		tall, wide = run, c.outs()
+		wide, at.rows, at.dw = c.outs(), run, tap*c.O+first
 	}
-	for j := 0; j < wide; j += t.width {
-		t.width = f.set.Width(wide - j)
-		t.n = min(t.width, wide-j)
-		for i := 0; i < tall; i += t.m {
-			t.m = f.set.Share(tall - i)
-			at := t
-			if f.Transposed {
-				at.x, at.dy, at.dw = t.x+i, t.dy+j, (tap+i)*c.O+first+j
-			} else {
-				at.x, at.dy, at.dw = t.x+j, t.dy+i, (first+i)*c.Taps()+tap+j
-			}
-			f.tiles = append(f.tiles, at)
+	for j := 0; j < wide; j += at.columns {
+		at.columns = min(broadPanel, wide-j)
+		f.panels = append(f.panels, at)
+		if at.dw += at.columns; f.Transposed {
+			at.dy += at.columns
+		} else {
+			at.x += at.columns
 		}
 	}
 }
@@ -113,33 +107,39 @@ func (f *Filter) addGroup(t filterTile, group, tap, run int) {
 // them stay in a nearby cache.
 const broad = 128
 
-// Tiles returns the number of tiles; gonum's are the filters.
-func (f *Filter) Tiles() int {
+// Panels returns the number of panels; gonum's are the filters.
+func (f *Filter) Panels() int {
 	if f.conv.Depthwise() {
 		return (f.conv.O + broad - 1) / broad
 	}
 	if !f.set.Native() {
 		return f.conv.O
 	}
-	return len(f.tiles)
+	return len(f.panels)
 }
 
-// Sum computes the tiles from to until of dw [O,R,S,I], or [R,S,I,O] where it is
+// Scratch returns the elements of the scratch that Sum works in.
+func (f *Filter) Scratch() int {
+	if f.conv.Depthwise() || !f.set.Native() {
+		return 0
+	}
+	c := f.conv
+	return (align16(max(c.outs(), c.ins()*c.S)) + broadPanel) * max(fewPlaces, c.Q)
+}
+
+// Sum computes the panels from to until of dw [O,R,S,I], or [R,S,I,O] where it is
 // Transposed, over that many images of x and dy. With add it adds to what is there.
-func (f *Filter) Sum(dw, x, dy []float32, from, until, images int, add bool) {
-	if f.conv.Depthwise() {
+func (f *Filter) Sum(dw, x, dy []float32, from, until, images int, add bool, scratch []float32) {
+	switch {
+	case f.conv.Depthwise():
 		for ; from < until; from++ {
 			f.channels(dw, x, dy, from*broad, min((from+1)*broad, f.conv.O), images, add)
 		}
-		return
-	}
-	if !f.set.Native() {
+	case !f.set.Native():
 		f.places(dw, x, dy, from, until, images, add)
-		return
-	}
-	for n := 0; n < images; n += f.block {
-		for i := from; i < until; i++ {
-			f.tile(&f.tiles[i], dw, x, dy, n, min(f.block, images-n), add || n > 0)
+	default:
+		for ; from < until; from++ {
+			f.panel(&f.panels[from], dw, x, dy, images, add, scratch)
 		}
 	}
 }
@@ -157,41 +157,134 @@ func (f *Filter) channels(dw, x, dy []float32, lo, hi, images int, add bool) {
 	}
 }
 
-// tile computes a tile over images from n on; with add it adds to what is there.
-func (f *Filter) tile(t *filterTile, dw, x, dy []float32, n, images int, add bool) {
+// A panel is summed over some places before the next ones. Where places are far apart and
+// tiles have few rows, what lies there is first copied together, line by line of a cache:
+// else a tile fetches more than it reads, and places lie over one another in the nearest
+// cache. The places are then so few that there is room in it for a line of each factor.
+const (
+	fewPlaces, manyPlaces = 128, 1024
+	farApart, fewRows     = 64, 6
+)
+
+// align16 rounds up to whole lines.
+func align16(n int) int { return (n + vec.LineElements - 1) / vec.LineElements * vec.LineElements }
+
+// panel computes p over that many images; with add it adds to what is there.
+func (f *Filter) panel(p *filterPanel, dw, x, dy []float32, images int, add bool, scratch []float32) {
 	c := f.conv
-	stride := c.Taps()
+	dw = dw[p.dw:]
+	rowsApart := c.Taps()
 	if f.Transposed {
-		stride = c.O
+		rowsApart = c.O
 	}
-	if t.length == 0 || t.height == 0 { // the tap lies outside at every place
-		for i := range t.m {
-			if !add {
-				clear(dw[t.dw+i*stride:][:t.n])
-			}
+	if p.length == 0 || p.height == 0 { // the tap lies outside at every place
+		for i := 0; i < p.rows && !add; i++ {
+			clear(dw[i*rowsApart:][:p.columns])
 		}
 		return
 	}
-	const bytes = 4
-	xStep, xRow := c.Stride*c.I, (c.Stride*c.W-t.length*c.Stride)*c.I
-	xImage := (c.H - t.height*c.Stride) * c.W * c.I
-	dyStep, dyRow, dyImage := c.O, (c.Q-t.length)*c.O, (c.P-t.height)*c.Q*c.O
-	call := tile.Cols{
-		A: &dy[n*c.Places()*c.O+t.dy], AStep: bytes * dyStep, ARow: bytes * dyRow, AImage: bytes * dyImage,
-		B: &x[n*c.H*c.W*c.I+t.x], BStep: bytes * xStep, BRow: bytes * xRow, BImage: bytes * xImage,
-		C: &dw[t.dw], CStep: bytes * stride,
-		Len: t.length, Rows: t.height, Images: images, M: t.m, N: t.n, Width: t.width,
-	}
+	a := factor{data: dy[p.dy:], place: c.O, line: c.Q * c.O, image: c.Places() * c.O}
+	b := factor{data: x[p.x:], place: c.Stride * c.I, line: c.Stride * c.W * c.I, image: c.H * c.W * c.I}
 	if f.Transposed {
-		call.A, call.B = call.B, call.A
-		call.AStep, call.BStep = call.BStep, call.AStep
-		call.ARow, call.BRow = call.BRow, call.ARow
-		call.AImage, call.BImage = call.BImage, call.AImage
+		a, b = b, a
 	}
-	if add {
-		call.Add = 1
+	places := manyPlaces
+	together := min(a.place, b.place) >= farApart && f.set.Tall <= fewRows
+	if together {
+		places = fewPlaces
 	}
-	f.set.Cols(&call)
+	lines := max(1, min(p.height, places/p.length))
+	block := 1 // images
+	if lines == p.height {
+		block = max(1, places/(p.length*p.height))
+	}
+	for n := 0; n < images; n += block {
+		for line := 0; line < p.height; line += lines {
+			cols := tile.Cols{CStep: bytes * rowsApart, Len: p.length, Rows: min(lines, p.height-line), Images: min(block, images-n)}
+			if add || n > 0 || line > 0 {
+				cols.Add = 1
+			}
+			left, right := a.from(n, line), b.from(n, line)
+			if together {
+				left = left.together(scratch, &cols, p.rows)
+				right = right.together(scratch[len(left.data):], &cols, p.columns)
+			}
+			f.tiles(cols, dw, left, right, p, rowsApart)
+		}
+	}
+}
+
+// tiles computes the tiles of p as cols says.
+func (f *Filter) tiles(cols tile.Cols, dw []float32, left, right factor, p *filterPanel, rowsApart int) {
+	cols.AStep, cols.ARow, cols.AImage = left.steps(&cols)
+	cols.BStep, cols.BRow, cols.BImage = right.steps(&cols)
+	high := p.rows // of what lies at a place
+	if left.block > 0 {
+		high = vec.LineElements
+	}
+	for j := 0; j < p.columns; j += cols.N {
+		cols.Width = f.set.Width(p.columns - j)
+		cols.N = min(cols.Width, p.columns-j)
+		cols.B = right.at(j)
+		for i := 0; i < p.rows; i += cols.M {
+			cols.M = f.set.Share(min(high-i%high, p.rows-i))
+			cols.A, cols.C = left.at(i), &dw[i*rowsApart+j]
+			f.set.Cols(&cols)
+		}
+	}
+}
+
+const bytes = 4 // of an element
+
+// A factor is x or dy, from some place on: its elements, and how many lie from one place,
+// line or image to the next; or, where block is not 0, from one line of channels to the
+// next, when each place has one of them.
+type factor struct {
+	data               []float32
+	place, line, image int
+	block              int
+}
+
+func (f factor) from(image, line int) factor {
+	f.data = f.data[image*f.image+line*f.line:]
+	return f
+}
+
+// at returns the place of a channel.
+func (f factor) at(channel int) *float32 {
+	if f.block > 0 {
+		channel = channel/vec.LineElements*f.block + channel%vec.LineElements
+	}
+	return &f.data[channel]
+}
+
+// steps returns those of tile.Cols.
+func (f factor) steps(t *tile.Cols) (place, line, image int) {
+	return bytes * f.place, bytes * (f.line - t.Len*f.place), bytes * (f.image - t.Rows*f.line)
+}
+
+// together copies so many channels of the places of t into whole lines.
+func (f factor) together(to []float32, t *tile.Cols, channels int) factor {
+	places := t.Images * t.Rows * t.Len
+	g := factor{place: vec.LineElements, line: vec.LineElements * t.Len, image: vec.LineElements * t.Len * t.Rows, block: vec.LineElements * places}
+	g.data = to[:align16(channels)*places]
+	for c := 0; c < channels; c += vec.LineElements {
+		width := min(vec.LineElements, channels-c)
+		for n := range t.Images {
+			for line := range t.Rows {
+				from := f.data[n*f.image+line*f.line+c:]
+				if width == vec.LineElements {
+					vec.Lines(to[:t.Len*width], from, f.place)
+				} else {
+					for i := range t.Len {
+						copy(to[i*vec.LineElements:][:width], from[i*f.place:])
+					}
+				}
+				to = to[t.Len*vec.LineElements:]
+			}
+		}
+	}
+	return g
 }
 
 // places does so for the filters from to until, place by place, and leaves out

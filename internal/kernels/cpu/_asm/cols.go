@@ -51,15 +51,32 @@ func (w writer) colsTile() {
 	w.MOVQ(field("Rows"), rows)
 	w.Label(w.name + "_row")
 	w.MOVQ(field("Len"), length)
-	w.Label(w.name + "_k")
-	for j := range w.vectors {
-		w.load(Mem{Base: b}, j, w.b(j))
+	one := func() {
+		for j := range w.vectors {
+			w.load(Mem{Base: b}, j, w.b(j))
+		}
+		w.multiply(0, w.m, func(i int) Mem { return Mem{Base: a, Disp: 4 * i} })
+		w.ADDQ(aStep, a)
+		w.ADDQ(bStep, b)
 	}
-	w.multiply(0, w.m, func(i int) Mem { return Mem{Base: a, Disp: 4 * i} })
-	w.ADDQ(aStep, a)
-	w.ADDQ(bStep, b)
+	if w.unrolled > 1 {
+		w.SUBQ(U8(w.unrolled), length)
+		w.JL(LabelRef(w.name + "_few"))
+		w.Label(w.name + "_several")
+		for range w.unrolled {
+			one()
+		}
+		w.SUBQ(U8(w.unrolled), length)
+		w.JGE(LabelRef(w.name + "_several"))
+		w.Label(w.name + "_few")
+		w.ADDQ(U8(w.unrolled), length)
+		w.JE(LabelRef(w.name + "_next"))
+	}
+	w.Label(w.name + "_k")
+	one()
 	w.DECQ(length)
 	w.JNE(LabelRef(w.name + "_k"))
+	w.Label(w.name + "_next")
 	w.ADDQ(reg.R10, a)
 	w.ADDQ(reg.R11, b)
 	w.DECQ(rows)

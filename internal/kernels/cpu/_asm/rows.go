@@ -153,12 +153,34 @@ func (w writer) rowsTile() {
 
 // run adds the products of one tap for the rows lo to hi.
 func (w writer) run(label string, lo, hi int) {
-	w.Label(w.name + label)
-	for j := range w.vectors {
-		w.VMOVUPS(Mem{Base: reg.R15, Disp: j * w.lanes * 4}, w.b(j))
+	label = w.name + label
+	few, done := label, label+"_done"
+	if w.unrolled > 1 {
+		several := label + "_several"
+		few += "_few"
+		w.Label(label)
+		w.CMPQ(reg.R14, I8(-4*w.unrolled))
+		w.JG(LabelRef(few))
+		w.round(several, lo, hi, w.unrolled)
+		w.CMPQ(reg.R14, I8(-4*w.unrolled))
+		w.JLE(LabelRef(several))
+		w.TESTQ(reg.R14, reg.R14)
+		w.JE(LabelRef(done))
 	}
-	w.multiply(lo, hi, func(i int) Mem { return Mem{Base: rowRegisters[i], Index: reg.R14, Scale: 1} })
-	w.ADDQ(U32(4*w.width()), reg.R15)
-	w.ADDQ(U8(4), reg.R14)
-	w.JNE(LabelRef(w.name + label))
+	w.round(few, lo, hi, 1)
+	w.JNE(LabelRef(few))
+	w.Label(done)
+}
+
+// round adds those of some k, and goes on.
+func (w writer) round(label string, lo, hi, steps int) {
+	w.Label(label)
+	for k := range steps {
+		for j := range w.vectors {
+			w.VMOVUPS(Mem{Base: reg.R15, Disp: (k*w.vectors + j) * w.lanes * 4}, w.b(j))
+		}
+		w.multiply(lo, hi, func(i int) Mem { return Mem{Base: rowRegisters[i], Index: reg.R14, Scale: 1, Disp: 4 * k} })
+	}
+	w.ADDQ(U32(4*w.width()*steps), reg.R15)
+	w.ADDQ(U8(4*steps), reg.R14)
 }

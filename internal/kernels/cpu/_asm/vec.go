@@ -30,6 +30,7 @@ func vecKernels(ctx *build.Context) {
 		g.sgdUpdate(nesterov)
 	}
 	g.add()
+	g.lines()
 	g.relu()
 	g.reluBack()
 	g.bound()
@@ -304,6 +305,26 @@ func (g *vec) add() {
 		p.VADDPS(p.load(b), v, v)
 		p.store(v, y)
 	})
+	g.end()
+}
+
+// lines copies lines of two vectors.
+func (g *vec) lines() {
+	g.begin("lines", "(y, x []float32, step int)")
+	y, x, step := g.base("y"), g.base("x"), g.int("step")
+	left := g.Load(g.Param("y").Len(), g.GP64())
+	g.SHLQ(Imm(2), step)
+	next := g.label("next")
+	g.Label(next)
+	for half := range 2 {
+		v := g.YMM()
+		g.VMOVUPS(Mem{Base: x, Disp: 4 * lanes * half}, v)
+		g.VMOVUPS(v, Mem{Base: y, Disp: 4 * lanes * half})
+	}
+	g.ADDQ(step, x)
+	g.ADDQ(imm(8*lanes), y)
+	g.SUBQ(imm(2*lanes), left)
+	g.JNE(LabelRef(next))
 	g.end()
 }
 

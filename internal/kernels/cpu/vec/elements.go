@@ -11,6 +11,24 @@ func add(y, a, b []float32) {
 	}
 }
 
+// LineElements are the elements of a line that Lines copies.
+const LineElements = 16
+
+// Lines copies lines of x that lie step elements apart, from the first on, behind one
+// another to y, which it fills.
+func Lines(y, x []float32, step int) {
+	if n := len(y) / LineElements; n > 0 {
+		_ = x[(n-1)*step+LineElements-1]
+		active.lines(y[:n*LineElements], x, step)
+	}
+}
+
+func lines(y, x []float32, step int) {
+	for k := range len(y) / LineElements {
+		copy(y[k*LineElements:][:LineElements], x[k*step:])
+	}
+}
+
 // ReLU is y = x where x > 0 or x is NaN, else +0.
 func ReLU(y, x []float32) { active.relu(y, x[:len(y)]) }
 

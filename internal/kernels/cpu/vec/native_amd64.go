@@ -30,6 +30,7 @@ func native() []*set {
 		nesterovFinite: nesterovFiniteAVX2,
 		nesterovUpdate: nesterovUpdateAVX2,
 		add:            addAVX2,
+		lines:          linesAVX2,
 		relu:           reluAVX2,
 		reluBack:       reluBackAVX2,
 		sumRows:        sumRowsAVX2,

@@ -23,6 +23,9 @@ func nesterovUpdateAVX2(p []float32, dp []float32, v []float32, lr float32, mome
 func addAVX2(y []float32, a []float32, b []float32)
 
 //go:noescape
+func linesAVX2(y []float32, x []float32, step int)
+
+//go:noescape
 func reluAVX2(y []float32, x []float32)
 
 //go:noescape

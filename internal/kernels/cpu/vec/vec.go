@@ -22,6 +22,7 @@ type set struct {
 	relu, greater             func(y, x []float32)
 	greaterOf                 func(best []float32, which []uint8, v []float32, tap uint8)
 	sumRows                   func(y, x []float32, rows, stride int)
+	lines                     func(y, x []float32, step int)
 	affine                    func(y []float32, x []uint8, scale, shift *[Period]float64)
 	maxPool2                  func(y, x []float32, lines, width, cols, channels int)
 	maxPool2Arg               func(y []float32, arg []uint8, x []float32, lines, width, cols, channels int)
@@ -55,6 +56,7 @@ var portable = set{
 	nesterovFinite: nesterovFinite,
 	nesterovUpdate: nesterovUpdate,
 	add:            add,
+	lines:          lines,
 	relu:           relu,
 	reluBack:       reluBack,
 	sumRows:        sumRows,

@@ -493,6 +493,27 @@ add_end:
 	VZEROUPPER
 	RET
 
+// func linesAVX2(y []float32, x []float32, step int)
+// Requires: AVX
+TEXT ·linesAVX2(SB), NOSPLIT, $0-56
+	MOVQ y_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ step+48(FP), DX
+	MOVQ y_len+8(FP), BX
+	SHLQ $0x02, DX
+
+lines_next:
+	VMOVUPS (CX), Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(CX), Y0
+	VMOVUPS Y0, 32(AX)
+	ADDQ    DX, CX
+	ADDQ    $+64, AX
+	SUBQ    $+16, BX
+	JNE     lines_next
+	VZEROUPPER
+	RET
+
 // func reluAVX2(y []float32, x []float32)
 // Requires: AVX
 TEXT ·reluAVX2(SB), NOSPLIT, $0-48

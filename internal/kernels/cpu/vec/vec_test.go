@@ -159,6 +159,10 @@ var calls = []call{
 	{"FiniteNot", func(m *memory, n int) { m.says = Finite(m.f32(n, 2*n)) }},
 	{"Add", func(m *memory, n int) { Add(m.f32(n, 9), m.f32(n, 9), m.f32(n, 9)) }},
 	{"AddTo", func(m *memory, n int) { y := m.f32(n, 9); Add(y, y, m.f32(n, 9)) }},
+	{"Lines", func(m *memory, n int) {
+		step := LineElements + n%5
+		Lines(m.f32(n*LineElements, 9), m.f32(max(0, n-1)*step+LineElements, 9), step)
+	}},
 	{"ReLU", func(m *memory, n int) { ReLU(m.f32(n, 9), m.f32(n, 3)) }},
 	{"ReLUBack", func(m *memory, n int) { ReLUBack(m.f32(n, 9), m.f32(n, 3), m.f32(n, 9)) }},
 	{"Greater", func(m *memory, n int) { Greater(m.f32(n, 2), m.f32(n, 2)) }},
@@ -256,6 +260,7 @@ func TestShortSlices(t *testing.T) {
 	y, short := make([]float32, 24), make([]float32, 23)
 	for name, run := range map[string]func(){
 		"Add":          func() { Add(y, y, short[:23:23]) },
+		"Lines":        func() { Lines(y[:16], short[:15:15], 16) },
 		"ReLU":         func() { ReLU(y, short[:23:23]) },
 		"SumRows":      func() { SumRows(y[:12], short[:23:23], 2, 12) },
 		"GELU":         func() { GELU(y, short[:23:23]) },
