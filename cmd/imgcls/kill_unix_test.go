@@ -109,7 +109,7 @@ func TestKills(t *testing.T) {
 // So do runs with running statistics, averages of weights, pictures drawn at random and
 // steps in parts.
 func TestKillsOfBatchNorm(t *testing.T) {
-	kill(t, soak(t, "IMGCLS_SOAK_KILLS", 300)/15, 1, 400*time.Millisecond,
+	kill(t, max(1, soak(t, "IMGCLS_SOAK_KILLS", 300)/15), 1, 400*time.Millisecond,
 		"shapes --samples 40 --img-size 16 --batch-size 6 --epochs 6 --keep 2 --save-every 2it --model resnet20 --ema 0.9 --augment flip,crop=1 --grad-accum 2")
 }
 

@@ -42,6 +42,9 @@ func (m MatMul) Infer(in []Tensor) ([]Tensor, error) {
 	if len(in) == 3 && (len(in[2].Shape) != 1 || in[2].Shape[0] != cols || in[2].Type != F32) {
 		return nil, fmt.Errorf("bias is %s, want f32 for the product's %d columns", in[2], cols)
 	}
+	if m.Post.Norm != nil || m.Post.Moments {
+		return nil, fmt.Errorf("a batch norm is fused into a convolution alone")
+	}
 	return m.Post.infer(Tensor{Shape: []int{rows, cols}, Type: m.Out}, nil)
 }
 

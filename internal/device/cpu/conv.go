@@ -249,7 +249,7 @@ func (b *builder) walk(w liner, l kernel.Layer, filters *packed, c kernel.Conv, 
 
 // convBackFilter cuts the panels of dw into chunks, and the images into groups
 // where there are few of them. Each group has a sum of its own, so their number
-// follows from a nominal tile, whatever the set's own measure.
+// follows from how many panels dw would fill, whatever the set's own are.
 func (b *builder) convBackFilter(op graph.ConvBackFilter, n graph.Node) {
 	c := b.convExtents(op.Conv, n.In[0], n.Out[0])
 	if b.err != nil {
@@ -270,11 +270,9 @@ func (b *builder) convBackFilter(op graph.ConvBackFilter, n graph.Node) {
 		})
 		return
 	}
-	f, dy, groups := kernel.NewFilter(b.set, c), b.f32(n.In[1]), 1
-	const nominal = 12 * 32
-	if tiles := ceil(len(dw), nominal); chunks > 2*tiles {
-		groups = min(many, ceil(chunks, tiles))
-	}
+	const enough = 64 // chunks
+	panels := ceil(len(dw), kernel.PanelSide*kernel.PanelSide)
+	f, dy, groups := kernel.NewFilter(b.set, c), b.f32(n.In[1]), min(many, chunks, ceil(enough, panels))
 	b.filterSums(f, c, dw, groups, max(1, min(f.Panels(), chunks/groups)), func(sum []float32, from, until, lo, hi int, scratch []float32) {
 		f.Sum(sum, x[lo*image:], dy[lo*size:], from, until, hi-lo, false, scratch)
 	})

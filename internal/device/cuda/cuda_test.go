@@ -39,8 +39,9 @@ func open(t *testing.T, o Options) device.Device {
 // filled with NaNs, and guards around it. On the stand-in it is besides in another
 // process, where blocks, threads, streams and graphs have another order.
 func TestConformanceApart(t *testing.T) {
+	t.Parallel()
 	if os.Getenv("IMGCLS_LIBCUDA") != "" && os.Getenv("STANDIN_SHUFFLE") == "" {
-		cmd := exec.Command(os.Args[0], "-test.run=^TestConformanceApart$", "-test.timeout=10m")
+		cmd := exec.Command(os.Args[0], "-test.run=^TestConformanceApart$", "-test.timeout=30m")
 		cmd.Env = append(os.Environ(), "STANDIN_SHUFFLE=1")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("STANDIN_SHUFFLE=1: %v\n%s", err, out)
@@ -124,5 +125,6 @@ func (p *apartProgram) has(at kernel.Addr) (kernels string) {
 }
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	devicetest.Run(t, open(t, Options{}))
 }

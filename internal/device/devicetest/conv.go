@@ -20,6 +20,7 @@ func convCases() []testCase {
 		{"padding wider than the filter", 1, 2, 3, 2, 3, 2, 1, graph.Conv{Stride: 1, Pad: 3}},
 		{"prime", 2, 7, 11, 7, 11, 3, 5, graph.Conv{Stride: 1, Pad: 2}},
 		{"long sums", 2, 12, 12, 16, 5, 5, 5, graph.Conv{Stride: 1}},
+		{"many channels", 3, 4, 5, 70, 67, 3, 3, graph.Conv{Stride: 1, Pad: 1}},
 		{"groups", 2, 7, 6, 6, 9, 3, 3, graph.Conv{Stride: 2, Pad: 1, Groups: 3}},
 		{"groups of many", 2, 6, 9, 34, 82, 3, 2, graph.Conv{Stride: 1, Groups: 2}},
 		{"filters of one channel", 3, 5, 6, 5, 10, 5, 5, graph.Conv{Stride: 1, Pad: 2, Groups: 5}},

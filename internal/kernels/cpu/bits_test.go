@@ -31,6 +31,12 @@ var sums = map[string]string{
 	"7×7 padded, strided dx":        "ccda30869e2f720a",
 	"7×7 padded, strided dx of few": "9b972a20dd86016c",
 	"7×7 padded, strided y":         "3e5048ac6f420755",
+	"far apart dw":                  "cc162996a646b1fa",
+	"far apart dx":                  "1ce5136dfc721cd9",
+	"far apart y":                   "d6968395ee19aef1",
+	"far apart, long dw":            "759156288214af21",
+	"far apart, long dx":            "d32df93d4f86e7ba",
+	"far apart, long y":             "67db9b461e28d4af",
 	"a·b":                           "39587e15deddbbbb",
 	"a·bᵀ":                          "5bf0f415b0b0761e",
 	"aᵀ·b":                          "fb4859ebf7b0005c",
@@ -52,6 +58,8 @@ func TestBits(t *testing.T) {
 			"3×3 padded":          {N: 2, H: 9, W: 11, I: 19, P: 9, Q: 11, O: 37, R: 3, S: 3, Stride: 1, Pad: 1},
 			"3×3 strided":         {N: 2, H: 13, W: 10, I: 3, P: 7, Q: 5, O: 70, R: 3, S: 3, Stride: 2, Pad: 1},
 			"1×1 strided":         {N: 4, H: 8, W: 8, I: 33, P: 4, Q: 4, O: 21, R: 1, S: 1, Stride: 2},
+			"far apart":           {N: 5, H: 4, W: 4, I: 70, P: 4, Q: 4, O: 83, R: 3, S: 3, Stride: 1, Pad: 1},
+			"far apart, long":     {N: 1, H: 2, W: 150, I: 65, P: 2, Q: 150, O: 81, R: 1, S: 3, Stride: 1, Pad: 1},
 			"7×7 padded, strided": {N: 3, H: 16, W: 16, I: 3, P: 8, Q: 8, O: 8, R: 7, S: 7, Stride: 2, Pad: 3},
 		} {
 			for of, x := range convolved(set, c) {

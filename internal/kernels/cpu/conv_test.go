@@ -18,6 +18,10 @@ func TestConv(t *testing.T) {
 		{N: 2, H: 3, W: 2, I: 1, P: 8, Q: 8, O: 2, R: 2, S: 1, Stride: 1, Pad: 3},
 		{N: 2, H: 8, W: 8, I: 17, P: 4, Q: 4, O: 41, R: 1, S: 1, Stride: 2},
 		{N: 5, H: 4, W: 4, I: 70, P: 4, Q: 4, O: 33, R: 3, S: 3, Stride: 1, Pad: 1},
+		{N: 5, H: 4, W: 4, I: 70, P: 4, Q: 4, O: 83, R: 3, S: 3, Stride: 1, Pad: 1},     // places far apart, several images at once
+		{N: 1, H: 2, W: 150, I: 65, P: 2, Q: 150, O: 81, R: 1, S: 3, Stride: 1, Pad: 1}, // a line of many places
+		{N: 3, H: 9, W: 8, I: 34, P: 5, Q: 4, O: 80, R: 1, S: 1, Stride: 2},
+		{N: 2, H: 6, W: 7, I: 140, O: 134, R: 2, S: 2, Stride: 1, Groups: 2},
 		{N: 2, H: 32, W: 32, I: 3, P: 32, Q: 32, O: 16, R: 3, S: 3, Stride: 1, Pad: 1},
 		{N: 2, H: 4, W: 40, I: 7, P: 3, Q: 26, O: 3, R: 2, S: 15, Stride: 1}, // wider than some sets could take
 		{N: 1, H: 5, W: 29, I: 9, P: 5, Q: 29, O: 25, R: 1, S: 7, Stride: 1, Pad: 0},

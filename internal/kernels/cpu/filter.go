@@ -21,15 +21,16 @@ type Filter struct {
 	stretches  []vec.Stretch // of a depthwise convolution, instead
 }
 
-// A filterPanel is up to broadPanel columns of dw under one tap, in all rows of a group,
-// with the places that it is summed over.
+// A filterPanel is up to PanelSide rows and columns of dw under one tap, with the places
+// that it is summed over.
 type filterPanel struct {
 	dy, x, dw      int // where its own begin, in elements
 	rows, columns  int
 	length, height int // places
 }
 
-const broadPanel = 64
+// PanelSide is the most rows and columns of a panel.
+const PanelSide = 64
 
 // NewFilter returns the panels of c.
 func NewFilter(set *tile.Set, c Conv) *Filter {
@@ -87,18 +88,22 @@ func (f *Filter) add(r, s, p, p1, q, q1, run int) {
 // addGroup adds the panels of one group, whose places at has.
 func (f *Filter) addGroup(at filterPanel, group, tap, run int) {
 	c := f.conv
-	first, wide := group*c.outs(), run
-	at.rows, at.dw = c.outs(), first*c.Taps()+tap
+	tall, wide, rowsApart := c.outs(), run, c.Taps()
+	begin := group*c.outs()*c.Taps() + tap
 	if f.Transposed {
-		wide, at.rows, at.dw = c.outs(), run, tap*c.O+first
+		tall, wide, rowsApart = run, c.outs(), c.O
+		begin = tap*c.O + group*c.outs()
 	}
-	for j := 0; j < wide; j += at.columns {
-		at.columns = min(broadPanel, wide-j)
-		f.panels = append(f.panels, at)
-		if at.dw += at.columns; f.Transposed {
-			at.dy += at.columns
-		} else {
-			at.x += at.columns
+	for i := 0; i < tall; i += PanelSide {
+		for j := 0; j < wide; j += PanelSide {
+			p := at
+			p.rows, p.columns, p.dw = min(PanelSide, tall-i), min(PanelSide, wide-j), begin+i*rowsApart+j
+			if f.Transposed {
+				p.x, p.dy = at.x+i, at.dy+j
+			} else {
+				p.x, p.dy = at.x+j, at.dy+i
+			}
+			f.panels = append(f.panels, p)
 		}
 	}
 }
@@ -120,11 +125,10 @@ func (f *Filter) Panels() int {
 
 // Scratch returns the elements of the scratch that Sum works in.
 func (f *Filter) Scratch() int {
-	if f.conv.Depthwise() || !f.set.Native() {
+	if f.conv.Depthwise() || !f.copies() {
 		return 0
 	}
-	c := f.conv
-	return (align16(max(c.outs(), c.ins()*c.S)) + broadPanel) * max(fewPlaces, c.Q)
+	return 2 * PanelSide * max(fewPlaces, f.conv.Q)
 }
 
 // Sum computes the panels from to until of dw [O,R,S,I], or [R,S,I,O] where it is
@@ -169,6 +173,9 @@ const (
 // align16 rounds up to whole lines.
 func align16(n int) int { return (n + vec.LineElements - 1) / vec.LineElements * vec.LineElements }
 
+// copies reports whether the set's tiles have few rows.
+func (f *Filter) copies() bool { return f.set.Native() && f.set.Tall <= fewRows }
+
 // panel computes p over that many images; with add it adds to what is there.
 func (f *Filter) panel(p *filterPanel, dw, x, dy []float32, images int, add bool, scratch []float32) {
 	c := f.conv
@@ -189,7 +196,7 @@ func (f *Filter) panel(p *filterPanel, dw, x, dy []float32, images int, add bool
 		a, b = b, a
 	}
 	places := manyPlaces
-	together := min(a.place, b.place) >= farApart && f.set.Tall <= fewRows
+	together := f.copies() && min(a.place, b.place) >= farApart
 	if together {
 		places = fewPlaces
 	}

@@ -72,11 +72,16 @@ DRIVER := $(CURDIR)/internal/device/cuda/driver
 CUDAENV = CGO_ENABLED=1 CGO_LDFLAGS="-g -O2 -Wl,--as-needed -L$(DRIVER)/stub" \
 	CGO_CFLAGS="-g -O2 -I$(DRIVER)/include -I$$(echo $(if $(filter build/%,$(NVCC)),$(CURDIR)/build/nvcc/lib/python3*/site-packages/nvidia/cu13,$(abspath $(dir $(realpath $(NVCC)))..))/include)"
 
-# Go's cache of tests does not see the library change, so none is taken from it.
 ## test-cuda: the tests of what has the build tag cuda, on the stand-in driver
-.PHONY: test-cuda
+.PHONY: test-cuda test-cuda-device test-cuda-runs
 test-cuda: $(FATBIN) build/standin/libcuda.so.1
 	@$(CHECKRESOURCES)
 	$(CUDAENV) $(GO) vet -tags cuda ./internal/device/cuda/...
-	$(CUDAENV) IMGCLS_LIBCUDA=$(CURDIR)/build/standin/libcuda.so.1 $(GO) test -count=1 -timeout 20m -tags cuda ./internal/device/cuda/...
-	$(CUDAENV) IMGCLS_LIBCUDA=$(CURDIR)/build/standin/libcuda.so.1 $(GO) test -count=1 -tags cuda -run "GPU|OfTheDriver" ./internal/train ./cmd/imgcls
+	$(MAKE) -j2 --output-sync=target ARCHS="$(ARCHS)" test-cuda-device test-cuda-runs
+
+# Go's cache of tests does not see the library change, so none is taken from it.
+STANDINTEST = $(CUDAENV) IMGCLS_LIBCUDA=$(CURDIR)/build/standin/libcuda.so.1 $(GO) test -count=1 -timeout 30m -tags cuda
+test-cuda-device:
+	$(STANDINTEST) ./internal/device/cuda/...
+test-cuda-runs:
+	$(STANDINTEST) -run "GPU|OfTheDriver" ./internal/train ./cmd/imgcls

@@ -41,10 +41,11 @@
 // # Building
 //
 // build.mk, which the Makefile at the root includes, compiles kernels.cu to
-// build/kernels.fatbin: machine code for compute capabilities 8.0 and 9.0, and
+// build/kernels.fatbin: machine code for the compute capabilities in ARCHS, and
 // PTX from which the driver makes code for others. Where no nvcc is installed it
 // fetches NVIDIA's wheels, pinned by hash in requirements-nvcc.txt. ptxas.awk
-// prints each kernel's registers and fails the build when some spill to memory.
+// reads each kernel's registers, shared memory and what registers spill to memory,
+// which resources.awk holds to resources.txt.
 //
 // # Testing
 //

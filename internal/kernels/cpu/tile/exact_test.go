@@ -112,7 +112,7 @@ func wide(s *Set) int { return s.Widths[0] }
 // ends with the matrices.
 func TestColsBits(t *testing.T) {
 	forTiles(t, tall, wide, func(s *Set, a *arena, m, n int) {
-		for _, e := range []struct{ length, rows, images int }{{1, 1, 1}, {5, 1, 1}, {2, 3, 2}} {
+		for _, e := range []struct{ length, rows, images int }{{1, 1, 1}, {5, 1, 1}, {2, 3, 2}, {8, 2, 1}, {13, 1, 2}} {
 			aStep, bStep, cStep := m+a.random.IntN(3), n+a.random.IntN(3), n+1
 			const gap = 2 // elements behind a row, three times as many behind an image
 			place := func(step int, image, row, k int) int {
@@ -148,7 +148,7 @@ func TestColsBits(t *testing.T) {
 // row, with and without bias and ReLU.
 func TestRowsBits(t *testing.T) {
 	forTiles(t, tall, wide, func(s *Set, a *arena, m, n int) {
-		k, cStep, width := 1+a.random.IntN(5), n+1, s.Width(n)
+		k, cStep, width := 1+a.random.IntN(18), n+1, s.Width(n)
 		const taps = 3
 		x, b, c := a.draw(0, m+k+taps), a.draw(1, taps*k*width), a.draw(2, (m-1)*cStep+n)
 		bias := a.draw(3, n)
