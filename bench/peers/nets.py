@@ -158,8 +158,15 @@ class AirBench94(nn.Module):
 FEATURES = 256
 
 
-def sgd(**settings):
-    return lambda net, batch, fused, half: [torch.optim.SGD(net.parameters(), **settings, fused=fused)]
+def sgd(weight_decay=0, **settings):
+    """SGD without decay of norms and biases."""
+
+    def make(net, batch, fused, half):
+        groups = [{"params": [p for p in net.parameters() if p.ndim > 1], "weight_decay": weight_decay},
+                  {"params": [p for p in net.parameters() if p.ndim <= 1], "weight_decay": 0}]
+        return [torch.optim.SGD(groups, **settings, fused=fused)]
+
+    return make
 
 
 def airbench(net, batch, fused, half):

@@ -21,7 +21,7 @@ from torch import nn
 from nets import MODELS
 from pytorch_tutorial import accuracy, positive, read
 
-BATCH, RATE, MOMENTUM, DECAY = 128, 0.1, 0.9, 5e-4
+TWIN, BATCH = MODELS["resnet20"], 128
 MEAN, DEVIATION = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 BORDER, SIZE = 4, 32
 
@@ -68,12 +68,9 @@ def main():
 
     pictures, labels = (torch.from_numpy(v) for v in read(a.data, *(f"data_batch_{i}" for i in range(1, 6))))
     tests, answers = (torch.from_numpy(v) for v in read(a.data, "test_batch"))
-    net = MODELS["resnet20"].net(SIZE).to(memory_format=torch.channels_last)
+    net = TWIN.net(SIZE).to(memory_format=torch.channels_last)
     initialise(net)
-    decays = [p for p in net.parameters() if p.dim() > 1]
-    others = [p for p in net.parameters() if p.dim() <= 1]
-    optimizer = torch.optim.SGD([{"params": decays, "weight_decay": DECAY}, {"params": others, "weight_decay": 0}],
-                                lr=RATE, momentum=MOMENTUM, nesterov=True, fused=True)
+    [optimizer] = TWIN.optimizers(net, BATCH, True, False)
     per_epoch = math.ceil(len(pictures) / BATCH)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, per_epoch, a.epochs * per_epoch))
 

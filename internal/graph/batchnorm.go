@@ -1,6 +1,9 @@
 package graph
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // BatchNorm normalises each channel of x [..., C], then scales and shifts it by
 // weight and bias [C]. In training inputs are x, weight and bias; mean and variance
@@ -22,6 +25,9 @@ type BatchNorm struct {
 	Plus    bool
 	Act     *Act
 }
+
+// ErrOneValue is the error of a BatchNorm in training of one value of each channel.
+var ErrOneValue = errors.New("a batch norm wants more than one value of each channel to normalise by")
 
 // Infer returns y, shaped like x, and in training mean and var, f32 [C].
 func (b BatchNorm) Infer(in []Tensor) ([]Tensor, error) {
@@ -50,7 +56,7 @@ func (b BatchNorm) Infer(in []Tensor) ([]Tensor, error) {
 	}
 	c := Tensor{Shape: x.Shape[len(x.Shape)-1:], Type: F32}
 	if x.Len() == c.Len() {
-		return nil, fmt.Errorf("input is %s, wants more than one value of each channel to normalise by: use a larger batch", x)
+		return nil, fmt.Errorf("input is %s: %w", x, ErrOneValue)
 	}
 	return []Tensor{x.Like(), c, c}, nil
 }

@@ -12,6 +12,7 @@ import (
 	"imgcls/internal/device/cpu"
 	"imgcls/internal/device/cuda"
 	"imgcls/internal/device/devicetest"
+	"imgcls/internal/models"
 )
 
 // gpu opens a GPU, or the stand-in that IMGCLS_LIBCUDA names.
@@ -27,6 +28,25 @@ func gpu(t *testing.T) device.Device {
 
 // PyTorch's 100 steps, losses and weights.
 func TestHundredStepsOnTheGPU(t *testing.T) { compareSteps(t, gpu(t)) }
+
+// PyTorch's steps of every layer, optimizer and schedule, and the first of resnet20's.
+func TestFormulaStepsOnTheGPU(t *testing.T) {
+	dev, goldens := gpu(t), readModelGoldens(t)
+	defer dev.Close()
+	for _, c := range formulaCases {
+		if c.slow {
+			continue // their steps are held to the CPU's, which is held to PyTorch's
+		}
+		steps := formulaSteps
+		if c.net.Name == models.ResNet20.Name {
+			steps = 5
+		}
+		t.Run(c.name, func(t *testing.T) { compareFormula(t, dev, goldens, c, steps) })
+	}
+	for _, c := range optimizerCases {
+		t.Run(c.name, func(t *testing.T) { compareOptimizer(t, dev, goldens, c.name, c.cfg) })
+	}
+}
 
 func TestClippedStepsOnTheGPU(t *testing.T) { compareClipped(t, gpu(t)) }
 

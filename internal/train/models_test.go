@@ -311,14 +311,21 @@ func TestModelsOnTheCPU(t *testing.T) {
 			if c.slow && !slowModels {
 				steps = 5
 			}
-			want := goldens.Steps[c.golden()]
-			tr, losses := formulaTrainer(t, dev, c, steps)
-			defer tr.Close()
-			compareLosses(t, losses, want.Losses, 1e-4, 1e-2)
-			if steps == formulaSteps {
-				compareStatistics(t, tr.Graph(), readWide(t, tr.Program(), tr.Graph()), want.Sums, 1e-2)
-			}
+			compareFormula(t, dev, goldens, c, steps)
 		})
+	}
+}
+
+// compareFormula holds steps in single precision, and after all of them the running
+// statistics, to PyTorch's.
+func compareFormula(t *testing.T, dev device.Device, goldens modelGoldens, c formulaCase, steps int) {
+	t.Helper()
+	want := goldens.Steps[c.golden()]
+	tr, losses := formulaTrainer(t, dev, c, steps)
+	defer tr.Close()
+	compareLosses(t, losses, want.Losses, 1e-4, 1e-2)
+	if steps == formulaSteps {
+		compareStatistics(t, tr.Graph(), readWide(t, tr.Program(), tr.Graph()), want.Sums, 1e-2)
 	}
 }
 

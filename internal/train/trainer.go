@@ -6,6 +6,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"math"
@@ -15,6 +16,7 @@ import (
 	"imgcls/internal/augment"
 	"imgcls/internal/data"
 	"imgcls/internal/device"
+	"imgcls/internal/fault"
 	"imgcls/internal/graph"
 	"imgcls/internal/infer"
 	"imgcls/internal/layers"
@@ -135,6 +137,10 @@ func (t *Trainer) compile(dev device.Device) (*plan.Module, infer.Entry, error) 
 		return nil, infer.Entry{}, err
 	}
 	t.build()
+	if err := t.graph.Err(); errors.Is(err, graph.ErrOneValue) {
+		return nil, infer.Entry{}, fault.New(fault.Usage, "--batch-size", "",
+			"use another --batch-size, which leaves more of an epoch over, fewer --grad-accum, or a larger --img-size", "%d: %w", t.cfg.Batch, err)
+	}
 	eval := infer.Add(t.graph, t.cfg.Network, t.cfg.EvalBatch)
 	module, err := plan.CompileIn(t.cfg.Precision, t.graph, dev.Supports)
 	if err != nil {
