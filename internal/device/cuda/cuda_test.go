@@ -39,7 +39,6 @@ func open(t *testing.T, o Options) device.Device {
 // filled with NaNs, and guards around it. On the stand-in it is besides in another
 // process, where blocks, threads, streams and graphs have another order.
 func TestConformanceApart(t *testing.T) {
-	t.Parallel()
 	if os.Getenv("IMGCLS_LIBCUDA") != "" && os.Getenv("STANDIN_SHUFFLE") == "" {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestConformanceApart$", "-test.timeout=30m")
 		cmd.Env = append(os.Environ(), "STANDIN_SHUFFLE=1")
@@ -125,6 +124,5 @@ func (p *apartProgram) has(at kernel.Addr) (kernels string) {
 }
 
 func TestConformance(t *testing.T) {
-	t.Parallel()
 	devicetest.Run(t, open(t, Options{}))
 }
