@@ -183,6 +183,13 @@ epoch: build
 	@test -n "$(DATA)" || { echo "use: make epoch DATA=folder of cifar-10-batches-bin"; exit 2; }
 	PYTHON=$(PYTHON) bench/epoch.sh $(DATA)
 
+## accuracy: ResNet-20 on CIFAR-10 for 10 epochs, and in PyTorch by the same recipe (DATA=folder of CIFAR-10)
+.PHONY: accuracy
+accuracy: build
+	@test -n "$(DATA)" || { echo "use: make accuracy DATA=folder of cifar-10-batches-bin"; exit 2; }
+	build/imgcls train $(DATA) --model resnet20 --epochs 10 --device cpu --output build/accuracy
+	$(PYTHON) bench/peers/pytorch_resnet20.py --data $(DATA) --epochs 10
+
 clean:
 	rm -rf build
 

@@ -88,16 +88,19 @@ func TestTargets(t *testing.T) {
 		group  string
 		ratios map[string]float64
 		asked  float64
+		absent []string
 		want   string
 	}{
-		{trainGroup, map[string]float64{pytorch: 1.3, gomlx: 9}, 1.3, "| 1.30 | ≥ 1.3 | reached |"},
-		{inferGroup, map[string]float64{pytorch: 1.5, onnxRuntime: 0.8}, 1, "| 0.80 | ≥ 1.0 | missed |"},
-		{memoryGroup, map[string]float64{pytorch: 0.5}, 0.5, "| 0.50 | ≤ 0.5 | reached |"},
-		{memoryGroup, map[string]float64{pytorch: 0.6}, 0.5, "| 0.60 | ≤ 0.5 | missed |"},
-		{scalingGroup, map[string]float64{"1 thread": 1.7}, 1.8, "| 1.70 | ≥ 1.8 | missed |"},
-		{memoryGroup, nil, 0.5, "| 0.00 | ≤ 0.5 | missed |"},
+		{trainGroup, map[string]float64{pytorch: 1.3, gomlx: 9}, 1.3, nil, "| 1.30 | ≥ 1.3 | reached |"},
+		{inferGroup, map[string]float64{pytorch: 1.5, onnxRuntime: 0.8}, 1, nil, "| 0.80 | ≥ 1.0 | missed |"},
+		{inferGroup, map[string]float64{pytorch: 1.5}, 1, []string{onnxRuntime}, "| 1.50 | ≥ 1.0 | open: without ONNX Runtime |"},
+		{inferGroup, map[string]float64{pytorch: 0.5}, 1, []string{onnxRuntime}, "| 0.50 | ≥ 1.0 | missed |"},
+		{memoryGroup, map[string]float64{pytorch: 0.5}, 0.5, nil, "| 0.50 | ≤ 0.5 | reached |"},
+		{memoryGroup, map[string]float64{pytorch: 0.6}, 0.5, nil, "| 0.60 | ≤ 0.5 | missed |"},
+		{scalingGroup, map[string]float64{"1 thread": 1.7}, 1.8, nil, "| 1.70 | ≥ 1.8 | missed |"},
+		{memoryGroup, nil, 0.5, nil, "| 0.00 | ≤ 0.5 | missed |"},
 	} {
-		p := &report{Rows: []result{{Group: c.group, Name: "work", Ratios: c.ratios, Asked: c.asked}, {Group: c.group, Name: "free", Ratios: c.ratios}}}
+		p := &report{Rows: []result{{Group: c.group, Name: "work", Ratios: c.ratios, Asked: c.asked, Absent: c.absent}, {Group: c.group, Name: "free", Ratios: c.ratios}}}
 		if got := p.targets(); !strings.Contains(got, "| work "+c.want) || strings.Contains(got, "free") {
 			t.Errorf("%s %v: %s, want %s", c.group, c.ratios, got, c.want)
 		}

@@ -85,7 +85,10 @@ func (p *report) targets() string {
 			bound = "≤"
 		}
 		ratio, ok := r.reached()
-		if ok {
+		switch {
+		case ok && len(r.Absent) > 0:
+			verdict = "open: without " + strings.Join(r.Absent, " and ")
+		case ok:
 			verdict = "reached"
 		}
 		fmt.Fprintf(&b, "| %s | %.2f | %s %.1f | %s |\n", r.Name, ratio, bound, r.Asked, verdict)

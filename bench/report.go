@@ -44,6 +44,7 @@ type result struct {
 	Entrants []shown            `json:"contenders"`
 	Ratios   map[string]float64 `json:"ratios"` // imgcls ÷ the best way of each peer
 	Asked    float64            `json:"asked,omitempty"`
+	Absent   []string           `json:"absent,omitempty"` // peers that took no part
 }
 
 // shown is an entrant with its figures.
@@ -81,6 +82,12 @@ func commit() string {
 // add takes over what the entrants of a row have shown.
 func (p *report) add(r row, field []*entrant) {
 	out := result{Group: r.Group, Name: r.Name, Work: r.Work, Unit: r.unit(), Asked: r.Asked}
+	for _, w := range r.Ways {
+		took := slices.ContainsFunc(field, func(e *entrant) bool { return e.Peer == w.Peer })
+		if !took && !slices.Contains(out.Absent, w.Peer) {
+			out.Absent = append(out.Absent, w.Peer)
+		}
+	}
 	for _, e := range field {
 		s := shown{
 			way: e.way, Samples: e.figures, Median: bench.Median(e.figures), Spread: bench.Spread(e.figures),
