@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"imgcls/internal/checkpoint"
@@ -219,6 +220,20 @@ func TestAccumulatedHalfPrecision(t *testing.T) {
 	}
 	if tr, _ := trained(graph.F16, 0x1p24); tr.place.Skipped == 0 || tr.place.Skipped >= rescale.Patience || tr.place.Step != 12 {
 		t.Errorf("too large a scale: %d of %d steps skipped", tr.place.Skipped, tr.place.Step)
+	}
+}
+
+// An evaluation asks for no more memory than training, or little: what fits by parts of a
+// batch would not otherwise.
+func TestEvaluationTakesNoMoreThanTraining(t *testing.T) {
+	cfg := Config{Network: formulaNetwork(models.ResNet18, 128, 0.5), Epochs: 1, Batch: 8, Accum: 4, EvalBatch: 250, Optimizer: goldenRate}
+	module, err := Plan(cpu.New(1), formulaSet(16, 128), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	training, evaluation := module.Entries[0], module.Entries[len(module.Entries)-1]
+	if limit := max(fewBytes, training.Bytes); evaluation.Bytes > limit || !strings.HasPrefix(evaluation.Name, "eval@") {
+		t.Errorf("%s takes %d bytes, %s %d", evaluation.Name, evaluation.Bytes, training.Name, training.Bytes)
 	}
 }
 

@@ -42,7 +42,7 @@ type Config struct {
 	ClipGrad   float64  // what the norm of all gradients together is held to; 0 for no bound
 	Frozen     []string // layers of the network that stay as they are
 	Seed       uint64
-	EvalBatch  int // pictures per forward run; it changes speed and memory only
+	EvalBatch  int // most pictures per forward run; it changes speed and memory only
 	Budget     Budget
 	CheckEvery int         // take each so many-th step twice and compare; 0 for none
 	SaveEvery  Interval    // steps are cut so that saves fall on its multiples
@@ -105,7 +105,7 @@ type entry struct {
 // the data and the network's first parameters to the device. What does not fit into
 // its memory is an error of kind Room, see device.Compile.
 func New(dev device.Device, set *data.Set, cfg Config) (*Trainer, error) {
-	t := &Trainer{cfg: cfg, set: set, graph: graph.New(), order: make([]int32, set.Train.Len())}
+	t := &Trainer{cfg: cfg, set: set, order: make([]int32, set.Train.Len())}
 	t.place.Epoch = 1
 	module, eval, err := t.compile(dev)
 	if err != nil {
@@ -126,16 +126,36 @@ func New(dev device.Device, set *data.Set, cfg Config) (*Trainer, error) {
 // Plan returns the module that New would run on dev. Of the data only sizes
 // count: set.Train needs labels and no pictures.
 func Plan(dev device.Device, set *data.Set, cfg Config) (*plan.Module, error) {
-	t := &Trainer{cfg: cfg, set: set, graph: graph.New()}
+	t := &Trainer{cfg: cfg, set: set}
 	module, _, err := t.compile(dev)
 	return module, err
 }
 
-// compile builds all entries and plans them.
+// fewBytes is what an evaluation may take even where training takes less.
+const fewBytes = 256 << 20
+
+// compile builds all entries and plans them, with fewer pictures per forward run where
+// an evaluation would take more memory than training does.
 func (t *Trainer) compile(dev device.Device) (*plan.Module, infer.Entry, error) {
 	if err := t.bind(); err != nil {
 		return nil, infer.Entry{}, err
 	}
+	for {
+		module, eval, err := t.plan(dev)
+		if err != nil {
+			return nil, infer.Entry{}, err
+		}
+		takes := module.Entries[module.Find(eval.Name)].Bytes
+		if t.cfg.EvalBatch == 1 || takes <= max(fewBytes, module.Entries[module.Find(t.full.name)].Bytes) {
+			return module, eval, nil
+		}
+		t.cfg.EvalBatch /= 2
+	}
+}
+
+// plan does so once.
+func (t *Trainer) plan(dev device.Device) (*plan.Module, infer.Entry, error) {
+	t.graph = graph.New()
 	t.build()
 	if err := t.graph.Err(); errors.Is(err, graph.ErrOneValue) {
 		return nil, infer.Entry{}, fault.New(fault.Usage, "--batch-size", "",
