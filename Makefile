@@ -111,9 +111,12 @@ generated:
 	before=$$(sums) && $(GO) generate ./internal/kernels/cpu && test "$$before" = "$$(sums)" || \
 		{ echo "internal/kernels/cpu: the assembly was not what its generator writes; look at it and commit it"; exit 1; }
 
-## race: the tests of all that runs on several goroutines, under the race detector
+## race: the tests of all that runs on several goroutines, under the race detector; those
+## that compare numbers with PyTorch's step after step are ten times as slow there, and
+## the loops that they run are in the others too
 race:
-	$(GO) test -race ./internal/device ./internal/device/cpu ./internal/kernels/cpu/... ./internal/fetch ./internal/fsys ./internal/infer ./internal/run ./internal/train
+	$(GO) test -race -timeout 20m -skip 'Models?OnTheReference|AgainstPyTorch|TorchvisionLogits|AirBench94|ModelsOnTheCPU' \
+		./internal/device ./internal/device/cpu ./internal/kernels/cpu/... ./internal/fetch ./internal/fsys ./internal/infer ./internal/run ./internal/train
 
 ## cross: the default build for each system, without cgo
 cross:
