@@ -237,8 +237,8 @@ func inferenceWays() []way {
 	return append(list, way{gomlx, cores, nil, ""}, way{gomlx, cores, []string{"simd"}, ""})
 }
 
-// The ways of large models leave out what is never the best there: one thread, and layers
-// that nothing has folded or laid out.
+// The ways of large models leave out, for time, one thread, and layers that nothing has
+// folded or laid out.
 func largeTrainingWays() []way {
 	return append(with(cores, imgcls, nil), with(cores, pytorch,
 		[]string{"channels_last", "fused"}, []string{"compile", "fused"}, []string{"compile", "channels_last", "fused"})...)

@@ -156,16 +156,22 @@ func (b *builder) batchNorm(op graph.BatchNorm, x, weight graph.Value) kernel.Ba
 
 func (b *builder) batchNormForward(op graph.BatchNorm, n graph.Node) []kernel.Launch {
 	k := b.batchNorm(op, n.In[0], n.In[1])
-	k.Y, k.Bias = b.at(n.Out[0]), b.at(n.In[2])
-	statistics := n.In[3:]
-	if !op.Running {
-		statistics = n.Out[1:]
+	k.Y = b.at(n.Out[0])
+	statistics := n.Out[1:]
+	if op.Running {
+		statistics = n.In[3:]
 	}
-	k.Mean, k.Var = b.at(statistics[0]), b.at(statistics[1])
-	if op.Plus {
-		k.Plus = b.at(n.In[len(n.In)-1])
-	}
+	b.wire(&k, op, n.In[1:], statistics)
 	return k.Launches(b.memory.take)
+}
+
+// wire names what a batch norm reads besides x, by its inputs but the first, and its mean
+// and variance.
+func (b *builder) wire(k *kernel.BatchNorm, op graph.BatchNorm, in, statistics []graph.Value) {
+	k.Weight, k.Bias, k.Mean, k.Var = b.at(in[0]), b.at(in[1]), b.at(statistics[0]), b.at(statistics[1])
+	if op.Plus {
+		k.Plus = b.at(in[len(in)-1])
+	}
 }
 
 func (b *builder) batchNormBack(op graph.BatchNormBack, n graph.Node) []kernel.Launch {

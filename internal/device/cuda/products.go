@@ -58,8 +58,8 @@ func (b *builder) conv(op graph.Conv, n graph.Node) []kernel.Launch {
 	post := kernel.Post{Act: op.Post.Act, Pool: op.Post.Pool}
 	switch {
 	case op.Post.Norm != nil:
-		k := b.given(*op.Post.Norm, norm)
-		post.Norm = &k
+		post.Norm = &kernel.BatchNorm{C: b.tensor(norm[0]).Len(), Eps: op.Post.Norm.Eps, Act: op.Post.Norm.Act}
+		b.wire(post.Norm, *op.Post.Norm, norm, norm[2:])
 	case op.Post.Moments:
 		post.Mean, post.Var = b.at(n.Out[1]), b.at(n.Out[2])
 	case op.Post.Pool != nil:
@@ -67,16 +67,6 @@ func (b *builder) conv(op graph.Conv, n graph.Node) []kernel.Launch {
 	}
 	c := convolution(op, b.tensor(in[0]), b.tensor(in[1]))
 	return c.Forward(b.at(n.Out[0]), arg, b.at(in[0]), b.at(in[1]), bias, post, b.memory.take)
-}
-
-// given returns a batch norm with given statistics by its inputs but the first, and
-// what follows it.
-func (b *builder) given(op graph.BatchNorm, in []graph.Value) kernel.BatchNorm {
-	k := kernel.BatchNorm{Eps: op.Eps, Act: op.Act, Weight: b.at(in[0]), Bias: b.at(in[1]), Mean: b.at(in[2]), Var: b.at(in[3])}
-	if op.Plus {
-		k.Plus = b.at(in[4])
-	}
-	return k
 }
 
 func (b *builder) convBackData(op graph.ConvBackData, n graph.Node) []kernel.Launch {

@@ -39,7 +39,7 @@ func (c Conv) Check() error {
 
 // A Post is what is done to the sums of a convolution, graph.Post: an activation and
 // pooling; or a batch norm with given statistics and what follows it, of which neither
-// extents nor Y and X count; or Mean and Var are found of what is stored.
+// M nor Y and X count; or Mean and Var are found of what is stored.
 type Post struct {
 	Act       *graph.Act
 	Pool      *graph.MaxPool
@@ -57,7 +57,6 @@ type epilogue struct {
 func (c Conv) follow(post Post, rows int, room Room) (e epilogue, before, after []Launch) {
 	e.act = actKind(post.Act)
 	if norm := post.Norm; norm != nil {
-		norm.C = c.O
 		e = epilogue{act: actKind(norm.Act), mean: norm.Mean, scale: room(4 * c.O), shift: norm.Bias, plus: norm.Plus}
 		before = []Launch{norm.given(e.scale)}
 	}
