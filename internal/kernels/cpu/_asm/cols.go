@@ -87,12 +87,10 @@ func (w writer) colsTile() {
 	w.JNE(LabelRef(w.name + "_image"))
 
 	w.MOVQ(field("C"), reg.RAX)
-	for i := range w.m {
-		for j := range w.vectors {
-			w.store(w.acc(i, j), j, Mem{Base: reg.RAX})
-		}
-		if i+1 < w.m {
+	w.storeTile(reg.R14, "cols", func(i int) Mem {
+		if i > 0 {
 			w.ADDQ(field("CStep"), reg.RAX)
 		}
-	}
+		return Mem{Base: reg.RAX}
+	})
 }

@@ -143,12 +143,10 @@ func (w writer) rowsTile() {
 	w.MOVQ(rowsPlaces, reg.RDX)
 	w.MOVLQSX(Mem{Base: reg.RDX, Disp: args["places.COff"] - 16}, reg.RDX)
 	w.ADDQ(field("COff"), reg.RDX)
-	for i := range w.m {
+	w.storeTile(reg.R14, "rows", func(i int) Mem {
 		w.MOVLQSX(Mem{Base: reg.RDX, Disp: 4 * i}, reg.RBX)
-		for j := range w.vectors {
-			w.store(w.acc(i, j), j, Mem{Base: reg.RCX, Index: reg.RBX, Scale: 1})
-		}
-	}
+		return Mem{Base: reg.RCX, Index: reg.RBX, Scale: 1}
+	})
 }
 
 // run adds the products of one tap for the rows lo to hi.

@@ -177,16 +177,34 @@ func (w writer) load(m Mem, j int, to reg.Register) {
 	}
 }
 
-func (w writer) store(from reg.Register, j int, m Mem) {
-	m.Disp += j * w.lanes * 4
-	switch {
-	case j < w.vectors-1:
-		w.VMOVUPS(from, m)
-	case w.masks:
-		w.VMOVUPS(from, reg.K1, m)
-	default:
-		w.VMASKMOVPS(from, w.maskVector(), m)
+// storeTile stores the accumulators, row i to where row says. The mask is that of
+// load. A masked store of AVX2 takes a dozen cycles on some processors, so a last
+// vector that is all valid is stored as the others are.
+func (w writer) storeTile(base reg.Register, of string, row func(i int) Mem) {
+	stored := w.name + "_stored"
+	rows := func(last func(from reg.Register, m Mem)) {
+		for i := range w.m {
+			m := row(i)
+			for j := range w.vectors {
+				if at, acc := m.Offset(j*w.lanes*4), w.acc(i, j); j < w.vectors-1 {
+					w.VMOVUPS(acc, at)
+				} else {
+					last(acc, at)
+				}
+			}
+		}
 	}
+	if w.masks {
+		rows(func(from reg.Register, m Mem) { w.VMOVUPS(from, reg.K1, m) })
+		return
+	}
+	w.CMPQ(args.at(base, of+".Mask"), U32(1<<w.lanes-1))
+	w.JNE(LabelRef(w.name + "_partly"))
+	rows(func(from reg.Register, m Mem) { w.VMOVUPS(from, m) })
+	w.JMP(LabelRef(stored))
+	w.Label(w.name + "_partly")
+	rows(func(from reg.Register, m Mem) { w.VMASKMOVPS(from, w.maskVector(), m) })
+	w.Label(stored)
 }
 
 func (w writer) each(f func(i, j int)) {

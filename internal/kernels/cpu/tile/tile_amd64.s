@@ -11861,15 +11861,25 @@ rows_1x16_end:
 	VANDPS Y4, Y1, Y1
 
 rows_1x16_store:
-	MOVQ       40(SP), CX
-	MOVQ       48(SP), DX
-	MOVLQSX    -4(DX), DX
-	ADDQ       48(R14), DX
+	MOVQ    40(SP), CX
+	MOVQ    48(SP), DX
+	MOVLQSX -4(DX), DX
+	ADDQ    48(R14), DX
+	CMPQ    88(R14), $0x000000ff
+	JNE     rows_1x16_partly
+	MOVLQSX (DX), BX
+	VMOVUPS Y0, (CX)(BX*1)
+	VMOVUPS Y1, 32(CX)(BX*1)
+	JMP     rows_1x16_stored
+
+rows_1x16_partly:
 	MOVLQSX    (DX), BX
 	VMOVUPS    Y0, (CX)(BX*1)
 	VMASKMOVPS Y1, Y15, 32(CX)(BX*1)
-	DECQ       56(SP)
-	JNE        rows_next
+
+rows_1x16_stored:
+	DECQ 56(SP)
+	JNE  rows_next
 	VZEROUPPER
 	RET
 
@@ -12073,18 +12083,31 @@ rows_2x16_end:
 	VANDPS Y6, Y3, Y3
 
 rows_2x16_store:
-	MOVQ       40(SP), CX
-	MOVQ       48(SP), DX
-	MOVLQSX    -4(DX), DX
-	ADDQ       48(R14), DX
+	MOVQ    40(SP), CX
+	MOVQ    48(SP), DX
+	MOVLQSX -4(DX), DX
+	ADDQ    48(R14), DX
+	CMPQ    88(R14), $0x000000ff
+	JNE     rows_2x16_partly
+	MOVLQSX (DX), BX
+	VMOVUPS Y0, (CX)(BX*1)
+	VMOVUPS Y1, 32(CX)(BX*1)
+	MOVLQSX 4(DX), BX
+	VMOVUPS Y2, (CX)(BX*1)
+	VMOVUPS Y3, 32(CX)(BX*1)
+	JMP     rows_2x16_stored
+
+rows_2x16_partly:
 	MOVLQSX    (DX), BX
 	VMOVUPS    Y0, (CX)(BX*1)
 	VMASKMOVPS Y1, Y15, 32(CX)(BX*1)
 	MOVLQSX    4(DX), BX
 	VMOVUPS    Y2, (CX)(BX*1)
 	VMASKMOVPS Y3, Y15, 32(CX)(BX*1)
-	DECQ       56(SP)
-	JNE        rows_next
+
+rows_2x16_stored:
+	DECQ 56(SP)
+	JNE  rows_next
 	VZEROUPPER
 	RET
 
@@ -12343,10 +12366,24 @@ rows_3x16_end:
 	VANDPS Y8, Y5, Y5
 
 rows_3x16_store:
-	MOVQ       40(SP), CX
-	MOVQ       48(SP), DX
-	MOVLQSX    -4(DX), DX
-	ADDQ       48(R14), DX
+	MOVQ    40(SP), CX
+	MOVQ    48(SP), DX
+	MOVLQSX -4(DX), DX
+	ADDQ    48(R14), DX
+	CMPQ    88(R14), $0x000000ff
+	JNE     rows_3x16_partly
+	MOVLQSX (DX), BX
+	VMOVUPS Y0, (CX)(BX*1)
+	VMOVUPS Y1, 32(CX)(BX*1)
+	MOVLQSX 4(DX), BX
+	VMOVUPS Y2, (CX)(BX*1)
+	VMOVUPS Y3, 32(CX)(BX*1)
+	MOVLQSX 8(DX), BX
+	VMOVUPS Y4, (CX)(BX*1)
+	VMOVUPS Y5, 32(CX)(BX*1)
+	JMP     rows_3x16_stored
+
+rows_3x16_partly:
 	MOVLQSX    (DX), BX
 	VMOVUPS    Y0, (CX)(BX*1)
 	VMASKMOVPS Y1, Y15, 32(CX)(BX*1)
@@ -12356,8 +12393,10 @@ rows_3x16_store:
 	MOVLQSX    8(DX), BX
 	VMOVUPS    Y4, (CX)(BX*1)
 	VMASKMOVPS Y5, Y15, 32(CX)(BX*1)
-	DECQ       56(SP)
-	JNE        rows_next
+
+rows_3x16_stored:
+	DECQ 56(SP)
+	JNE  rows_next
 	VZEROUPPER
 	RET
 
@@ -12671,10 +12710,27 @@ rows_4x16_end:
 	VANDPS Y10, Y7, Y7
 
 rows_4x16_store:
-	MOVQ       40(SP), CX
-	MOVQ       48(SP), DX
-	MOVLQSX    -4(DX), DX
-	ADDQ       48(R14), DX
+	MOVQ    40(SP), CX
+	MOVQ    48(SP), DX
+	MOVLQSX -4(DX), DX
+	ADDQ    48(R14), DX
+	CMPQ    88(R14), $0x000000ff
+	JNE     rows_4x16_partly
+	MOVLQSX (DX), BX
+	VMOVUPS Y0, (CX)(BX*1)
+	VMOVUPS Y1, 32(CX)(BX*1)
+	MOVLQSX 4(DX), BX
+	VMOVUPS Y2, (CX)(BX*1)
+	VMOVUPS Y3, 32(CX)(BX*1)
+	MOVLQSX 8(DX), BX
+	VMOVUPS Y4, (CX)(BX*1)
+	VMOVUPS Y5, 32(CX)(BX*1)
+	MOVLQSX 12(DX), BX
+	VMOVUPS Y6, (CX)(BX*1)
+	VMOVUPS Y7, 32(CX)(BX*1)
+	JMP     rows_4x16_stored
+
+rows_4x16_partly:
 	MOVLQSX    (DX), BX
 	VMOVUPS    Y0, (CX)(BX*1)
 	VMASKMOVPS Y1, Y15, 32(CX)(BX*1)
@@ -12687,8 +12743,10 @@ rows_4x16_store:
 	MOVLQSX    12(DX), BX
 	VMOVUPS    Y6, (CX)(BX*1)
 	VMASKMOVPS Y7, Y15, 32(CX)(BX*1)
-	DECQ       56(SP)
-	JNE        rows_next
+
+rows_4x16_stored:
+	DECQ 56(SP)
+	JNE  rows_next
 	VZEROUPPER
 	RET
 
@@ -13057,10 +13115,30 @@ rows_5x16_end:
 	VANDPS Y12, Y9, Y9
 
 rows_5x16_store:
-	MOVQ       40(SP), CX
-	MOVQ       48(SP), DX
-	MOVLQSX    -4(DX), DX
-	ADDQ       48(R14), DX
+	MOVQ    40(SP), CX
+	MOVQ    48(SP), DX
+	MOVLQSX -4(DX), DX
+	ADDQ    48(R14), DX
+	CMPQ    88(R14), $0x000000ff
+	JNE     rows_5x16_partly
+	MOVLQSX (DX), BX
+	VMOVUPS Y0, (CX)(BX*1)
+	VMOVUPS Y1, 32(CX)(BX*1)
+	MOVLQSX 4(DX), BX
+	VMOVUPS Y2, (CX)(BX*1)
+	VMOVUPS Y3, 32(CX)(BX*1)
+	MOVLQSX 8(DX), BX
+	VMOVUPS Y4, (CX)(BX*1)
+	VMOVUPS Y5, 32(CX)(BX*1)
+	MOVLQSX 12(DX), BX
+	VMOVUPS Y6, (CX)(BX*1)
+	VMOVUPS Y7, 32(CX)(BX*1)
+	MOVLQSX 16(DX), BX
+	VMOVUPS Y8, (CX)(BX*1)
+	VMOVUPS Y9, 32(CX)(BX*1)
+	JMP     rows_5x16_stored
+
+rows_5x16_partly:
 	MOVLQSX    (DX), BX
 	VMOVUPS    Y0, (CX)(BX*1)
 	VMASKMOVPS Y1, Y15, 32(CX)(BX*1)
@@ -13076,8 +13154,10 @@ rows_5x16_store:
 	MOVLQSX    16(DX), BX
 	VMOVUPS    Y8, (CX)(BX*1)
 	VMASKMOVPS Y9, Y15, 32(CX)(BX*1)
-	DECQ       56(SP)
-	JNE        rows_next
+
+rows_5x16_stored:
+	DECQ 56(SP)
+	JNE  rows_next
 	VZEROUPPER
 	RET
 
@@ -13501,10 +13581,33 @@ rows_6x16_end:
 	VANDPS Y14, Y11, Y11
 
 rows_6x16_store:
-	MOVQ       40(SP), CX
-	MOVQ       48(SP), DX
-	MOVLQSX    -4(DX), DX
-	ADDQ       48(R14), DX
+	MOVQ    40(SP), CX
+	MOVQ    48(SP), DX
+	MOVLQSX -4(DX), DX
+	ADDQ    48(R14), DX
+	CMPQ    88(R14), $0x000000ff
+	JNE     rows_6x16_partly
+	MOVLQSX (DX), BX
+	VMOVUPS Y0, (CX)(BX*1)
+	VMOVUPS Y1, 32(CX)(BX*1)
+	MOVLQSX 4(DX), BX
+	VMOVUPS Y2, (CX)(BX*1)
+	VMOVUPS Y3, 32(CX)(BX*1)
+	MOVLQSX 8(DX), BX
+	VMOVUPS Y4, (CX)(BX*1)
+	VMOVUPS Y5, 32(CX)(BX*1)
+	MOVLQSX 12(DX), BX
+	VMOVUPS Y6, (CX)(BX*1)
+	VMOVUPS Y7, 32(CX)(BX*1)
+	MOVLQSX 16(DX), BX
+	VMOVUPS Y8, (CX)(BX*1)
+	VMOVUPS Y9, 32(CX)(BX*1)
+	MOVLQSX 20(DX), BX
+	VMOVUPS Y10, (CX)(BX*1)
+	VMOVUPS Y11, 32(CX)(BX*1)
+	JMP     rows_6x16_stored
+
+rows_6x16_partly:
 	MOVLQSX    (DX), BX
 	VMOVUPS    Y0, (CX)(BX*1)
 	VMASKMOVPS Y1, Y15, 32(CX)(BX*1)
@@ -13523,8 +13626,10 @@ rows_6x16_store:
 	MOVLQSX    20(DX), BX
 	VMOVUPS    Y10, (CX)(BX*1)
 	VMASKMOVPS Y11, Y15, 32(CX)(BX*1)
-	DECQ       56(SP)
-	JNE        rows_next
+
+rows_6x16_stored:
+	DECQ 56(SP)
+	JNE  rows_next
 	VZEROUPPER
 	RET
 
@@ -13604,14 +13709,23 @@ rows_1x8_end:
 	VANDPS Y2, Y0, Y0
 
 rows_1x8_store:
-	MOVQ       40(SP), CX
-	MOVQ       48(SP), DX
-	MOVLQSX    -4(DX), DX
-	ADDQ       48(R14), DX
+	MOVQ    40(SP), CX
+	MOVQ    48(SP), DX
+	MOVLQSX -4(DX), DX
+	ADDQ    48(R14), DX
+	CMPQ    88(R14), $0x000000ff
+	JNE     rows_1x8_partly
+	MOVLQSX (DX), BX
+	VMOVUPS Y0, (CX)(BX*1)
+	JMP     rows_1x8_stored
+
+rows_1x8_partly:
 	MOVLQSX    (DX), BX
 	VMASKMOVPS Y0, Y15, (CX)(BX*1)
-	DECQ       56(SP)
-	JNE        rows_next
+
+rows_1x8_stored:
+	DECQ 56(SP)
+	JNE  rows_next
 	VZEROUPPER
 	RET
 
@@ -13772,16 +13886,27 @@ rows_2x8_end:
 	VANDPS Y3, Y1, Y1
 
 rows_2x8_store:
-	MOVQ       40(SP), CX
-	MOVQ       48(SP), DX
-	MOVLQSX    -4(DX), DX
-	ADDQ       48(R14), DX
+	MOVQ    40(SP), CX
+	MOVQ    48(SP), DX
+	MOVLQSX -4(DX), DX
+	ADDQ    48(R14), DX
+	CMPQ    88(R14), $0x000000ff
+	JNE     rows_2x8_partly
+	MOVLQSX (DX), BX
+	VMOVUPS Y0, (CX)(BX*1)
+	MOVLQSX 4(DX), BX
+	VMOVUPS Y1, (CX)(BX*1)
+	JMP     rows_2x8_stored
+
+rows_2x8_partly:
 	MOVLQSX    (DX), BX
 	VMASKMOVPS Y0, Y15, (CX)(BX*1)
 	MOVLQSX    4(DX), BX
 	VMASKMOVPS Y1, Y15, (CX)(BX*1)
-	DECQ       56(SP)
-	JNE        rows_next
+
+rows_2x8_stored:
+	DECQ 56(SP)
+	JNE  rows_next
 	VZEROUPPER
 	RET
 
@@ -13978,18 +14103,31 @@ rows_3x8_end:
 	VANDPS Y4, Y2, Y2
 
 rows_3x8_store:
-	MOVQ       40(SP), CX
-	MOVQ       48(SP), DX
-	MOVLQSX    -4(DX), DX
-	ADDQ       48(R14), DX
+	MOVQ    40(SP), CX
+	MOVQ    48(SP), DX
+	MOVLQSX -4(DX), DX
+	ADDQ    48(R14), DX
+	CMPQ    88(R14), $0x000000ff
+	JNE     rows_3x8_partly
+	MOVLQSX (DX), BX
+	VMOVUPS Y0, (CX)(BX*1)
+	MOVLQSX 4(DX), BX
+	VMOVUPS Y1, (CX)(BX*1)
+	MOVLQSX 8(DX), BX
+	VMOVUPS Y2, (CX)(BX*1)
+	JMP     rows_3x8_stored
+
+rows_3x8_partly:
 	MOVLQSX    (DX), BX
 	VMASKMOVPS Y0, Y15, (CX)(BX*1)
 	MOVLQSX    4(DX), BX
 	VMASKMOVPS Y1, Y15, (CX)(BX*1)
 	MOVLQSX    8(DX), BX
 	VMASKMOVPS Y2, Y15, (CX)(BX*1)
-	DECQ       56(SP)
-	JNE        rows_next
+
+rows_3x8_stored:
+	DECQ 56(SP)
+	JNE  rows_next
 	VZEROUPPER
 	RET
 
@@ -14222,10 +14360,23 @@ rows_4x8_end:
 	VANDPS Y5, Y3, Y3
 
 rows_4x8_store:
-	MOVQ       40(SP), CX
-	MOVQ       48(SP), DX
-	MOVLQSX    -4(DX), DX
-	ADDQ       48(R14), DX
+	MOVQ    40(SP), CX
+	MOVQ    48(SP), DX
+	MOVLQSX -4(DX), DX
+	ADDQ    48(R14), DX
+	CMPQ    88(R14), $0x000000ff
+	JNE     rows_4x8_partly
+	MOVLQSX (DX), BX
+	VMOVUPS Y0, (CX)(BX*1)
+	MOVLQSX 4(DX), BX
+	VMOVUPS Y1, (CX)(BX*1)
+	MOVLQSX 8(DX), BX
+	VMOVUPS Y2, (CX)(BX*1)
+	MOVLQSX 12(DX), BX
+	VMOVUPS Y3, (CX)(BX*1)
+	JMP     rows_4x8_stored
+
+rows_4x8_partly:
 	MOVLQSX    (DX), BX
 	VMASKMOVPS Y0, Y15, (CX)(BX*1)
 	MOVLQSX    4(DX), BX
@@ -14234,8 +14385,10 @@ rows_4x8_store:
 	VMASKMOVPS Y2, Y15, (CX)(BX*1)
 	MOVLQSX    12(DX), BX
 	VMASKMOVPS Y3, Y15, (CX)(BX*1)
-	DECQ       56(SP)
-	JNE        rows_next
+
+rows_4x8_stored:
+	DECQ 56(SP)
+	JNE  rows_next
 	VZEROUPPER
 	RET
 
@@ -14504,10 +14657,25 @@ rows_5x8_end:
 	VANDPS Y6, Y4, Y4
 
 rows_5x8_store:
-	MOVQ       40(SP), CX
-	MOVQ       48(SP), DX
-	MOVLQSX    -4(DX), DX
-	ADDQ       48(R14), DX
+	MOVQ    40(SP), CX
+	MOVQ    48(SP), DX
+	MOVLQSX -4(DX), DX
+	ADDQ    48(R14), DX
+	CMPQ    88(R14), $0x000000ff
+	JNE     rows_5x8_partly
+	MOVLQSX (DX), BX
+	VMOVUPS Y0, (CX)(BX*1)
+	MOVLQSX 4(DX), BX
+	VMOVUPS Y1, (CX)(BX*1)
+	MOVLQSX 8(DX), BX
+	VMOVUPS Y2, (CX)(BX*1)
+	MOVLQSX 12(DX), BX
+	VMOVUPS Y3, (CX)(BX*1)
+	MOVLQSX 16(DX), BX
+	VMOVUPS Y4, (CX)(BX*1)
+	JMP     rows_5x8_stored
+
+rows_5x8_partly:
 	MOVLQSX    (DX), BX
 	VMASKMOVPS Y0, Y15, (CX)(BX*1)
 	MOVLQSX    4(DX), BX
@@ -14518,8 +14686,10 @@ rows_5x8_store:
 	VMASKMOVPS Y3, Y15, (CX)(BX*1)
 	MOVLQSX    16(DX), BX
 	VMASKMOVPS Y4, Y15, (CX)(BX*1)
-	DECQ       56(SP)
-	JNE        rows_next
+
+rows_5x8_stored:
+	DECQ 56(SP)
+	JNE  rows_next
 	VZEROUPPER
 	RET
 
@@ -14824,10 +14994,27 @@ rows_6x8_end:
 	VANDPS Y7, Y5, Y5
 
 rows_6x8_store:
-	MOVQ       40(SP), CX
-	MOVQ       48(SP), DX
-	MOVLQSX    -4(DX), DX
-	ADDQ       48(R14), DX
+	MOVQ    40(SP), CX
+	MOVQ    48(SP), DX
+	MOVLQSX -4(DX), DX
+	ADDQ    48(R14), DX
+	CMPQ    88(R14), $0x000000ff
+	JNE     rows_6x8_partly
+	MOVLQSX (DX), BX
+	VMOVUPS Y0, (CX)(BX*1)
+	MOVLQSX 4(DX), BX
+	VMOVUPS Y1, (CX)(BX*1)
+	MOVLQSX 8(DX), BX
+	VMOVUPS Y2, (CX)(BX*1)
+	MOVLQSX 12(DX), BX
+	VMOVUPS Y3, (CX)(BX*1)
+	MOVLQSX 16(DX), BX
+	VMOVUPS Y4, (CX)(BX*1)
+	MOVLQSX 20(DX), BX
+	VMOVUPS Y5, (CX)(BX*1)
+	JMP     rows_6x8_stored
+
+rows_6x8_partly:
 	MOVLQSX    (DX), BX
 	VMASKMOVPS Y0, Y15, (CX)(BX*1)
 	MOVLQSX    4(DX), BX
@@ -14840,8 +15027,10 @@ rows_6x8_store:
 	VMASKMOVPS Y4, Y15, (CX)(BX*1)
 	MOVLQSX    20(DX), BX
 	VMASKMOVPS Y5, Y15, (CX)(BX*1)
-	DECQ       56(SP)
-	JNE        rows_next
+
+rows_6x8_stored:
+	DECQ 56(SP)
+	JNE  rows_next
 	VZEROUPPER
 	RET
 
@@ -14942,17 +15131,26 @@ cols_1x16_k:
 	JNE          cols_1x16_k
 
 cols_1x16_next:
-	ADDQ       R10, SI
-	ADDQ       R11, DI
-	DECQ       DX
-	JNE        cols_1x16_row
-	ADDQ       72(R14), SI
-	ADDQ       80(R14), DI
-	DECQ       BX
-	JNE        cols_1x16_image
-	MOVQ       16(R14), AX
+	ADDQ    R10, SI
+	ADDQ    R11, DI
+	DECQ    DX
+	JNE     cols_1x16_row
+	ADDQ    72(R14), SI
+	ADDQ    80(R14), DI
+	DECQ    BX
+	JNE     cols_1x16_image
+	MOVQ    16(R14), AX
+	CMPQ    120(R14), $0x000000ff
+	JNE     cols_1x16_partly
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	JMP     cols_1x16_stored
+
+cols_1x16_partly:
 	VMOVUPS    Y0, (AX)
 	VMASKMOVPS Y1, Y15, 32(AX)
+
+cols_1x16_stored:
 	VZEROUPPER
 	RET
 
@@ -15053,20 +15251,32 @@ cols_2x16_k:
 	JNE          cols_2x16_k
 
 cols_2x16_next:
-	ADDQ       R10, SI
-	ADDQ       R11, DI
-	DECQ       DX
-	JNE        cols_2x16_row
-	ADDQ       72(R14), SI
-	ADDQ       80(R14), DI
-	DECQ       BX
-	JNE        cols_2x16_image
-	MOVQ       16(R14), AX
+	ADDQ    R10, SI
+	ADDQ    R11, DI
+	DECQ    DX
+	JNE     cols_2x16_row
+	ADDQ    72(R14), SI
+	ADDQ    80(R14), DI
+	DECQ    BX
+	JNE     cols_2x16_image
+	MOVQ    16(R14), AX
+	CMPQ    120(R14), $0x000000ff
+	JNE     cols_2x16_partly
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    96(R14), AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	JMP     cols_2x16_stored
+
+cols_2x16_partly:
 	VMOVUPS    Y0, (AX)
 	VMASKMOVPS Y1, Y15, 32(AX)
 	ADDQ       96(R14), AX
 	VMOVUPS    Y2, (AX)
 	VMASKMOVPS Y3, Y15, 32(AX)
+
+cols_2x16_stored:
 	VZEROUPPER
 	RET
 
@@ -15187,15 +15397,28 @@ cols_3x16_k:
 	JNE          cols_3x16_k
 
 cols_3x16_next:
-	ADDQ       R10, SI
-	ADDQ       R11, DI
-	DECQ       DX
-	JNE        cols_3x16_row
-	ADDQ       72(R14), SI
-	ADDQ       80(R14), DI
-	DECQ       BX
-	JNE        cols_3x16_image
-	MOVQ       16(R14), AX
+	ADDQ    R10, SI
+	ADDQ    R11, DI
+	DECQ    DX
+	JNE     cols_3x16_row
+	ADDQ    72(R14), SI
+	ADDQ    80(R14), DI
+	DECQ    BX
+	JNE     cols_3x16_image
+	MOVQ    16(R14), AX
+	CMPQ    120(R14), $0x000000ff
+	JNE     cols_3x16_partly
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    96(R14), AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    96(R14), AX
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y5, 32(AX)
+	JMP     cols_3x16_stored
+
+cols_3x16_partly:
 	VMOVUPS    Y0, (AX)
 	VMASKMOVPS Y1, Y15, 32(AX)
 	ADDQ       96(R14), AX
@@ -15204,6 +15427,8 @@ cols_3x16_next:
 	ADDQ       96(R14), AX
 	VMOVUPS    Y4, (AX)
 	VMASKMOVPS Y5, Y15, 32(AX)
+
+cols_3x16_stored:
 	VZEROUPPER
 	RET
 
@@ -15344,15 +15569,31 @@ cols_4x16_k:
 	JNE          cols_4x16_k
 
 cols_4x16_next:
-	ADDQ       R10, SI
-	ADDQ       R11, DI
-	DECQ       DX
-	JNE        cols_4x16_row
-	ADDQ       72(R14), SI
-	ADDQ       80(R14), DI
-	DECQ       BX
-	JNE        cols_4x16_image
-	MOVQ       16(R14), AX
+	ADDQ    R10, SI
+	ADDQ    R11, DI
+	DECQ    DX
+	JNE     cols_4x16_row
+	ADDQ    72(R14), SI
+	ADDQ    80(R14), DI
+	DECQ    BX
+	JNE     cols_4x16_image
+	MOVQ    16(R14), AX
+	CMPQ    120(R14), $0x000000ff
+	JNE     cols_4x16_partly
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    96(R14), AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    96(R14), AX
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y5, 32(AX)
+	ADDQ    96(R14), AX
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y7, 32(AX)
+	JMP     cols_4x16_stored
+
+cols_4x16_partly:
 	VMOVUPS    Y0, (AX)
 	VMASKMOVPS Y1, Y15, 32(AX)
 	ADDQ       96(R14), AX
@@ -15364,6 +15605,8 @@ cols_4x16_next:
 	ADDQ       96(R14), AX
 	VMOVUPS    Y6, (AX)
 	VMASKMOVPS Y7, Y15, 32(AX)
+
+cols_4x16_stored:
 	VZEROUPPER
 	RET
 
@@ -15524,15 +15767,34 @@ cols_5x16_k:
 	JNE          cols_5x16_k
 
 cols_5x16_next:
-	ADDQ       R10, SI
-	ADDQ       R11, DI
-	DECQ       DX
-	JNE        cols_5x16_row
-	ADDQ       72(R14), SI
-	ADDQ       80(R14), DI
-	DECQ       BX
-	JNE        cols_5x16_image
-	MOVQ       16(R14), AX
+	ADDQ    R10, SI
+	ADDQ    R11, DI
+	DECQ    DX
+	JNE     cols_5x16_row
+	ADDQ    72(R14), SI
+	ADDQ    80(R14), DI
+	DECQ    BX
+	JNE     cols_5x16_image
+	MOVQ    16(R14), AX
+	CMPQ    120(R14), $0x000000ff
+	JNE     cols_5x16_partly
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    96(R14), AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    96(R14), AX
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y5, 32(AX)
+	ADDQ    96(R14), AX
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y7, 32(AX)
+	ADDQ    96(R14), AX
+	VMOVUPS Y8, (AX)
+	VMOVUPS Y9, 32(AX)
+	JMP     cols_5x16_stored
+
+cols_5x16_partly:
 	VMOVUPS    Y0, (AX)
 	VMASKMOVPS Y1, Y15, 32(AX)
 	ADDQ       96(R14), AX
@@ -15547,6 +15809,8 @@ cols_5x16_next:
 	ADDQ       96(R14), AX
 	VMOVUPS    Y8, (AX)
 	VMASKMOVPS Y9, Y15, 32(AX)
+
+cols_5x16_stored:
 	VZEROUPPER
 	RET
 
@@ -15727,15 +15991,37 @@ cols_6x16_k:
 	JNE          cols_6x16_k
 
 cols_6x16_next:
-	ADDQ       R10, SI
-	ADDQ       R11, DI
-	DECQ       DX
-	JNE        cols_6x16_row
-	ADDQ       72(R14), SI
-	ADDQ       80(R14), DI
-	DECQ       BX
-	JNE        cols_6x16_image
-	MOVQ       16(R14), AX
+	ADDQ    R10, SI
+	ADDQ    R11, DI
+	DECQ    DX
+	JNE     cols_6x16_row
+	ADDQ    72(R14), SI
+	ADDQ    80(R14), DI
+	DECQ    BX
+	JNE     cols_6x16_image
+	MOVQ    16(R14), AX
+	CMPQ    120(R14), $0x000000ff
+	JNE     cols_6x16_partly
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    96(R14), AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    96(R14), AX
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y5, 32(AX)
+	ADDQ    96(R14), AX
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y7, 32(AX)
+	ADDQ    96(R14), AX
+	VMOVUPS Y8, (AX)
+	VMOVUPS Y9, 32(AX)
+	ADDQ    96(R14), AX
+	VMOVUPS Y10, (AX)
+	VMOVUPS Y11, 32(AX)
+	JMP     cols_6x16_stored
+
+cols_6x16_partly:
 	VMOVUPS    Y0, (AX)
 	VMASKMOVPS Y1, Y15, 32(AX)
 	ADDQ       96(R14), AX
@@ -15753,6 +16039,8 @@ cols_6x16_next:
 	ADDQ       96(R14), AX
 	VMOVUPS    Y10, (AX)
 	VMASKMOVPS Y11, Y15, 32(AX)
+
+cols_6x16_stored:
 	VZEROUPPER
 	RET
 
@@ -15831,16 +16119,24 @@ cols_1x8_k:
 	JNE          cols_1x8_k
 
 cols_1x8_next:
-	ADDQ       R10, SI
-	ADDQ       R11, DI
-	DECQ       DX
-	JNE        cols_1x8_row
-	ADDQ       72(R14), SI
-	ADDQ       80(R14), DI
-	DECQ       BX
-	JNE        cols_1x8_image
-	MOVQ       16(R14), AX
+	ADDQ    R10, SI
+	ADDQ    R11, DI
+	DECQ    DX
+	JNE     cols_1x8_row
+	ADDQ    72(R14), SI
+	ADDQ    80(R14), DI
+	DECQ    BX
+	JNE     cols_1x8_image
+	MOVQ    16(R14), AX
+	CMPQ    120(R14), $0x000000ff
+	JNE     cols_1x8_partly
+	VMOVUPS Y0, (AX)
+	JMP     cols_1x8_stored
+
+cols_1x8_partly:
 	VMASKMOVPS Y0, Y15, (AX)
+
+cols_1x8_stored:
 	VZEROUPPER
 	RET
 
@@ -15922,18 +16218,28 @@ cols_2x8_k:
 	JNE          cols_2x8_k
 
 cols_2x8_next:
-	ADDQ       R10, SI
-	ADDQ       R11, DI
-	DECQ       DX
-	JNE        cols_2x8_row
-	ADDQ       72(R14), SI
-	ADDQ       80(R14), DI
-	DECQ       BX
-	JNE        cols_2x8_image
-	MOVQ       16(R14), AX
+	ADDQ    R10, SI
+	ADDQ    R11, DI
+	DECQ    DX
+	JNE     cols_2x8_row
+	ADDQ    72(R14), SI
+	ADDQ    80(R14), DI
+	DECQ    BX
+	JNE     cols_2x8_image
+	MOVQ    16(R14), AX
+	CMPQ    120(R14), $0x000000ff
+	JNE     cols_2x8_partly
+	VMOVUPS Y0, (AX)
+	ADDQ    96(R14), AX
+	VMOVUPS Y1, (AX)
+	JMP     cols_2x8_stored
+
+cols_2x8_partly:
 	VMASKMOVPS Y0, Y15, (AX)
 	ADDQ       96(R14), AX
 	VMASKMOVPS Y1, Y15, (AX)
+
+cols_2x8_stored:
 	VZEROUPPER
 	RET
 
@@ -16028,20 +16334,32 @@ cols_3x8_k:
 	JNE          cols_3x8_k
 
 cols_3x8_next:
-	ADDQ       R10, SI
-	ADDQ       R11, DI
-	DECQ       DX
-	JNE        cols_3x8_row
-	ADDQ       72(R14), SI
-	ADDQ       80(R14), DI
-	DECQ       BX
-	JNE        cols_3x8_image
-	MOVQ       16(R14), AX
+	ADDQ    R10, SI
+	ADDQ    R11, DI
+	DECQ    DX
+	JNE     cols_3x8_row
+	ADDQ    72(R14), SI
+	ADDQ    80(R14), DI
+	DECQ    BX
+	JNE     cols_3x8_image
+	MOVQ    16(R14), AX
+	CMPQ    120(R14), $0x000000ff
+	JNE     cols_3x8_partly
+	VMOVUPS Y0, (AX)
+	ADDQ    96(R14), AX
+	VMOVUPS Y1, (AX)
+	ADDQ    96(R14), AX
+	VMOVUPS Y2, (AX)
+	JMP     cols_3x8_stored
+
+cols_3x8_partly:
 	VMASKMOVPS Y0, Y15, (AX)
 	ADDQ       96(R14), AX
 	VMASKMOVPS Y1, Y15, (AX)
 	ADDQ       96(R14), AX
 	VMASKMOVPS Y2, Y15, (AX)
+
+cols_3x8_stored:
 	VZEROUPPER
 	RET
 
@@ -16149,15 +16467,27 @@ cols_4x8_k:
 	JNE          cols_4x8_k
 
 cols_4x8_next:
-	ADDQ       R10, SI
-	ADDQ       R11, DI
-	DECQ       DX
-	JNE        cols_4x8_row
-	ADDQ       72(R14), SI
-	ADDQ       80(R14), DI
-	DECQ       BX
-	JNE        cols_4x8_image
-	MOVQ       16(R14), AX
+	ADDQ    R10, SI
+	ADDQ    R11, DI
+	DECQ    DX
+	JNE     cols_4x8_row
+	ADDQ    72(R14), SI
+	ADDQ    80(R14), DI
+	DECQ    BX
+	JNE     cols_4x8_image
+	MOVQ    16(R14), AX
+	CMPQ    120(R14), $0x000000ff
+	JNE     cols_4x8_partly
+	VMOVUPS Y0, (AX)
+	ADDQ    96(R14), AX
+	VMOVUPS Y1, (AX)
+	ADDQ    96(R14), AX
+	VMOVUPS Y2, (AX)
+	ADDQ    96(R14), AX
+	VMOVUPS Y3, (AX)
+	JMP     cols_4x8_stored
+
+cols_4x8_partly:
 	VMASKMOVPS Y0, Y15, (AX)
 	ADDQ       96(R14), AX
 	VMASKMOVPS Y1, Y15, (AX)
@@ -16165,6 +16495,8 @@ cols_4x8_next:
 	VMASKMOVPS Y2, Y15, (AX)
 	ADDQ       96(R14), AX
 	VMASKMOVPS Y3, Y15, (AX)
+
+cols_4x8_stored:
 	VZEROUPPER
 	RET
 
@@ -16285,15 +16617,29 @@ cols_5x8_k:
 	JNE          cols_5x8_k
 
 cols_5x8_next:
-	ADDQ       R10, SI
-	ADDQ       R11, DI
-	DECQ       DX
-	JNE        cols_5x8_row
-	ADDQ       72(R14), SI
-	ADDQ       80(R14), DI
-	DECQ       BX
-	JNE        cols_5x8_image
-	MOVQ       16(R14), AX
+	ADDQ    R10, SI
+	ADDQ    R11, DI
+	DECQ    DX
+	JNE     cols_5x8_row
+	ADDQ    72(R14), SI
+	ADDQ    80(R14), DI
+	DECQ    BX
+	JNE     cols_5x8_image
+	MOVQ    16(R14), AX
+	CMPQ    120(R14), $0x000000ff
+	JNE     cols_5x8_partly
+	VMOVUPS Y0, (AX)
+	ADDQ    96(R14), AX
+	VMOVUPS Y1, (AX)
+	ADDQ    96(R14), AX
+	VMOVUPS Y2, (AX)
+	ADDQ    96(R14), AX
+	VMOVUPS Y3, (AX)
+	ADDQ    96(R14), AX
+	VMOVUPS Y4, (AX)
+	JMP     cols_5x8_stored
+
+cols_5x8_partly:
 	VMASKMOVPS Y0, Y15, (AX)
 	ADDQ       96(R14), AX
 	VMASKMOVPS Y1, Y15, (AX)
@@ -16303,6 +16649,8 @@ cols_5x8_next:
 	VMASKMOVPS Y3, Y15, (AX)
 	ADDQ       96(R14), AX
 	VMASKMOVPS Y4, Y15, (AX)
+
+cols_5x8_stored:
 	VZEROUPPER
 	RET
 
@@ -16436,15 +16784,31 @@ cols_6x8_k:
 	JNE          cols_6x8_k
 
 cols_6x8_next:
-	ADDQ       R10, SI
-	ADDQ       R11, DI
-	DECQ       DX
-	JNE        cols_6x8_row
-	ADDQ       72(R14), SI
-	ADDQ       80(R14), DI
-	DECQ       BX
-	JNE        cols_6x8_image
-	MOVQ       16(R14), AX
+	ADDQ    R10, SI
+	ADDQ    R11, DI
+	DECQ    DX
+	JNE     cols_6x8_row
+	ADDQ    72(R14), SI
+	ADDQ    80(R14), DI
+	DECQ    BX
+	JNE     cols_6x8_image
+	MOVQ    16(R14), AX
+	CMPQ    120(R14), $0x000000ff
+	JNE     cols_6x8_partly
+	VMOVUPS Y0, (AX)
+	ADDQ    96(R14), AX
+	VMOVUPS Y1, (AX)
+	ADDQ    96(R14), AX
+	VMOVUPS Y2, (AX)
+	ADDQ    96(R14), AX
+	VMOVUPS Y3, (AX)
+	ADDQ    96(R14), AX
+	VMOVUPS Y4, (AX)
+	ADDQ    96(R14), AX
+	VMOVUPS Y5, (AX)
+	JMP     cols_6x8_stored
+
+cols_6x8_partly:
 	VMASKMOVPS Y0, Y15, (AX)
 	ADDQ       96(R14), AX
 	VMASKMOVPS Y1, Y15, (AX)
@@ -16456,6 +16820,8 @@ cols_6x8_next:
 	VMASKMOVPS Y4, Y15, (AX)
 	ADDQ       96(R14), AX
 	VMASKMOVPS Y5, Y15, (AX)
+
+cols_6x8_stored:
 	VZEROUPPER
 	RET
 
