@@ -22,31 +22,68 @@ func (b *builder) conv(op graph.Conv, n graph.Node) {
 		b.convPost(op.Post, slides, l, b.packDepthwise(c, n.In[1]), c, n)
 		return
 	}
-	w, walk := b.f32(n.In[1]), c.Forward(b.set)
-	if b.tooLarge(walk) {
+	if op.Post.Pool != nil {
+		pool := convPoolExtents(*op.Post.Pool, c)
+		if form, filters := b.forward(c, n.In[1], pool.Kernel == 2 && pool.Stride == 2); b.err == nil {
+			b.convPool(c, form, l, filters, pool, n)
+		}
 		return
+	}
+	if form, filters := b.forward(c, n.In[1], true); b.err == nil {
+		b.convPost(op.Post, form, l, filters, c, n)
+	}
+}
+
+// forward returns what computes y, by patches if it may be, and the filters v that it
+// reads.
+func (b *builder) forward(c kernel.Conv, v graph.Value, patches bool) (banded, *packed) {
+	if form := c.ForwardWinograd(b.set); form != nil && patches {
+		return form, b.packWinograd(form, v, packWinograd, c)
+	}
+	w, walk := b.f32(v), c.Forward(b.set)
+	if b.tooLarge(walk) {
+		return nil, nil
 	}
 	b.scratch.memberNeed = max(b.scratch.memberNeed, walk.Scratch())
-	filters := b.pack(n.In[1], packForward, walk.Packed(), walk.Panels(), c.Taps(), func(data []float32, lo, hi int) {
+	return walk, b.pack(v, packForward, walk.Packed(), walk.Panels(), c.Taps(), func(data []float32, lo, hi int, _ []float32) {
 		c.PackForward(b.set, data, w, lo, hi)
 	})
-	if op.Post.Pool != nil {
-		b.convPool(c, walk, l, filters, convPoolExtents(*op.Post.Pool, c), n)
-		return
+}
+
+// backData returns what computes dx, and the filters v that it reads.
+func (b *builder) backData(c kernel.Conv, v graph.Value) (banded, *packed) {
+	if form := c.BackDataWinograd(b.set); form != nil {
+		return form, b.packWinograd(form, v, packWinogradBack, c)
 	}
-	b.convPost(op.Post, walk, l, filters, c, n)
+	w, walk := b.f32(v), c.BackData(b.set)
+	if b.tooLarge(walk) {
+		return nil, nil
+	}
+	b.scratch.memberNeed = max(b.scratch.memberNeed, walk.Scratch())
+	return walk, b.pack(v, packBackData, walk.Packed(), walk.Panels(), c.R*c.S*c.O/max(1, c.Groups), func(data []float32, lo, hi int, _ []float32) {
+		c.PackBackData(b.set, data, w, lo, hi)
+	})
+}
+
+// packWinograd packs the transforms of filters.
+func (b *builder) packWinograd(form *kernel.Winograd, v graph.Value, how packing, c kernel.Conv) *packed {
+	w := b.f32(v)
+	b.scratch.memberNeed = max(b.scratch.memberNeed, form.Scratch())
+	return b.pack(v, how, form.Packed(), form.Panels(), 2*c.Taps(), func(data []float32, lo, hi int, scratch []float32) {
+		form.Pack(data, w, lo, hi, scratch)
+	})
 }
 
 // packDepthwise packs the filters of a depthwise convolution.
 func (b *builder) packDepthwise(c kernel.Conv, v graph.Value) *packed {
 	w := b.f32(v)
-	return b.pack(v, packDepthwise, len(w), []int{0, c.O}, c.R*c.S, func(data []float32, lo, hi int) {
+	return b.pack(v, packDepthwise, len(w), []int{0, c.O}, c.R*c.S, func(data []float32, lo, hi int, _ []float32) {
 		c.PackDepthwise(data, w, lo, hi)
 	})
 }
 
 // convPost computes y and what else follows the sums but pooling.
-func (b *builder) convPost(post graph.Post, walk liner, l kernel.Layer, filters *packed, c kernel.Conv, n graph.Node) {
+func (b *builder) convPost(post graph.Post, form former, l kernel.Layer, filters *packed, c kernel.Conv, n graph.Node) {
 	l.Y = b.f32(n.Out[0])
 	rows := c.N * c.Places()
 	switch {
@@ -56,7 +93,7 @@ func (b *builder) convPost(post graph.Post, walk liner, l kernel.Layer, filters 
 		if post.Norm.Plus {
 			plus = b.f32(n.In[len(n.In)-1])
 		}
-		b.walk(walk, l, filters, c, c.O, func(s strip) { norm.ApplyTo(s.of(l.Y), s.of(plus), s.j, s.end) })
+		b.bands(form, l, filters, c, c.O, func(s strip) { norm.ApplyTo(s.of(l.Y), s.of(plus), s.j, s.end) })
 	case post.Moments:
 		norm := kernel.NewNorm(c.O, rows)
 		mean, variance := b.f32(n.Out[1]), b.f32(n.Out[2])
@@ -65,43 +102,46 @@ func (b *builder) convPost(post graph.Post, walk liner, l kernel.Layer, filters 
 		}
 		var partials []float64 // made when it is known how many
 		each := kernel.PartialSize * c.O
-		counts := b.walk(walk, l, filters, c, c.O, func(s strip) {
+		counts := b.bands(form, l, filters, c, c.O, func(s strip) {
 			norm.Moments(partials[s.part*each:][:each], s.of(l.Y), s.j, s.end)
 		})
 		partials = make([]float64, each*len(counts))
 		b.statistics(norm, mean, variance, partials, counts, 0)
 	default:
-		b.walk(walk, l, filters, c, c.O, nil)
+		b.bands(form, l, filters, c, c.O, nil)
 	}
 }
 
-// convPool cuts the pooled images into lines. The lines of y under one of them
-// exist in scratch alone.
-func (b *builder) convPool(c kernel.Conv, walk *kernel.Walk, l kernel.Layer, filters *packed, pool kernel.Pool, n graph.Node) {
+// convPool cuts the pooled images into lines, some of them together. The lines of y
+// under them exist in scratch alone.
+func (b *builder) convPool(c kernel.Conv, form banded, l kernel.Layer, filters *packed, pool kernel.Pool, n graph.Node) {
 	y, arg := b.f32(n.Out[0]), b.bytes(n.Out[1])
 	image, line := c.H*c.W*c.I, pool.Q*pool.C
-	strip, work := pool.Kernel*c.Q*c.O, align(walk.Scratch())
-	b.scratch.memberNeed = max(b.scratch.memberNeed, work+align(strip)+line)
-	// What lies in a strip is pooled to one line.
-	one := pool
-	one.N, one.H, one.P = 1, pool.Kernel, 1
-	each := convTime(c)/float64(pool.P) + perPooled*float64(line*pool.Kernel*pool.Kernel)
-	b.split(c.N*pool.P, each, func(lo, hi int, scratch []float32) {
+	most := min(pool.P, form.Least()) // pooled lines at once
+	high := func(lines int) int { return (lines-1)*pool.Stride + pool.Kernel }
+	strip, work := high(most)*c.Q*c.O, align(form.Scratch())
+	b.scratch.memberNeed = max(b.scratch.memberNeed, work+align(strip)+most*line)
+	groups := ceil(pool.P, most) // of an image
+	b.split(c.N*groups, convTime(c)/float64(groups)+perPooled*float64(most*line*pool.Kernel*pool.Kernel), func(lo, hi int, scratch []float32) {
 		l := l
 		l.Packed = filters.data // allocated after this was written
 		l.Y = scratch[work:][:strip]
-		for at := lo; at < hi; at++ {
-			values, which := scratch[work+align(strip):][:line], arg
+		for group := lo; group < hi; group++ {
+			first := group % groups * most
+			lines := min(most, pool.P-first)
+			at := group/groups*pool.P + first
+			values, which := scratch[work+align(strip):][:lines*line], arg
 			if y != nil {
-				values = y[at*line:][:line]
+				values = y[at*line:][:lines*line]
 			}
 			if arg != nil {
-				which = arg[at*line:][:line]
+				which = arg[at*line:][:lines*line]
 			}
-			image := l.X[at/pool.P*image:]
-			top := at % pool.P * pool.Stride
-			walk.ComputeInto(l, image, top, top+pool.Kernel, scratch)
-			one.Forward(values, which, l.Y, 0, 1)
+			top := first * pool.Stride / form.Height()
+			form.ComputeInto(l, l.X[group/groups*image:], top, top+high(lines)/form.Height(), scratch)
+			some := pool // what lies in a strip
+			some.N, some.H, some.P = 1, high(lines), lines
+			some.Forward(values, which, l.Y, 0, 1)
 		}
 	})
 }
@@ -119,37 +159,33 @@ func (b *builder) convBackData(op graph.ConvBackData, n graph.Node) {
 		b.fewBackData(few, c, op, n)
 		return
 	}
-	w, walk := b.f32(n.In[0]), c.BackData(b.set)
-	if b.tooLarge(walk) {
+	form, filters := b.backData(c, n.In[0])
+	if b.err != nil {
 		return
 	}
-	b.scratch.memberNeed = max(b.scratch.memberNeed, walk.Scratch())
-	filters := b.pack(n.In[0], packBackData, walk.Packed(), walk.Panels(), c.R*c.S*c.O/max(1, c.Groups), func(data []float32, lo, hi int) {
-		c.PackBackData(b.set, data, w, lo, hi)
-	})
 	if op.Unpool == nil {
-		b.addedBackData(walk, filters, c, op, n)
+		b.addedBackData(form, filters, c, op, n)
 		return
 	}
 	y, plus := b.f32(n.Out[0]), b.plus(op, n)
 	image := c.H * c.W * c.I
-	dy := b.gradients(op.Unpool, c, n, align(walk.Scratch()))
+	dy := b.gradients(op.Unpool, c, n, align(form.Scratch()))
 	b.split(c.N, convTime(c), func(lo, hi int, scratch []float32) {
 		for i := lo; i < hi; i++ {
-			walk.Compute(kernel.Layer{Y: y[i*image:], X: dy(i, scratch), Packed: filters.data}, 0, walk.Tiles(), 0, c.I, scratch)
+			form.ComputeBands(kernel.Layer{Y: y[i*image:], X: dy(i, scratch), Packed: filters.data}, 0, form.Bands(), 0, c.I, scratch)
 			addTo(y, plus, i*image, (i+1)*image)
 		}
 	})
 }
 
 // addedBackData computes dx and adds to it what it is to be added to.
-func (b *builder) addedBackData(walk liner, filters *packed, c kernel.Conv, op graph.ConvBackData, n graph.Node) {
+func (b *builder) addedBackData(form former, filters *packed, c kernel.Conv, op graph.ConvBackData, n graph.Node) {
 	l, plus := kernel.Layer{Y: b.f32(n.Out[0]), X: b.f32(n.In[1])}, b.plus(op, n)
 	var after func(strip)
 	if plus != nil {
 		after = func(s strip) { s.add(l.Y, plus) }
 	}
-	b.walk(walk, l, filters, c, c.I, after)
+	b.bands(form, l, filters, c, c.I, after)
 }
 
 // plus returns what a gradient is added to, or nil.
@@ -172,7 +208,7 @@ func (b *builder) fewBackData(few *kernel.FewBack, c kernel.Conv, op graph.ConvB
 	dx, w := b.f32(n.Out[0]), b.f32(n.In[0])
 	work := align(few.Scratch())
 	b.scratch.memberNeed = max(b.scratch.memberNeed, work)
-	filters := b.pack(n.In[0], packFew, few.Packed(), []int{0, 1}, len(w), func(data []float32, _, _ int) { few.Pack(data, w) })
+	filters := b.pack(n.In[0], packFew, few.Packed(), []int{0, 1}, len(w), func(data []float32, _, _ int, _ []float32) { few.Pack(data, w) })
 	image, dy, plus := c.H*c.W*c.I, b.gradients(op.Unpool, c, n, work), b.plus(op, n)
 	b.split(c.N, convTime(c), func(lo, hi int, scratch []float32) {
 		for i := lo; i < hi; i++ {
@@ -209,40 +245,51 @@ func (s strip) add(y, plus []float32) {
 	}
 }
 
-// A liner computes lines of a convolution's output, or of a gradient: a Walk, or Slides.
-type liner interface {
-	Lines() int    // of an image
-	Packed() int   // elements of the packed filters
-	Panels() []int // of columns
-	ComputeLines(l kernel.Layer, lo, hi, j, end int, scratch []float32)
+// A former computes bands of a convolution's output, or of a gradient, each some lines
+// of an image.
+type former interface {
+	Bands() int        // of an image
+	Rows(band int) int // of the output, before a band, counted over all images
+	Least() int        // bands that are best computed in one call
+	Packed() int       // elements of the packed filters
+	Panels() []int     // of columns
+	ComputeBands(l kernel.Layer, lo, hi, j, end int, scratch []float32)
 }
 
-// walk adds the phase that computes a convolution, in whole lines. Where the filters
+// A banded is one whose bands are all of as many lines, and can go elsewhere: a Walk or
+// a Winograd.
+type banded interface {
+	former
+	Height() int // of a band, in lines
+	Scratch() int
+	ComputeInto(l kernel.Layer, x []float32, lo, hi int, scratch []float32)
+}
+
+// bands adds the phase that computes a convolution, in whole bands. Where the filters
 // fill a cache, a chunk takes some of them through all images, else all of them
 // through some. It returns the rows of each part; after, if it is not nil, is given
 // every strip.
-func (b *builder) walk(w liner, l kernel.Layer, filters *packed, c kernel.Conv, columns int, after func(strip)) (counts []int) {
+func (b *builder) bands(form former, l kernel.Layer, filters *packed, c kernel.Conv, columns int, after func(strip)) (counts []int) {
 	const large = 1 << 17 // elements
-	units := c.N * w.Lines()
-	line := len(l.Y) / units / columns // rows
+	units := c.N * form.Bands()
 	panels := []int{0, columns}
-	if w.Packed() > large {
-		panels = w.Panels()
+	if form.Packed() > large {
+		panels = form.Panels()
 	}
 	across := len(panels) - 1
-	down := max(1, cut(units, float64(c.N)*convTime(c)/float64(units))/across)
+	down := max(1, min(ceil(units, form.Least()), cut(units, float64(c.N)*convTime(c)/float64(units))/across))
 	b.phases = append(b.phases, phase{chunks: across * down, run: func(chunk int, scratch []float32) {
 		l := l
 		l.Packed = filters.data // allocated after this was written
 		j, part := chunk/down, chunk%down
 		lo, hi := units*part/down, units*(part+1)/down
-		w.ComputeLines(l, lo, hi, panels[j], panels[j+1], scratch)
+		form.ComputeBands(l, lo, hi, panels[j], panels[j+1], scratch)
 		if after != nil {
-			after(strip{part: part, width: columns, lo: lo * line, hi: hi * line, j: panels[j], end: panels[j+1]})
+			after(strip{part: part, width: columns, lo: form.Rows(lo), hi: form.Rows(hi), j: panels[j], end: panels[j+1]})
 		}
 	}})
 	for part := range down {
-		counts = append(counts, (units*(part+1)/down-units*part/down)*line)
+		counts = append(counts, form.Rows(units*(part+1)/down)-form.Rows(units*part/down))
 	}
 	return counts
 }

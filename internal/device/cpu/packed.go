@@ -21,6 +21,8 @@ const (
 	packBackData
 	packFew
 	packDepthwise
+	packWinograd
+	packWinogradBack
 )
 
 // packs holds what entries pack, and how often each Value changed.
@@ -68,7 +70,7 @@ func (p *packs) upToDate(one *packed) bool {
 
 // pack adds the phase that packs v, a matrix of columns of depth elements, a panel of
 // columns at a time.
-func (b *builder) pack(v graph.Value, how packing, need int, panels []int, depth int, run func(data []float32, lo, hi int)) *packed {
+func (b *builder) pack(v graph.Value, how packing, need int, panels []int, depth int, run func(data []float32, lo, hi int, scratch []float32)) *packed {
 	root := b.module.Root[v]
 	key := packKey{root, how, b.module.Tensors[v].Dims()}
 	one := b.packs.all[key]
@@ -81,8 +83,8 @@ func (b *builder) pack(v graph.Value, how packing, need int, panels []int, depth
 	b.packed = append(b.packed, one)
 	all := b.packs
 	columns := panels[len(panels)-1]
-	b.split(len(panels)-1, perPacked*float64(depth*ceil(columns, len(panels)-1)), func(lo, hi int, _ []float32) {
-		run(one.data, panels[lo], panels[hi])
+	b.split(len(panels)-1, perPacked*float64(depth*ceil(columns, len(panels)-1)), func(lo, hi int, scratch []float32) {
+		run(one.data, panels[lo], panels[hi], scratch)
 	})
 	b.phases[len(b.phases)-1].done = func() bool { return all.upToDate(one) }
 	return one

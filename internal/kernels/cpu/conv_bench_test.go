@@ -19,10 +19,22 @@ func BenchmarkConvForward(b *testing.B) {
 			l := Layer{X: random(1, c.N*c.H*c.W*c.I), Y: make([]float32, c.N*c.Places()*c.O), Packed: make([]float32, walk.Packed())}
 			c.PackForward(set, l.Packed, random(2, c.O*c.Taps()), 0, c.O)
 			scratch := make([]float32, walk.Scratch())
-			for b.Loop() {
-				walk.ComputeLines(l, 0, images*walk.Lines(), 0, c.O, scratch)
-			}
-			b.ReportMetric(float64(b.N)*2*float64(images*c.Places()*c.O*c.Taps())/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			flops := 2 * float64(images*c.Places()*c.O*c.Taps())
+			b.Run("walk", func(b *testing.B) {
+				for b.Loop() {
+					walk.ComputeBands(l, 0, images*walk.Bands(), 0, c.O, scratch)
+				}
+				b.ReportMetric(float64(b.N)*flops/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			})
+			w := c.ForwardWinograd(set)
+			l.Packed, scratch = make([]float32, w.Packed()), make([]float32, w.Scratch())
+			w.Pack(l.Packed, random(2, c.O*c.Taps()), 0, c.O, scratch)
+			b.Run("winograd", func(b *testing.B) {
+				for b.Loop() {
+					w.ComputeBands(l, 0, images*w.Bands(), 0, c.O, scratch)
+				}
+				b.ReportMetric(float64(b.N)*flops/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			})
 		})
 	}
 }

@@ -28,6 +28,10 @@ func TestConv(t *testing.T) {
 		{N: 3, H: 7, W: 6, I: 6, P: 4, Q: 3, O: 9, R: 3, S: 3, Stride: 2, Pad: 1, Groups: 3},
 		{N: 2, H: 9, W: 8, I: 34, O: 82, R: 3, S: 2, Stride: 1, Groups: 2},
 		{N: 2, H: 5, W: 6, I: 5, P: 5, Q: 6, O: 10, R: 5, S: 5, Stride: 1, Pad: 2, Groups: 5},
+		{N: 3, H: 8, W: 8, I: 16, P: 8, Q: 8, O: 24, R: 3, S: 3, Stride: 1, Pad: 1},
+		{N: 3, H: 7, W: 9, I: 24, P: 7, Q: 9, O: 72, R: 3, S: 3, Stride: 1, Pad: 1}, // patches over the end
+		{N: 2, H: 4, W: 30, I: 136, P: 6, Q: 32, O: 40, R: 3, S: 3, Stride: 1, Pad: 2},
+		{N: 2, H: 7, W: 6, I: 16, O: 16, R: 3, S: 3, Stride: 1},
 		{N: 3, H: 7, W: 9, I: 37, P: 4, Q: 5, O: 37, R: 3, S: 3, Stride: 2, Pad: 1, Groups: 37},
 	} {
 		if c.Pad == 0 {
@@ -60,6 +64,15 @@ func checkConv(t *testing.T, c Conv) {
 		got := map[string][]float32{
 			"y":  walked(t, what+"y", c.Forward(set), len(dy), x, bias, func(packed []float32) { c.PackForward(set, packed, w, 0, c.O) }),
 			"dx": walked(t, what+"dx", c.BackData(set), len(x), dy, nil, func(packed []float32) { c.PackBackData(set, packed, w, 0, c.I) }),
+		}
+		for name, patches := range map[string]*Winograd{"winograd y": c.ForwardWinograd(set), "winograd dx": c.BackDataWinograd(set)} {
+			if patches != nil && name == "winograd y" {
+				got[name] = inPatches(t, what+name, patches, len(y64), x, w, bias)
+				expectNear(t, what+name, got[name], y64, c.Taps()+1)
+			} else if patches != nil {
+				got[name] = inPatches(t, what+name, patches, len(dx64), dy, w, nil)
+				expectNear(t, what+name, got[name], dx64, c.O*c.R*c.S)
+			}
 		}
 		f := NewFilter(set, c)
 		parts, dw := filled(len(w)*2), filled(len(w))
@@ -163,6 +176,37 @@ func walked(t *testing.T, what string, w *Walk, n int, x, bias []float32, pack f
 	for i, y := range l.Y {
 		if want := max(whole[i], 0); y != want {
 			t.Fatalf("%s: element %d is %v with ReLU, want %v", what, i, y, want)
+		}
+	}
+	return whole
+}
+
+// inPatches runs a Winograd as a whole, and in parts of bands and of columns, which
+// must give the same bits, with and without ReLU.
+func inPatches(t *testing.T, what string, w *Winograd, n int, x, f, bias []float32) []float32 {
+	t.Helper()
+	packed := filled(w.Packed())
+	w.Pack(packed, f, 0, w.o, filled(w.Scratch()))
+	bands := n / (w.p * w.q * w.o) * w.Bands()
+	l := Layer{Y: filled(n), X: x, Packed: packed, Bias: bias}
+	w.ComputeBands(l, 0, bands, 0, w.o, filled(w.Scratch()))
+	whole := l.Y
+	panels, again := w.Panels(), filled(w.Packed())
+	for j := range panels[1:] {
+		w.Pack(again, f, panels[j], panels[j+1], filled(w.Scratch()))
+	}
+	l.Packed = again
+	for _, relu := range []bool{false, true} {
+		l.Y, l.ReLU = filled(n), relu
+		for j := range panels[1:] {
+			for lo := 0; lo < bands; lo += 3 {
+				w.ComputeBands(l, lo, min(lo+3, bands), panels[j], panels[j+1], filled(w.Scratch()))
+			}
+		}
+		for i, y := range l.Y {
+			if want := whole[i]; y != want && !(relu && y == max(want, 0)) {
+				t.Fatalf("%s in parts: element %d is %v, want %v (ReLU %t)", what, i, y, want, relu)
+			}
 		}
 	}
 	return whole

@@ -62,8 +62,14 @@ func (s *Slides) Packed() int { return s.taps * s.channels }
 // is one.
 func (s *Slides) Panels() []int { return []int{0, s.channels} }
 
-// Lines returns the number of lines of one image.
-func (s *Slides) Lines() int { return len(s.lines) - 1 }
+// Bands returns the number of bands of one image, which are its lines.
+func (s *Slides) Bands() int { return len(s.lines) - 1 }
+
+// Rows returns the places of the output before a band.
+func (s *Slides) Rows(band int) int { return band * (s.size / s.channels) }
+
+// Least returns how many bands are best computed in one call.
+func (s *Slides) Least() int { return 1 }
 
 func (s *Slides) endLine() { s.lines = append(s.lines, len(s.runs)) }
 
@@ -97,14 +103,14 @@ func (s *Slides) line(count, step, begin, taps int, in func(place, tap int) (fro
 	}
 }
 
-// ComputeLines computes the lines lo to hi, counted over all images. It wants all
+// ComputeBands computes the lines lo to hi, counted over all images. It wants all
 // columns.
-func (s *Slides) ComputeLines(l Layer, lo, hi, _, _ int, _ []float32) {
+func (s *Slides) ComputeBands(l Layer, lo, hi, _, _ int, _ []float32) {
 	start := l.Bias
 	if start == nil {
 		start = s.zeros
 	}
-	lines := s.Lines()
+	lines := s.Bands()
 	for at := lo; at < hi; at++ {
 		n, line := at/lines, at%lines
 		x, y := l.X[n*s.from:], l.Y[n*lines*s.size:]

@@ -155,8 +155,8 @@ type Layer struct {
 	ReLU               bool
 }
 
-// ComputeLines computes the lines lo to hi, counted over all images, as Compute does.
-func (w *Walk) ComputeLines(l Layer, lo, hi, j, end int, scratch []float32) {
+// ComputeBands computes the lines lo to hi, counted over all images, as Compute does.
+func (w *Walk) ComputeBands(l Layer, lo, hi, j, end int, scratch []float32) {
 	lines, tiles := len(w.lines)-1, len(w.tiles)
 	first := func(line int) int { return line/lines*tiles + w.lines[line%lines] }
 	w.Compute(l, first(lo), first(hi), j, end, scratch)
@@ -178,8 +178,17 @@ func (w *Walk) Compute(l Layer, lo, hi, j, end int, scratch []float32) {
 	}
 }
 
-// Lines returns the number of lines of one image.
-func (w *Walk) Lines() int { return len(w.lines) - 1 }
+// Bands returns the number of bands of one image, which are its lines.
+func (w *Walk) Bands() int { return len(w.lines) - 1 }
+
+// Height returns the lines of a band.
+func (w *Walk) Height() int { return 1 }
+
+// Rows returns the places of the output before a band.
+func (w *Walk) Rows(band int) int { return band * (w.size / (w.groups * w.columns)) }
+
+// Least returns how many bands are best computed in one call.
+func (w *Walk) Least() int { return 1 }
 
 // ComputeInto computes the lines lo to hi of the image x with all columns into l.Y,
 // which begins with line lo.

@@ -53,6 +53,9 @@ func vecKernels(ctx *build.Context) {
 	g.sums(true)
 	g.slide()
 	g.slideBack()
+	g.winogradFilter()
+	g.winogradInput()
+	g.winogradOutput()
 }
 
 // A vec writes the kernels of package vec.

@@ -55,5 +55,6 @@ func native() []*set {
 		normBack: normBackAVX2, normBackBounded: normBackBoundedAVX2,
 		sums: sumsAVX2, squares: squaresAVX2, products: productsAVX2, productsBounded: productsBoundedAVX2,
 		slide: slideAVX2, slideBack: slideBackAVX2,
+		winogradFilter: winogradFilterAVX2, winogradInput: winogradInputAVX2, winogradOutput: winogradOutputAVX2,
 	}}
 }

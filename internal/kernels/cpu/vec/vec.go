@@ -46,6 +46,10 @@ type set struct {
 
 	slide     func(y, x, w, start []float32, taps []Tap, places, yStep, xStep int)
 	slideBack func(w, x, y []float32, stretches []Stretch, yStep, xStep, channels int)
+
+	winogradFilter func(u, w []float32, step, first, next, n int)
+	winogradInput  func(v, x0, x1, x2, x3 []float32, step, patches, n int)
+	winogradOutput func(y0, y1, m, bias []float32, step, stride, next, patches, n int)
 }
 
 var portable = set{
@@ -74,6 +78,7 @@ var portable = set{
 	normBack: normBack, normBackBounded: normBackBounded,
 	sums: sums, squares: squares, products: products, productsBounded: productsBounded,
 	slide: slide, slideBack: slideBack,
+	winogradFilter: winogradFilter, winogradInput: winogradInput, winogradOutput: winogradOutput,
 }
 
 // sets are those that this processor can run, the fastest last; active is the

@@ -4143,3 +4143,301 @@ slideBack_ofend:
 slideBack_done:
 	VZEROUPPER
 	RET
+
+// func winogradFilterAVX2(u []float32, w []float32, step int, first int, next int, n int)
+// Requires: AVX
+TEXT ·winogradFilterAVX2(SB), NOSPLIT, $0-80
+	MOVQ         u_base+0(FP), AX
+	MOVQ         w_base+24(FP), CX
+	MOVQ         n+72(FP), DX
+	SHLQ         $0x02, DX
+	MOVQ         step+48(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         next+64(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         first+56(FP), DI
+	SHLQ         $0x02, DI
+	ADDQ         DI, CX
+	LEAQ         (SI)(SI*2), DI
+	VBROADCASTSS half<>+0(SB), Y0
+
+winogradFilter_by:
+	LEAQ    (BX)(BX*2), R10
+	MOVQ    AX, R9
+	MOVQ    CX, R8
+	VMOVUPS (R8), Y1
+	VMOVUPS (R8)(SI*1), Y2
+	VMOVUPS (R8)(SI*2), Y3
+	VADDPS  Y3, Y1, Y4
+	VADDPS  Y2, Y4, Y5
+	VSUBPS  Y2, Y4, Y2
+	VMULPS  Y0, Y5, Y5
+	VMULPS  Y0, Y2, Y2
+	VMOVUPS Y1, (R9)
+	VMOVUPS Y5, (R9)(BX*1)
+	VMOVUPS Y2, (R9)(BX*2)
+	VMOVUPS Y3, (R9)(R10*1)
+	LEAQ    (R9)(BX*4), R9
+	MOVQ    CX, R8
+	VMOVUPS (R8), Y1
+	VMOVUPS (R8)(SI*1), Y2
+	VMOVUPS (R8)(SI*2), Y3
+	LEAQ    (CX)(DI*2), R8
+	VADDPS  (R8), Y1, Y1
+	VADDPS  (R8)(SI*1), Y2, Y2
+	VADDPS  (R8)(SI*2), Y3, Y3
+	LEAQ    (CX)(DI*1), R8
+	VADDPS  (R8), Y1, Y1
+	VMULPS  Y0, Y1, Y1
+	VADDPS  (R8)(SI*1), Y2, Y2
+	VMULPS  Y0, Y2, Y2
+	VADDPS  (R8)(SI*2), Y3, Y3
+	VMULPS  Y0, Y3, Y3
+	VADDPS  Y3, Y1, Y4
+	VADDPS  Y2, Y4, Y5
+	VSUBPS  Y2, Y4, Y2
+	VMULPS  Y0, Y5, Y5
+	VMULPS  Y0, Y2, Y2
+	VMOVUPS Y1, (R9)
+	VMOVUPS Y5, (R9)(BX*1)
+	VMOVUPS Y2, (R9)(BX*2)
+	VMOVUPS Y3, (R9)(R10*1)
+	LEAQ    (R9)(BX*4), R9
+	MOVQ    CX, R8
+	VMOVUPS (R8), Y1
+	VMOVUPS (R8)(SI*1), Y2
+	VMOVUPS (R8)(SI*2), Y3
+	LEAQ    (CX)(DI*2), R8
+	VADDPS  (R8), Y1, Y1
+	VADDPS  (R8)(SI*1), Y2, Y2
+	VADDPS  (R8)(SI*2), Y3, Y3
+	LEAQ    (CX)(DI*1), R8
+	VSUBPS  (R8), Y1, Y1
+	VMULPS  Y0, Y1, Y1
+	VSUBPS  (R8)(SI*1), Y2, Y2
+	VMULPS  Y0, Y2, Y2
+	VSUBPS  (R8)(SI*2), Y3, Y3
+	VMULPS  Y0, Y3, Y3
+	VADDPS  Y3, Y1, Y4
+	VADDPS  Y2, Y4, Y5
+	VSUBPS  Y2, Y4, Y2
+	VMULPS  Y0, Y5, Y5
+	VMULPS  Y0, Y2, Y2
+	VMOVUPS Y1, (R9)
+	VMOVUPS Y5, (R9)(BX*1)
+	VMOVUPS Y2, (R9)(BX*2)
+	VMOVUPS Y3, (R9)(R10*1)
+	LEAQ    (R9)(BX*4), R9
+	MOVQ    CX, R8
+	LEAQ    (CX)(DI*2), R8
+	VMOVUPS (R8), Y1
+	VMOVUPS (R8)(SI*1), Y2
+	VMOVUPS (R8)(SI*2), Y3
+	VADDPS  Y3, Y1, Y4
+	VADDPS  Y2, Y4, Y5
+	VSUBPS  Y2, Y4, Y2
+	VMULPS  Y0, Y5, Y5
+	VMULPS  Y0, Y2, Y2
+	VMOVUPS Y1, (R9)
+	VMOVUPS Y5, (R9)(BX*1)
+	VMOVUPS Y2, (R9)(BX*2)
+	VMOVUPS Y3, (R9)(R10*1)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	SUBQ    $+32, DX
+	JNE     winogradFilter_by
+	VZEROUPPER
+	RET
+
+DATA half<>+0(SB)/4, $(0.5)
+GLOBL half<>(SB), RODATA|NOPTR, $4
+
+// func winogradInputAVX2(v []float32, x0 []float32, x1 []float32, x2 []float32, x3 []float32, step int, patches int, n int)
+// Requires: AVX
+TEXT ·winogradInputAVX2(SB), NOSPLIT, $0-144
+	MOVQ v_base+0(FP), AX
+	MOVQ patches+128(FP), CX
+	MOVQ step+120(FP), DX
+	SHLQ $0x02, DX
+	MOVQ x0_base+24(FP), BX
+	MOVQ x1_base+48(FP), SI
+	MOVQ x2_base+72(FP), DI
+	MOVQ x3_base+96(FP), R8
+	MOVQ n+136(FP), R9
+	SHLQ $0x02, R9
+	LEAQ (R9)(R9*2), R10
+	LEAQ (DX)(DX*2), R13
+	MOVQ AX, R12
+
+winogradInput_patch:
+	MOVQ R9, R11
+
+winogradInput_by:
+	MOVQ    AX, R12
+	VMOVUPS (BX), Y0
+	VSUBPS  (DI), Y0, Y0
+	VMOVUPS (BX)(R9*1), Y1
+	VSUBPS  (DI)(R9*1), Y1, Y1
+	VMOVUPS (BX)(R9*2), Y2
+	VSUBPS  (DI)(R9*2), Y2, Y2
+	VMOVUPS (BX)(R10*1), Y3
+	VSUBPS  (DI)(R10*1), Y3, Y3
+	VSUBPS  Y2, Y0, Y0
+	VMOVUPS Y0, (R12)
+	VADDPS  Y2, Y1, Y0
+	VMOVUPS Y0, (R12)(DX*1)
+	VSUBPS  Y1, Y2, Y0
+	VMOVUPS Y0, (R12)(DX*2)
+	VSUBPS  Y3, Y1, Y0
+	VMOVUPS Y0, (R12)(R13*1)
+	LEAQ    (R12)(DX*4), R12
+	VMOVUPS (SI), Y0
+	VADDPS  (DI), Y0, Y0
+	VMOVUPS (SI)(R9*1), Y1
+	VADDPS  (DI)(R9*1), Y1, Y1
+	VMOVUPS (SI)(R9*2), Y2
+	VADDPS  (DI)(R9*2), Y2, Y2
+	VMOVUPS (SI)(R10*1), Y3
+	VADDPS  (DI)(R10*1), Y3, Y3
+	VSUBPS  Y2, Y0, Y0
+	VMOVUPS Y0, (R12)
+	VADDPS  Y2, Y1, Y0
+	VMOVUPS Y0, (R12)(DX*1)
+	VSUBPS  Y1, Y2, Y0
+	VMOVUPS Y0, (R12)(DX*2)
+	VSUBPS  Y3, Y1, Y0
+	VMOVUPS Y0, (R12)(R13*1)
+	LEAQ    (R12)(DX*4), R12
+	VMOVUPS (DI), Y0
+	VSUBPS  (SI), Y0, Y0
+	VMOVUPS (DI)(R9*1), Y1
+	VSUBPS  (SI)(R9*1), Y1, Y1
+	VMOVUPS (DI)(R9*2), Y2
+	VSUBPS  (SI)(R9*2), Y2, Y2
+	VMOVUPS (DI)(R10*1), Y3
+	VSUBPS  (SI)(R10*1), Y3, Y3
+	VSUBPS  Y2, Y0, Y0
+	VMOVUPS Y0, (R12)
+	VADDPS  Y2, Y1, Y0
+	VMOVUPS Y0, (R12)(DX*1)
+	VSUBPS  Y1, Y2, Y0
+	VMOVUPS Y0, (R12)(DX*2)
+	VSUBPS  Y3, Y1, Y0
+	VMOVUPS Y0, (R12)(R13*1)
+	LEAQ    (R12)(DX*4), R12
+	VMOVUPS (SI), Y0
+	VSUBPS  (R8), Y0, Y0
+	VMOVUPS (SI)(R9*1), Y1
+	VSUBPS  (R8)(R9*1), Y1, Y1
+	VMOVUPS (SI)(R9*2), Y2
+	VSUBPS  (R8)(R9*2), Y2, Y2
+	VMOVUPS (SI)(R10*1), Y3
+	VSUBPS  (R8)(R10*1), Y3, Y3
+	VSUBPS  Y2, Y0, Y0
+	VMOVUPS Y0, (R12)
+	VADDPS  Y2, Y1, Y0
+	VMOVUPS Y0, (R12)(DX*1)
+	VSUBPS  Y1, Y2, Y0
+	VMOVUPS Y0, (R12)(DX*2)
+	VSUBPS  Y3, Y1, Y0
+	VMOVUPS Y0, (R12)(R13*1)
+	ADDQ    $+32, AX
+	ADDQ    $+32, BX
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	ADDQ    $+32, R8
+	SUBQ    $+32, R11
+	JNE     winogradInput_by
+	ADDQ    R9, BX
+	ADDQ    R9, SI
+	ADDQ    R9, DI
+	ADDQ    R9, R8
+	DECQ    CX
+	JNE     winogradInput_patch
+	VZEROUPPER
+	RET
+
+// func winogradOutputAVX2(y0 []float32, y1 []float32, m []float32, bias []float32, step int, stride int, next int, patches int, n int)
+// Requires: AVX
+TEXT ·winogradOutputAVX2(SB), NOSPLIT, $0-136
+	MOVQ patches+120(FP), AX
+	MOVQ step+96(FP), CX
+	SHLQ $0x02, CX
+	MOVQ next+112(FP), DX
+	SHLQ $0x02, DX
+	MOVQ m_base+48(FP), BX
+	MOVQ y0_base+0(FP), SI
+	MOVQ y1_base+24(FP), DI
+	MOVQ CX, R12
+	SHLQ $0x02, R12
+
+winogradOutput_patch:
+	MOVQ n+128(FP), R8
+	SHLQ $0x02, R8
+	XORQ R9, R9
+	MOVQ bias_base+72(FP), R11
+
+winogradOutput_by:
+	LEAQ    (BX)(R9*1), R10
+	LEAQ    (R10)(R12*2), R13
+	VMOVUPS (R10)(R12*1), Y0
+	VMOVUPS (R13), Y1
+	VADDPS  (R10), Y0, Y2
+	VADDPS  Y1, Y2, Y2
+	VSUBPS  Y1, Y0, Y0
+	VSUBPS  (R13)(R12*1), Y0, Y0
+	ADDQ    CX, R10
+	LEAQ    (R10)(R12*2), R13
+	VMOVUPS (R10)(R12*1), Y1
+	VMOVUPS (R13), Y3
+	VADDPS  (R10), Y1, Y4
+	VADDPS  Y3, Y4, Y4
+	VSUBPS  Y3, Y1, Y1
+	VSUBPS  (R13)(R12*1), Y1, Y1
+	ADDQ    CX, R10
+	LEAQ    (R10)(R12*2), R13
+	VMOVUPS (R10)(R12*1), Y3
+	VMOVUPS (R13), Y5
+	VADDPS  (R10), Y3, Y6
+	VADDPS  Y5, Y6, Y6
+	VSUBPS  Y5, Y3, Y3
+	VSUBPS  (R13)(R12*1), Y3, Y3
+	ADDQ    CX, R10
+	LEAQ    (R10)(R12*2), R13
+	VMOVUPS (R10)(R12*1), Y5
+	VMOVUPS (R13), Y7
+	VADDPS  (R10), Y5, Y8
+	VADDPS  Y7, Y8, Y8
+	VSUBPS  Y7, Y5, Y5
+	VSUBPS  (R13)(R12*1), Y5, Y5
+	VMOVUPS (R11)(R9*1), Y7
+	LEAQ    (SI)(R9*1), R10
+	VADDPS  Y4, Y2, Y2
+	VADDPS  Y6, Y2, Y2
+	VADDPS  Y7, Y2, Y2
+	VMOVUPS Y2, (R10)
+	VSUBPS  Y6, Y4, Y2
+	VSUBPS  Y8, Y2, Y2
+	VADDPS  Y7, Y2, Y2
+	VMOVUPS Y2, (R10)(DX*1)
+	LEAQ    (DI)(R9*1), R10
+	VADDPS  Y1, Y0, Y0
+	VADDPS  Y3, Y0, Y0
+	VADDPS  Y7, Y0, Y0
+	VMOVUPS Y0, (R10)
+	VSUBPS  Y3, Y1, Y0
+	VSUBPS  Y5, Y0, Y0
+	VADDPS  Y7, Y0, Y0
+	VMOVUPS Y0, (R10)(DX*1)
+	ADDQ    $+32, R9
+	SUBQ    $+32, R8
+	JNE     winogradOutput_by
+	MOVQ    stride+104(FP), R8
+	SHLQ    $0x02, R8
+	ADDQ    R8, BX
+	LEAQ    (SI)(DX*2), SI
+	LEAQ    (DI)(DX*2), DI
+	DECQ    AX
+	JNE     winogradOutput_patch
+	VZEROUPPER
+	RET

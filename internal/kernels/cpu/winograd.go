@@ -1,0 +1,302 @@
+package cpu
+
+import (
+	"imgcls/internal/kernels/cpu/tile"
+	"imgcls/internal/kernels/cpu/vec"
+)
+
+// A Winograd computes a convolution by 3×3 filters at stride 1 in patches of 2×2
+// places of the output, from 4×4 of the input, with 16 products where the sums have
+// 36: Winograd's F(2×2,3×3), whose transforms are in package vec. Between them stand
+// sixteen products of matrices, [patches,C]·[C,O]. It is the same for every image.
+//
+// A sum of products is rounded otherwise than in a Walk, by about as much; an infinite
+// input makes its whole patch NaN.
+type Winograd struct {
+	set     *tile.Set
+	h, w, c int // of an input image
+	p, q, o int // of an output image
+	pad     int
+	back    bool // it computes dx from dy
+
+	block  int // patches that are transformed at once
+	shares [][]tile.Places
+	runs   []int32
+	coff   []int32
+	zeros  []float32 // a line of the input, and a bias
+}
+
+const (
+	winogradColumns = 64 // of the output that share a transform of the input; every set's panels end there
+	winogradRoom    = 5120
+	planeGap        = 16 // elements between planes, so that they do not meet in one set of a cache
+)
+
+// winograd reports whether it is quicker for c than a Walk. That follows from the
+// extents of one image, so that its bits depend neither on the batch nor on the set.
+func (c Conv) winograd() bool {
+	const fewest = 16
+	return c.R == 3 && c.S == 3 && c.Stride == 1 && c.Pad <= 2 && c.groups() == 1 &&
+		c.I%8 == 0 && c.O%8 == 0 && min(c.I, c.O) >= fewest && min(c.H, c.W, c.P, c.Q) >= 4
+}
+
+// ForwardWinograd returns what computes y from x [H,W,I] for each image, or nil.
+func (c Conv) ForwardWinograd(set *tile.Set) *Winograd {
+	if !c.winograd() {
+		return nil
+	}
+	return newWinograd(&Winograd{set: set, h: c.H, w: c.W, c: c.I, p: c.P, q: c.Q, o: c.O, pad: c.Pad})
+}
+
+// BackDataWinograd returns what computes dx from dy [P,Q,O] for each image, or nil:
+// the convolution of dy by the filters turned, of which one goes to each channel of x.
+func (c Conv) BackDataWinograd(set *tile.Set) *Winograd {
+	if !c.winograd() {
+		return nil
+	}
+	return newWinograd(&Winograd{set: set, h: c.P, w: c.Q, c: c.O, p: c.H, q: c.W, o: c.I, pad: 2 - c.Pad, back: true})
+}
+
+func newWinograd(w *Winograd) *Winograd {
+	w.block = max(36, min(64, winogradRoom/(w.c+winogradColumns)/12*12))
+	w.zeros = make([]float32, max(w.w*w.c, w.o))
+	rows := w.block + w.set.Tall
+	for row := range rows {
+		w.coff = append(w.coff, int32(4*row*winogradColumns))
+	}
+	w.shares = make([][]tile.Places, w.set.Tall+1)
+	for m := 1; m <= w.set.Tall; m++ {
+		for row := 0; row < w.block; row += m {
+			w.shares[m] = append(w.shares[m], tile.Places{M: int32(m), Taps: 1, Runs: int32(4 * len(w.runs)), COff: int32(4 * row)})
+			words := make([]int32, w.set.RunWords())
+			for i := range m {
+				words[i] = int32(4 * (row + i) * w.c)
+			}
+			w.runs = append(w.runs, words...)
+		}
+	}
+	return w
+}
+
+// Bands returns the number of bands of one image: pairs of lines, of which the last
+// may be one line.
+func (w *Winograd) Bands() int { return (w.p + 1) / 2 }
+
+// Height returns the lines of a band.
+func (w *Winograd) Height() int { return 2 }
+
+// Rows returns the places of the output before a band, counted over all images.
+func (w *Winograd) Rows(band int) int {
+	return (band/w.Bands()*w.p + band%w.Bands()*2) * w.q
+}
+
+// Least returns how many bands are best computed in one call.
+func (w *Winograd) Least() int { return (24 + w.across() - 1) / w.across() }
+
+// across returns the patches of a band.
+func (w *Winograd) across() int { return (w.q + 1) / 2 }
+
+// Packed returns the elements of the packed filters.
+func (w *Winograd) Packed() int { return 16 * w.set.Packed(w.c, w.o) }
+
+// Panels returns where the columns of the output may be cut, and their end.
+func (w *Winograd) Panels() []int {
+	var starts []int
+	for j := 0; j < w.o; j += winogradColumns {
+		starts = append(starts, j)
+	}
+	return append(starts, w.o)
+}
+
+// The planes of an input's transform and of the products.
+func (w *Winograd) inputPlane() int   { return (w.block+w.set.Tall)*w.c + planeGap }
+func (w *Winograd) productPlane() int { return (w.block+w.set.Tall)*winogradColumns + planeGap }
+
+// Scratch returns the elements of the scratch that Pack and ComputeBands work in.
+func (w *Winograd) Scratch() int {
+	room := 16*(w.inputPlane()+w.productPlane()+w.c) + 4*winogradColumns
+	if !w.set.Native() {
+		room += w.set.Tall * w.c
+	}
+	return max(room, 16*w.c*w.set.Widths[0])
+}
+
+// Pack packs the columns lo to hi of the output, of the filters f [O,3,3,I].
+func (w *Winograd) Pack(packed, f []float32, lo, hi int, scratch []float32) {
+	for j := lo; j < hi; {
+		width := w.set.Width(w.o - j)
+		n := min(width, w.o-j)
+		panel := packed[16*w.set.Packed(w.c, j):]
+		if w.back {
+			w.packTurned(panel, f, j, n, width, scratch)
+		} else {
+			for i := range n {
+				vec.WinogradFilter(scratch[i*16*w.c:], f[(j+i)*9*w.c:], w.c, 0, w.c, w.c)
+			}
+			for k := range 16 {
+				w.set.PackColumns(panel[k*w.c*width:], scratch[k*w.c:], 16*w.c, width, w.c, n)
+			}
+		}
+		j += n
+	}
+}
+
+// packTurned packs the n columns from j on of the turned filters.
+func (w *Winograd) packTurned(panel, f []float32, j, n, width int, scratch []float32) {
+	for c := range w.c {
+		vec.WinogradFilter(scratch, f[c*9*w.o+j:], width, 8*w.o, -w.o, n)
+		for k := range 16 {
+			w.set.PackRow(panel[k*w.c*width:], scratch[k*width:][:n], width, w.c, c)
+		}
+	}
+}
+
+// ComputeBands computes the bands lo to hi, counted over all images, of the output's
+// columns j to end, which are whole panels.
+func (w *Winograd) ComputeBands(l Layer, lo, hi, j, end int, scratch []float32) {
+	w.compute(l, lo, hi, j, end, 0, scratch)
+}
+
+// ComputeInto computes the bands lo to hi of the image x with all columns into l.Y,
+// which begins with band lo.
+func (w *Winograd) ComputeInto(l Layer, x []float32, lo, hi int, scratch []float32) {
+	l.X = x
+	w.compute(l, lo, hi, 0, w.o, w.Rows(lo), scratch)
+}
+
+// compute is ComputeBands where l.Y begins so many places after the output does.
+func (w *Winograd) compute(l Layer, lo, hi, j, end, before int, scratch []float32) {
+	r := winogradRun{Winograd: w, l: l, before: before}
+	planes := 16 * w.inputPlane()
+	r.v, scratch = scratch[:planes], scratch[planes:]
+	planes = 16 * w.productPlane()
+	r.m, scratch = scratch[:planes], scratch[planes:]
+	r.patch, scratch = scratch[:16*w.c], scratch[16*w.c:]
+	r.corner, r.scratch = scratch[:4*winogradColumns], scratch[4*winogradColumns:]
+	if r.l.Bias == nil {
+		r.l.Bias = w.zeros
+	}
+	across := w.across()
+	for at := lo * across; at < hi*across; at += w.block {
+		n := min(w.block, hi*across-at)
+		r.inputs(at, n)
+		for column := j; column < end; column += winogradColumns {
+			columns := min(winogradColumns, end-column)
+			r.multiply(n, column, columns)
+			r.outputs(at, n, column, columns)
+		}
+	}
+	if l.ReLU {
+		for row := w.Rows(lo) - before; row < w.Rows(hi)-before; row++ {
+			y := l.Y[row*w.o+j : row*w.o+end]
+			vec.ReLU(y, y)
+		}
+	}
+}
+
+// A winogradRun is one call of ComputeBands.
+type winogradRun struct {
+	*Winograd
+	l             Layer
+	before        int       // places of the output before l.Y
+	v, m          []float32 // sixteen planes each: of the input's transform [block,C], of the products [block,winogradColumns]
+	patch, corner []float32 // an input patch with its zeros [4,4,C], an output patch [2,2,winogradColumns]
+	scratch       []float32
+}
+
+// inputs transforms the inputs of n patches, of which the first is at, counted over
+// all images.
+func (r *winogradRun) inputs(at, n int) {
+	across, bands := r.across(), r.Bands()
+	for done := 0; done < n; {
+		band, first := (at+done)/across, (at+done)%across
+		count := min(across-first, n-done)
+		image := r.l.X[band/bands*r.h*r.w*r.c:]
+		var rows [4][]float32
+		for i := range rows {
+			rows[i] = r.zeros[:r.w*r.c]
+			if h := band%bands*2 + i - r.pad; h >= 0 && h < r.h {
+				rows[i] = image[h*r.w*r.c:][:r.w*r.c]
+			}
+		}
+		r.inputLine(rows, first, done, count)
+		done += count
+	}
+}
+
+// inputLine transforms the patches first to first+count of a band to the rows of v
+// from row on.
+func (r *winogradRun) inputLine(rows [4][]float32, first, row, count int) {
+	for end := first + count; first < end; {
+		from, many := 2*first-r.pad, 1
+		x, v := rows, r.v[row*r.c:]
+		if from >= 0 && from+4 <= r.w {
+			many = min(end-first, (r.w-from)/2-1)
+			for i := range x {
+				x[i] = x[i][from*r.c:]
+			}
+		} else {
+			lo, hi := max(0, from), min(r.w, from+4)
+			clear(r.patch)
+			for i := range x {
+				x[i] = r.patch[i*4*r.c:]
+				copy(x[i][(lo-from)*r.c:], rows[i][lo*r.c:hi*r.c])
+			}
+		}
+		vec.WinogradInput(v, &x, r.inputPlane(), many, r.c)
+		first, row = first+many, row+many
+	}
+}
+
+// multiply computes the products of n patches for some columns.
+func (r *winogradRun) multiply(n, column, columns int) {
+	share := r.set.Share(n)
+	for k := range 16 {
+		for j := 0; j < columns; {
+			width := r.set.Width(r.o - column - j)
+			t := tile.Rows{
+				A: &r.v[k*r.inputPlane()], B: &r.l.Packed[16*r.set.Packed(r.c, column+j)+k*r.c*width], C: &r.m[k*r.productPlane()+j],
+				Places: &r.shares[share][0], Runs: &r.runs[0], COff: &r.coff[0], Count: (n + share - 1) / share,
+				K: r.c, Width: width, N: min(width, columns-j), Depth: r.c, Scratch: r.scratch,
+			}
+			r.set.Rows(&t)
+			j += t.N
+		}
+	}
+}
+
+// outputs transforms the products of n patches, of which the first is at, to some
+// columns of the output.
+func (r *winogradRun) outputs(at, n, column, columns int) {
+	across, bands := r.across(), r.Bands()
+	for done := 0; done < n; {
+		band, first := (at+done)/across, (at+done)%across
+		count := min(across-first, n-done)
+		m := r.m[done*winogradColumns:]
+		whole := 0
+		if band%bands*2+1 < r.p {
+			whole = min(count, r.q/2-first)
+		}
+		from := (r.Rows(band) - r.before + 2*first) * r.o
+		if whole > 0 {
+			y := [2][]float32{r.l.Y[from+column:], r.l.Y[from+r.q*r.o+column:]}
+			vec.WinogradOutput(&y, m, r.l.Bias[column:], r.productPlane(), winogradColumns, r.o, whole, columns)
+		}
+		for i := whole; i < count; i++ {
+			r.outputPart(m[i*winogradColumns:], band, first+i, column, columns)
+		}
+		done += count
+	}
+}
+
+// outputPart transforms a patch that reaches over the end of its image.
+func (r *winogradRun) outputPart(m []float32, band, patch, column, columns int) {
+	y := [2][]float32{r.corner, r.corner[2*columns:]}
+	vec.WinogradOutput(&y, m, r.l.Bias[column:], r.productPlane(), winogradColumns, columns, 1, columns)
+	for i := range min(2, r.p-band%r.Bands()*2) {
+		for j := range min(2, r.q-2*patch) {
+			to := (r.Rows(band) - r.before + i*r.q + 2*patch + j) * r.o
+			copy(r.l.Y[to+column:][:columns], y[i][j*columns:])
+		}
+	}
+}
