@@ -302,10 +302,13 @@ func (b *builder) convBackFilter(op graph.ConvBackFilter, n graph.Node) {
 	if b.err != nil {
 		return
 	}
+	if w := c.BackFilterWinograd(b.set); w != nil {
+		b.winogradBackFilter(w, c, op, n)
+		return
+	}
 	dw, x := b.f32(n.Out[0]), b.f32(n.In[0])
-	const most, mostElements = 16, 1 << 23
 	chunks := cut(mostChunks, float64(c.N)*convTime(c)/mostChunks)
-	many := min(most, c.N, max(1, mostElements/len(dw)))
+	many := mostGroups(c, len(dw))
 	image, size := c.H*c.W*c.I, c.Places()*c.O
 	if op.Unpool != nil { // an image at a time
 		f := kernel.NewFilter(b.set, c)
@@ -317,11 +320,45 @@ func (b *builder) convBackFilter(op graph.ConvBackFilter, n graph.Node) {
 		})
 		return
 	}
-	const enough = 64 // chunks
 	panels := ceil(len(dw), kernel.PanelSide*kernel.PanelSide)
 	f, dy, groups := kernel.NewFilter(b.set, c), b.f32(n.In[1]), min(many, chunks, ceil(enough, panels))
 	b.filterSums(f, c, dw, groups, max(1, min(f.Panels(), chunks/groups)), func(sum []float32, from, until, lo, hi int, scratch []float32) {
 		f.Sum(sum, x[lo*image:], dy[lo*size:], from, until, hi-lo, false, scratch)
+	})
+}
+
+// enough are the chunks that a filter's gradient is cut into by groups of images where
+// there are few panels.
+const enough = 64
+
+// mostGroups returns how many groups of images may have a sum of so many elements each.
+func mostGroups(c kernel.Conv, size int) int {
+	const most, mostElements = 16, 1 << 23
+	return min(most, c.N, max(1, mostElements/size))
+}
+
+// winogradBackFilter is convBackFilter by patches: sums of groups of images, which are
+// transformed to dw at the end.
+func (b *builder) winogradBackFilter(w *kernel.WinogradBack, c kernel.Conv, op graph.ConvBackFilter, n graph.Node) {
+	dw, x, room, work := b.f32(n.Out[0]), b.f32(n.In[0]), b.scratch, align(w.Scratch())
+	image, panels := c.H*c.W*c.I, w.Panels()
+	groups := min(mostGroups(c, w.Size()), ceil(enough, panels))
+	dy, together := b.gradients(op.Unpool, c, n, work), c.N // images
+	if op.Unpool != nil {
+		panels, together = 1, 1 // an image is unpooled once
+	}
+	room.memberNeed = max(room.memberNeed, work)
+	room.commonNeed = max(room.commonNeed, groups*w.Size())
+	b.phases = append(b.phases, phase{chunks: groups * panels, run: func(chunk int, scratch []float32) {
+		group, part := chunk/panels, chunk%panels
+		sums := room.common[group*w.Size():][:w.Size()]
+		lo, hi := c.N*group/groups, c.N*(group+1)/groups
+		for i := lo; i < hi; i += together {
+			w.Sum(sums, x[i*image:], dy(i, scratch), w.Panels()*part/panels, w.Panels()*(part+1)/panels, min(together, hi-i), i > lo, scratch)
+		}
+	}})
+	b.split(w.Panels(), float64(groups*w.Size()/w.Panels()), func(lo, hi int, _ []float32) {
+		w.Finish(dw, room.common[:groups*w.Size()], lo, hi)
 	})
 }
 

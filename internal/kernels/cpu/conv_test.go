@@ -74,6 +74,21 @@ func checkConv(t *testing.T, c Conv) {
 				expectNear(t, what+name, got[name], dx64, c.O*c.R*c.S)
 			}
 		}
+		if w := c.BackFilterWinograd(set); w != nil {
+			got["winograd dw"] = filled(len(dw64))
+			parts, half, scratch := filled(2*w.Size()), c.N/2, filled(w.Scratch())
+			clear(parts) // there may be no image
+			for i := range w.Panels() {
+				w.Sum(parts, x, dy, i, i+1, half, false, scratch)
+				for n := half; n < c.N; n++ {
+					w.Sum(parts[w.Size():], x[n*image:], dy[n*c.Places()*c.O:], i, i+1, 1, n > half, scratch)
+				}
+			}
+			for i := range w.Panels() {
+				w.Finish(got["winograd dw"], parts, i, i+1)
+			}
+			expectNear(t, what+"winograd dw", got["winograd dw"], dw64, places)
+		}
 		f := NewFilter(set, c)
 		parts, dw := filled(len(w)*2), filled(len(w))
 		half, panels := c.N/2, f.Panels()

@@ -13,17 +13,16 @@ import (
 // A sum of products is rounded otherwise than in a Walk, by about as much; an infinite
 // input makes its whole patch NaN.
 type Winograd struct {
-	set     *tile.Set
-	h, w, c int // of an input image
-	p, q, o int // of an output image
-	pad     int
-	back    bool // it computes dx from dy
+	patches
+	set  *tile.Set
+	o    int  // channels of the output
+	back bool // it computes dx from dy
 
 	block  int // patches that are transformed at once
 	shares [][]tile.Places
 	runs   []int32
 	coff   []int32
-	zeros  []float32 // a line of the input, and a bias
+	zeros  []float32 // a bias
 }
 
 const (
@@ -45,7 +44,7 @@ func (c Conv) ForwardWinograd(set *tile.Set) *Winograd {
 	if !c.winograd() {
 		return nil
 	}
-	return newWinograd(&Winograd{set: set, h: c.H, w: c.W, c: c.I, p: c.P, q: c.Q, o: c.O, pad: c.Pad})
+	return newWinograd(&Winograd{set: set, patches: c.patches(), o: c.O})
 }
 
 // BackDataWinograd returns what computes dx from dy [P,Q,O] for each image, or nil:
@@ -54,12 +53,13 @@ func (c Conv) BackDataWinograd(set *tile.Set) *Winograd {
 	if !c.winograd() {
 		return nil
 	}
-	return newWinograd(&Winograd{set: set, h: c.P, w: c.Q, c: c.O, p: c.H, q: c.W, o: c.I, pad: 2 - c.Pad, back: true})
+	turned := Conv{H: c.P, W: c.Q, I: c.O, P: c.H, Q: c.W, Pad: 2 - c.Pad}
+	return newWinograd(&Winograd{set: set, patches: turned.patches(), o: c.I, back: true})
 }
 
 func newWinograd(w *Winograd) *Winograd {
 	w.block = max(36, min(64, winogradRoom/(w.c+winogradColumns)/12*12))
-	w.zeros = make([]float32, max(w.w*w.c, w.o))
+	w.zeros = make([]float32, w.o)
 	rows := w.block + w.set.Tall
 	for row := range rows {
 		w.coff = append(w.coff, int32(4*row*winogradColumns))
@@ -78,23 +78,11 @@ func newWinograd(w *Winograd) *Winograd {
 	return w
 }
 
-// Bands returns the number of bands of one image: pairs of lines, of which the last
-// may be one line.
-func (w *Winograd) Bands() int { return (w.p + 1) / 2 }
-
 // Height returns the lines of a band.
 func (w *Winograd) Height() int { return 2 }
 
-// Rows returns the places of the output before a band, counted over all images.
-func (w *Winograd) Rows(band int) int {
-	return (band/w.Bands()*w.p + band%w.Bands()*2) * w.q
-}
-
 // Least returns how many bands are best computed in one call.
 func (w *Winograd) Least() int { return (24 + w.across() - 1) / w.across() }
-
-// across returns the patches of a band.
-func (w *Winograd) across() int { return (w.q + 1) / 2 }
 
 // Packed returns the elements of the packed filters.
 func (w *Winograd) Packed() int { return 16 * w.set.Packed(w.c, w.o) }
@@ -179,7 +167,7 @@ func (w *Winograd) compute(l Layer, lo, hi, j, end, before int, scratch []float3
 	across := w.across()
 	for at := lo * across; at < hi*across; at += w.block {
 		n := min(w.block, hi*across-at)
-		r.inputs(at, n)
+		r.inputs(transform{r.v, w.inputPlane(), 0, w.c, r.patch}, l.X, at, n)
 		for column := j; column < end; column += winogradColumns {
 			columns := min(winogradColumns, end-column)
 			r.multiply(n, column, columns)
@@ -204,50 +192,6 @@ type winogradRun struct {
 	scratch       []float32
 }
 
-// inputs transforms the inputs of n patches, of which the first is at, counted over
-// all images.
-func (r *winogradRun) inputs(at, n int) {
-	across, bands := r.across(), r.Bands()
-	for done := 0; done < n; {
-		band, first := (at+done)/across, (at+done)%across
-		count := min(across-first, n-done)
-		image := r.l.X[band/bands*r.h*r.w*r.c:]
-		var rows [4][]float32
-		for i := range rows {
-			rows[i] = r.zeros[:r.w*r.c]
-			if h := band%bands*2 + i - r.pad; h >= 0 && h < r.h {
-				rows[i] = image[h*r.w*r.c:][:r.w*r.c]
-			}
-		}
-		r.inputLine(rows, first, done, count)
-		done += count
-	}
-}
-
-// inputLine transforms the patches first to first+count of a band to the rows of v
-// from row on.
-func (r *winogradRun) inputLine(rows [4][]float32, first, row, count int) {
-	for end := first + count; first < end; {
-		from, many := 2*first-r.pad, 1
-		x, v := rows, r.v[row*r.c:]
-		if from >= 0 && from+4 <= r.w {
-			many = min(end-first, (r.w-from)/2-1)
-			for i := range x {
-				x[i] = x[i][from*r.c:]
-			}
-		} else {
-			lo, hi := max(0, from), min(r.w, from+4)
-			clear(r.patch)
-			for i := range x {
-				x[i] = r.patch[i*4*r.c:]
-				copy(x[i][(lo-from)*r.c:], rows[i][lo*r.c:hi*r.c])
-			}
-		}
-		vec.WinogradInput(v, &x, r.inputPlane(), many, r.c)
-		first, row = first+many, row+many
-	}
-}
-
 // multiply computes the products of n patches for some columns.
 func (r *winogradRun) multiply(n, column, columns int) {
 	share := r.set.Share(n)
@@ -268,15 +212,12 @@ func (r *winogradRun) multiply(n, column, columns int) {
 // outputs transforms the products of n patches, of which the first is at, to some
 // columns of the output.
 func (r *winogradRun) outputs(at, n, column, columns int) {
-	across, bands := r.across(), r.Bands()
+	across := r.across()
 	for done := 0; done < n; {
 		band, first := (at+done)/across, (at+done)%across
 		count := min(across-first, n-done)
 		m := r.m[done*winogradColumns:]
-		whole := 0
-		if band%bands*2+1 < r.p {
-			whole = min(count, r.q/2-first)
-		}
+		whole := r.whole(band, first, count)
 		from := (r.Rows(band) - r.before + 2*first) * r.o
 		if whole > 0 {
 			y := [2][]float32{r.l.Y[from+column:], r.l.Y[from+r.q*r.o+column:]}

@@ -24,6 +24,7 @@ const (
 func vecKernels(ctx *build.Context) {
 	g := &vec{Context: ctx}
 	g.masks = g.table("masks", lanes, func(i int) Constant { return U32(0xffffffff) }, lanes)
+	g.half = g.table("half", 1, func(int) Constant { return F32(0.5) }, 0)
 	g.finite()
 	for _, nesterov := range []bool{false, true} {
 		g.sgdFinite(nesterov)
@@ -56,6 +57,8 @@ func vecKernels(ctx *build.Context) {
 	g.winogradFilter()
 	g.winogradInput()
 	g.winogradOutput()
+	g.winogradGradient()
+	g.winogradFilterBack()
 }
 
 // A vec writes the kernels of package vec.
@@ -63,6 +66,7 @@ type vec struct {
 	*build.Context
 	name  string // of the function in hand, the prefix of its labels
 	masks Mem    // eight lanes of ones, then eight of zeros
+	half  Mem    // one half
 }
 
 // table lays down n words and so many zero words behind them.

@@ -53,7 +53,7 @@ func (g *vec) vectorAt(m Mem) reg.VecVirtual {
 	return v
 }
 
-// bytes returns an integer parameter of elements in bytes.
+// bytesOf returns an integer parameter of elements in bytes.
 func (g *vec) bytesOf(param string) reg.Register {
 	n := g.int(param)
 	g.SHLQ(Imm(2), n)
@@ -77,7 +77,7 @@ func (g *vec) winogradFilter() {
 	next3, row := g.GP64(), g.GP64()
 	g.LEAQ(Mem{Base: next, Index: next, Scale: 2}, next3)
 	half := g.YMM()
-	g.VBROADCASTSS(g.table("half", 1, func(int) Constant { return F32(0.5) }, 0), half)
+	g.VBROADCASTSS(g.half, half)
 	columns := func(a, b, c reg.VecVirtual) [4]reg.VecVirtual {
 		outer := g.sum(a, c)
 		plus, minus := g.sum(outer, b), g.difference(outer, b)
@@ -138,14 +138,15 @@ func (g *vec) winogradFilter() {
 
 // winogradInput takes a row of the transform at a time, from two rows of the patch.
 func (g *vec) winogradInput() {
-	g.begin("winogradInput", "(v, x0, x1, x2, x3 []float32, step, patches, n int)")
+	g.begin("winogradInput", "(v, x0, x1, x2, x3 []float32, step, next, patches, n int)")
 	v, patches, step := g.base("v"), g.int("patches"), g.bytesOf("step")
 	x := [4]reg.Register{g.base("x0"), g.base("x1"), g.base("x2"), g.base("x3")}
-	place, place3, left := g.bytesOf("n"), g.GP64(), g.GP64()
+	place, place3, left := g.bytesOf("next"), g.GP64(), g.GP64()
 	g.LEAQ(Mem{Base: place, Index: place, Scale: 2}, place3)
 	p := g.planesOf(v, step)
 	g.Label(g.label("patch"))
-	g.MOVQ(place, left)
+	g.Load(g.Param("n"), left)
+	g.SHLQ(Imm(2), left)
 	g.vectors(g.label("by"), left, func() {
 		column := func(r, s int) Mem {
 			switch s {
@@ -180,9 +181,7 @@ func (g *vec) winogradInput() {
 			g.ADDQ(imm(4*lanes), row)
 		}
 	})
-	for _, row := range x { // a patch begins two places after the one before
-		g.ADDQ(place, row)
-	}
+	g.twoPlaces(place, left, x[:]...)
 	g.DECQ(patches)
 	g.JNE(LabelRef(g.label("patch")))
 	g.end()
@@ -234,5 +233,118 @@ func (g *vec) winogradOutput() {
 	g.LEAQ(Mem{Base: y1, Index: next, Scale: 2}, y1)
 	g.DECQ(patches)
 	g.JNE(LabelRef(g.label("patch")))
+	g.end()
+}
+
+// twoPlaces takes the addresses of rows, which have gone through the n channels of a
+// place, to where the next patch begins: two places after the one before. It uses
+// spare.
+func (g *vec) twoPlaces(place, spare reg.Register, rows ...reg.Register) {
+	g.Load(g.Param("n"), spare)
+	g.SHLQ(Imm(2), spare)
+	for _, row := range rows {
+		g.LEAQ(Mem{Base: row, Index: place, Scale: 2}, row)
+		g.SUBQ(spare, row)
+	}
+}
+
+// winogradGradient adds and subtracts what two rows of two places hold.
+func (g *vec) winogradGradient() {
+	g.begin("winogradGradient", "(z, y0, y1 []float32, step, next, patches, n int)")
+	z, patches, step, next := g.base("z"), g.int("patches"), g.bytesOf("step"), g.bytesOf("next")
+	y0, y1, left := g.base("y0"), g.base("y1"), g.GP64()
+	p := g.planesOf(z, step)
+	g.Label(g.label("patch"))
+	g.Load(g.Param("n"), left)
+	g.SHLQ(Imm(2), left)
+	g.vectors(g.label("by"), left, func() {
+		var a, b [2]reg.VecVirtual
+		for s := range 2 {
+			a[s] = g.vectorAt(Mem{Base: y0, Index: next, Scale: 1})
+			b[s] = g.vectorAt(Mem{Base: y1, Index: next, Scale: 1})
+			if s == 0 {
+				a[s], b[s] = g.vectorAt(Mem{Base: y0}), g.vectorAt(Mem{Base: y1})
+			}
+		}
+		g.MOVQ(z, p.at)
+		for i := range 4 {
+			var t [2]reg.VecVirtual
+			for s := range t {
+				switch i {
+				case 0:
+					t[s] = a[s]
+				case 1:
+					t[s] = g.sum(a[s], b[s])
+				case 2:
+					t[s] = g.difference(a[s], b[s])
+				case 3:
+					t[s] = b[s]
+				}
+			}
+			g.VMOVUPS(t[0], p.plane(0))
+			g.VMOVUPS(g.sum(t[0], t[1]), p.plane(1))
+			g.VMOVUPS(g.difference(t[0], t[1]), p.plane(2))
+			g.VMOVUPS(t[1], p.plane(3))
+			if i < 3 {
+				p.nextRow()
+			}
+		}
+		for _, at := range []reg.Register{z, y0, y1} {
+			g.ADDQ(imm(4*lanes), at)
+		}
+	})
+	g.twoPlaces(next, left, y0, y1)
+	g.DECQ(patches)
+	g.JNE(LabelRef(g.label("patch")))
+	g.end()
+}
+
+// winogradFilterBack takes a column of u at a time.
+func (g *vec) winogradFilterBack() {
+	g.begin("winogradFilterBack", "(w, u []float32, next, step, n int)")
+	w, u, n := g.base("w"), g.base("u"), g.bytesOf("n")
+	step, next := g.bytesOf("step"), g.bytesOf("next")
+	step4, next3, row, third := g.GP64(), g.GP64(), g.GP64(), g.GP64()
+	g.MOVQ(step, step4)
+	g.SHLQ(Imm(2), step4)
+	g.LEAQ(Mem{Base: next, Index: next, Scale: 2}, next3)
+	half := g.YMM()
+	g.VBROADCASTSS(g.half, half)
+	// column sums a, b, c, d, of which d may be in memory.
+	column := func(a, b, c reg.VecVirtual, d Op) [3]reg.VecVirtual {
+		both, apart := g.sum(b, c), g.difference(b, c)
+		g.VMULPS(half, both, both)
+		g.VMULPS(half, apart, apart)
+		return [3]reg.VecVirtual{g.sum(a, both), apart, g.difference(both, d)}
+	}
+	g.vectors(g.label("by"), n, func() {
+		var t [3][4]reg.VecVirtual
+		g.MOVQ(u, row)
+		for j := range 4 {
+			g.LEAQ(Mem{Base: row, Index: step4, Scale: 2}, third)
+			s := column(g.vectorAt(Mem{Base: row}), g.vectorAt(Mem{Base: row, Index: step4, Scale: 1}), g.vectorAt(Mem{Base: third}), Mem{Base: third, Index: step4, Scale: 1})
+			for r := range t {
+				t[r][j] = s[r]
+			}
+			if j < 3 {
+				g.ADDQ(step, row)
+			}
+		}
+		g.MOVQ(w, row)
+		for r, t := range t {
+			for s, v := range column(t[0], t[1], t[2], t[3]) {
+				to := Mem{Base: row}
+				if s > 0 {
+					to = Mem{Base: row, Index: next, Scale: uint8(s)}
+				}
+				g.VMOVUPS(v, to)
+			}
+			if r < 2 {
+				g.ADDQ(next3, row)
+			}
+		}
+		g.ADDQ(imm(4*lanes), u)
+		g.ADDQ(imm(4*lanes), w)
+	})
 	g.end()
 }

@@ -56,5 +56,6 @@ func native() []*set {
 		sums: sumsAVX2, squares: squaresAVX2, products: productsAVX2, productsBounded: productsBoundedAVX2,
 		slide: slideAVX2, slideBack: slideBackAVX2,
 		winogradFilter: winogradFilterAVX2, winogradInput: winogradInputAVX2, winogradOutput: winogradOutputAVX2,
+		winogradGradient: winogradGradientAVX2, winogradFilterBack: winogradFilterBackAVX2,
 	}}
 }

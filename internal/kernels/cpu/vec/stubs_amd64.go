@@ -110,7 +110,13 @@ func slideBackAVX2(w []float32, x []float32, y []float32, stretches [][4]int32, 
 func winogradFilterAVX2(u []float32, w []float32, step int, first int, next int, n int)
 
 //go:noescape
-func winogradInputAVX2(v []float32, x0 []float32, x1 []float32, x2 []float32, x3 []float32, step int, patches int, n int)
+func winogradInputAVX2(v []float32, x0 []float32, x1 []float32, x2 []float32, x3 []float32, step int, next int, patches int, n int)
 
 //go:noescape
 func winogradOutputAVX2(y0 []float32, y1 []float32, m []float32, bias []float32, step int, stride int, next int, patches int, n int)
+
+//go:noescape
+func winogradGradientAVX2(z []float32, y0 []float32, y1 []float32, step int, next int, patches int, n int)
+
+//go:noescape
+func winogradFilterBackAVX2(w []float32, u []float32, next int, step int, n int)

@@ -47,9 +47,11 @@ type set struct {
 	slide     func(y, x, w, start []float32, taps []Tap, places, yStep, xStep int)
 	slideBack func(w, x, y []float32, stretches []Stretch, yStep, xStep, channels int)
 
-	winogradFilter func(u, w []float32, step, first, next, n int)
-	winogradInput  func(v, x0, x1, x2, x3 []float32, step, patches, n int)
-	winogradOutput func(y0, y1, m, bias []float32, step, stride, next, patches, n int)
+	winogradFilter     func(u, w []float32, step, first, next, n int)
+	winogradInput      func(v, x0, x1, x2, x3 []float32, step, next, patches, n int)
+	winogradOutput     func(y0, y1, m, bias []float32, step, stride, next, patches, n int)
+	winogradGradient   func(z, y0, y1 []float32, step, next, patches, n int)
+	winogradFilterBack func(w, u []float32, next, step, n int)
 }
 
 var portable = set{
@@ -79,6 +81,7 @@ var portable = set{
 	sums: sums, squares: squares, products: products, productsBounded: productsBounded,
 	slide: slide, slideBack: slideBack,
 	winogradFilter: winogradFilter, winogradInput: winogradInput, winogradOutput: winogradOutput,
+	winogradGradient: winogradGradient, winogradFilterBack: winogradFilterBack,
 }
 
 // sets are those that this processor can run, the fastest last; active is the

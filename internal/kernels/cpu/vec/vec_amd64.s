@@ -22,6 +22,9 @@ DATA masks<>+56(SB)/4, $0x00000000
 DATA masks<>+60(SB)/4, $0x00000000
 GLOBL masks<>(SB), RODATA|NOPTR, $64
 
+DATA half<>+0(SB)/4, $(0.5)
+GLOBL half<>(SB), RODATA|NOPTR, $4
+
 // func finiteAVX2(x []float32) bool
 // Requires: AVX, AVX2
 TEXT ·finiteAVX2(SB), NOSPLIT, $0-25
@@ -4249,28 +4252,26 @@ winogradFilter_by:
 	VZEROUPPER
 	RET
 
-DATA half<>+0(SB)/4, $(0.5)
-GLOBL half<>(SB), RODATA|NOPTR, $4
-
-// func winogradInputAVX2(v []float32, x0 []float32, x1 []float32, x2 []float32, x3 []float32, step int, patches int, n int)
+// func winogradInputAVX2(v []float32, x0 []float32, x1 []float32, x2 []float32, x3 []float32, step int, next int, patches int, n int)
 // Requires: AVX
-TEXT ·winogradInputAVX2(SB), NOSPLIT, $0-144
+TEXT ·winogradInputAVX2(SB), NOSPLIT, $0-152
 	MOVQ v_base+0(FP), AX
-	MOVQ patches+128(FP), CX
+	MOVQ patches+136(FP), CX
 	MOVQ step+120(FP), DX
 	SHLQ $0x02, DX
 	MOVQ x0_base+24(FP), BX
 	MOVQ x1_base+48(FP), SI
 	MOVQ x2_base+72(FP), DI
 	MOVQ x3_base+96(FP), R8
-	MOVQ n+136(FP), R9
+	MOVQ next+128(FP), R9
 	SHLQ $0x02, R9
 	LEAQ (R9)(R9*2), R10
 	LEAQ (DX)(DX*2), R13
 	MOVQ AX, R12
 
 winogradInput_patch:
-	MOVQ R9, R11
+	MOVQ n+144(FP), R11
+	SHLQ $0x02, R11
 
 winogradInput_by:
 	MOVQ    AX, R12
@@ -4348,10 +4349,16 @@ winogradInput_by:
 	ADDQ    $+32, R8
 	SUBQ    $+32, R11
 	JNE     winogradInput_by
-	ADDQ    R9, BX
-	ADDQ    R9, SI
-	ADDQ    R9, DI
-	ADDQ    R9, R8
+	MOVQ    n+144(FP), R11
+	SHLQ    $0x02, R11
+	LEAQ    (BX)(R9*2), BX
+	SUBQ    R11, BX
+	LEAQ    (SI)(R9*2), SI
+	SUBQ    R11, SI
+	LEAQ    (DI)(R9*2), DI
+	SUBQ    R11, DI
+	LEAQ    (R8)(R9*2), R8
+	SUBQ    R11, R8
 	DECQ    CX
 	JNE     winogradInput_patch
 	VZEROUPPER
@@ -4439,5 +4446,176 @@ winogradOutput_by:
 	LEAQ    (DI)(DX*2), DI
 	DECQ    AX
 	JNE     winogradOutput_patch
+	VZEROUPPER
+	RET
+
+// func winogradGradientAVX2(z []float32, y0 []float32, y1 []float32, step int, next int, patches int, n int)
+// Requires: AVX
+TEXT ·winogradGradientAVX2(SB), NOSPLIT, $0-104
+	MOVQ z_base+0(FP), AX
+	MOVQ patches+88(FP), CX
+	MOVQ step+72(FP), DX
+	SHLQ $0x02, DX
+	MOVQ next+80(FP), BX
+	SHLQ $0x02, BX
+	MOVQ y0_base+24(FP), SI
+	MOVQ y1_base+48(FP), DI
+	LEAQ (DX)(DX*2), R10
+	MOVQ AX, R9
+
+winogradGradient_patch:
+	MOVQ n+96(FP), R8
+	SHLQ $0x02, R8
+
+winogradGradient_by:
+	VMOVUPS (SI)(BX*1), Y0
+	VMOVUPS (DI)(BX*1), Y0
+	VMOVUPS (SI), Y0
+	VMOVUPS (DI), Y1
+	VMOVUPS (SI)(BX*1), Y2
+	VMOVUPS (DI)(BX*1), Y3
+	MOVQ    AX, R9
+	VMOVUPS Y0, (R9)
+	VADDPS  Y2, Y0, Y4
+	VMOVUPS Y4, (R9)(DX*1)
+	VSUBPS  Y2, Y0, Y4
+	VMOVUPS Y4, (R9)(DX*2)
+	VMOVUPS Y2, (R9)(R10*1)
+	LEAQ    (R9)(DX*4), R9
+	VADDPS  Y1, Y0, Y4
+	VADDPS  Y3, Y2, Y5
+	VMOVUPS Y4, (R9)
+	VADDPS  Y5, Y4, Y6
+	VMOVUPS Y6, (R9)(DX*1)
+	VSUBPS  Y5, Y4, Y4
+	VMOVUPS Y4, (R9)(DX*2)
+	VMOVUPS Y5, (R9)(R10*1)
+	LEAQ    (R9)(DX*4), R9
+	VSUBPS  Y1, Y0, Y0
+	VSUBPS  Y3, Y2, Y2
+	VMOVUPS Y0, (R9)
+	VADDPS  Y2, Y0, Y4
+	VMOVUPS Y4, (R9)(DX*1)
+	VSUBPS  Y2, Y0, Y0
+	VMOVUPS Y0, (R9)(DX*2)
+	VMOVUPS Y2, (R9)(R10*1)
+	LEAQ    (R9)(DX*4), R9
+	VMOVUPS Y1, (R9)
+	VADDPS  Y3, Y1, Y0
+	VMOVUPS Y0, (R9)(DX*1)
+	VSUBPS  Y3, Y1, Y0
+	VMOVUPS Y0, (R9)(DX*2)
+	VMOVUPS Y3, (R9)(R10*1)
+	ADDQ    $+32, AX
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	SUBQ    $+32, R8
+	JNE     winogradGradient_by
+	MOVQ    n+96(FP), R8
+	SHLQ    $0x02, R8
+	LEAQ    (SI)(BX*2), SI
+	SUBQ    R8, SI
+	LEAQ    (DI)(BX*2), DI
+	SUBQ    R8, DI
+	DECQ    CX
+	JNE     winogradGradient_patch
+	VZEROUPPER
+	RET
+
+// func winogradFilterBackAVX2(w []float32, u []float32, next int, step int, n int)
+// Requires: AVX
+TEXT ·winogradFilterBackAVX2(SB), NOSPLIT, $0-72
+	MOVQ         w_base+0(FP), AX
+	MOVQ         u_base+24(FP), CX
+	MOVQ         n+64(FP), DX
+	SHLQ         $0x02, DX
+	MOVQ         step+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         next+48(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         BX, DI
+	SHLQ         $0x02, DI
+	LEAQ         (SI)(SI*2), R8
+	VBROADCASTSS half<>+0(SB), Y0
+
+winogradFilterBack_by:
+	MOVQ    CX, R9
+	LEAQ    (R9)(DI*2), R10
+	VMOVUPS (R9), Y1
+	VMOVUPS (R9)(DI*1), Y2
+	VMOVUPS (R10), Y3
+	VADDPS  Y3, Y2, Y4
+	VSUBPS  Y3, Y2, Y2
+	VMULPS  Y0, Y4, Y4
+	VMULPS  Y0, Y2, Y2
+	VADDPS  Y4, Y1, Y1
+	VSUBPS  (R10)(DI*1), Y4, Y3
+	ADDQ    BX, R9
+	LEAQ    (R9)(DI*2), R10
+	VMOVUPS (R9), Y4
+	VMOVUPS (R9)(DI*1), Y5
+	VMOVUPS (R10), Y6
+	VADDPS  Y6, Y5, Y7
+	VSUBPS  Y6, Y5, Y5
+	VMULPS  Y0, Y7, Y7
+	VMULPS  Y0, Y5, Y5
+	VADDPS  Y7, Y4, Y4
+	VSUBPS  (R10)(DI*1), Y7, Y6
+	ADDQ    BX, R9
+	LEAQ    (R9)(DI*2), R10
+	VMOVUPS (R9), Y7
+	VMOVUPS (R9)(DI*1), Y8
+	VMOVUPS (R10), Y9
+	VADDPS  Y9, Y8, Y10
+	VSUBPS  Y9, Y8, Y8
+	VMULPS  Y0, Y10, Y10
+	VMULPS  Y0, Y8, Y8
+	VADDPS  Y10, Y7, Y7
+	VSUBPS  (R10)(DI*1), Y10, Y9
+	ADDQ    BX, R9
+	LEAQ    (R9)(DI*2), R10
+	VMOVUPS (R9), Y10
+	VMOVUPS (R9)(DI*1), Y11
+	VMOVUPS (R10), Y12
+	VADDPS  Y12, Y11, Y13
+	VSUBPS  Y12, Y11, Y11
+	VMULPS  Y0, Y13, Y13
+	VMULPS  Y0, Y11, Y11
+	VADDPS  Y13, Y10, Y10
+	VSUBPS  (R10)(DI*1), Y13, Y12
+	MOVQ    AX, R9
+	VADDPS  Y7, Y4, Y13
+	VSUBPS  Y7, Y4, Y4
+	VMULPS  Y0, Y13, Y13
+	VMULPS  Y0, Y4, Y4
+	VADDPS  Y13, Y1, Y1
+	VSUBPS  Y10, Y13, Y7
+	VMOVUPS Y1, (R9)
+	VMOVUPS Y4, (R9)(SI*1)
+	VMOVUPS Y7, (R9)(SI*2)
+	ADDQ    R8, R9
+	VADDPS  Y8, Y5, Y1
+	VSUBPS  Y8, Y5, Y4
+	VMULPS  Y0, Y1, Y1
+	VMULPS  Y0, Y4, Y4
+	VADDPS  Y1, Y2, Y2
+	VSUBPS  Y11, Y1, Y1
+	VMOVUPS Y2, (R9)
+	VMOVUPS Y4, (R9)(SI*1)
+	VMOVUPS Y1, (R9)(SI*2)
+	ADDQ    R8, R9
+	VADDPS  Y9, Y6, Y1
+	VSUBPS  Y9, Y6, Y2
+	VMULPS  Y0, Y1, Y1
+	VMULPS  Y0, Y2, Y2
+	VADDPS  Y1, Y3, Y3
+	VSUBPS  Y12, Y1, Y1
+	VMOVUPS Y3, (R9)
+	VMOVUPS Y2, (R9)(SI*1)
+	VMOVUPS Y1, (R9)(SI*2)
+	ADDQ    $+32, CX
+	ADDQ    $+32, AX
+	SUBQ    $+32, DX
+	JNE     winogradFilterBack_by
 	VZEROUPPER
 	RET

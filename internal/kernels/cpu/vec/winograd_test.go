@@ -21,13 +21,27 @@ func init() {
 			}},
 			call{"WinogradInput", func(m *memory, n int) {
 				if n < 11 {
-					patches, step := n+1, (n+1)*c+n
+					patches, next, step := n+1, c+n%3, (n+1)*c+n
 					v := m.f32(15*step+patches*c, 99)
 					var x [4][]float32
 					for r := range x {
-						x[r] = m.f32((2*patches+2)*c, 99)
+						x[r] = m.f32((2*patches+1)*next+c, 99)
 					}
-					WinogradInput(v, &x, step, patches, c)
+					WinogradInput(v, &x, step, next, patches, c)
+				}
+			}},
+			call{"WinogradGradient", func(m *memory, n int) {
+				if n < 11 {
+					patches, next, step := n+1, c+n%3, (n+1)*c+n
+					z := m.f32(15*step+patches*c, 99)
+					y := [2][]float32{m.f32((2*patches-1)*next+c, 99), m.f32((2*patches-1)*next+c, 99)}
+					WinogradGradient(z, &y, step, next, patches, c)
+				}
+			}},
+			call{"WinogradFilterBack", func(m *memory, n int) {
+				if n < 11 {
+					next, step := c+n%3, c+n
+					WinogradFilterBack(m.f32(8*next+c, 99), m.f32(15*step+c, 99), next, step, c)
 				}
 			}},
 			call{"WinogradOutput", func(m *memory, n int) {
@@ -51,7 +65,7 @@ func TestWinograd(t *testing.T) {
 	for turned := range 2 {
 		u, v, y := make([]float32, 16*c), make([]float32, 16*c), [2][]float32{make([]float32, 2*c), make([]float32, 2*c)}
 		WinogradFilter(u, w, c, turned*8*c, c*(1-2*turned), c)
-		WinogradInput(v, &rows, c, 1, c)
+		WinogradInput(v, &rows, c, c, 1, c)
 		for i := range u {
 			u[i] *= v[i]
 		}
@@ -69,6 +83,31 @@ func TestWinograd(t *testing.T) {
 			if got := y[p][q*c+ch]; math.Abs(float64(got)-want) > 1e-6 {
 				t.Errorf("turned %d, output %d,%d of channel %d is %v, want %v", turned, p, q, ch, got, want)
 			}
+		}
+	}
+}
+
+// TestWinogradBack compares the transforms that give a filter's gradient with the sums
+// that define it.
+func TestWinogradBack(t *testing.T) {
+	const c = 8
+	x, dy := numbers(16*c), numbers(4*c)
+	rows, gradients := [4][]float32{x, x[4*c:], x[8*c:], x[12*c:]}, [2][]float32{dy, dy[2*c:]}
+	v, z, dw := make([]float32, 16*c), make([]float32, 16*c), make([]float32, 9*c)
+	WinogradInput(v, &rows, c, c, 1, c)
+	WinogradGradient(z, &gradients, c, c, 1, c)
+	for i := range v {
+		v[i] *= z[i]
+	}
+	WinogradFilterBack(dw, v, c, c, c)
+	for i, got := range dw {
+		tap, ch := i/c, i%c
+		want := 0.0
+		for place := range 4 {
+			want += float64(dy[place*c+ch]) * float64(x[((place/2+tap/3)*4+place%2+tap%3)*c+ch])
+		}
+		if math.Abs(float64(got)-want) > 1e-6 {
+			t.Errorf("tap %d of channel %d is %v, want %v", tap, ch, got, want)
 		}
 	}
 }
