@@ -141,7 +141,7 @@ func (b *builder) convPool(c kernel.Conv, form banded, l kernel.Layer, filters *
 			form.ComputeInto(l, l.X[group/groups*image:], top, top+high(lines)/form.Height(), scratch)
 			some := pool // what lies in a strip
 			some.N, some.H, some.P = 1, high(lines), lines
-			some.Forward(values, which, l.Y, 0, 1)
+			some.Forward(values, which, l.Y, 0, lines)
 		}
 	})
 }

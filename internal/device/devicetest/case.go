@@ -25,6 +25,9 @@ type testCase struct {
 	// dimension, and no sample depends on another.
 	rows int
 	near nearness
+	// patches says that a device may compute patches of places at once (inPatches), so
+	// that no input takes a NaN or infinity, which would reach all of a patch.
+	patches bool
 }
 
 // An arg is one input of a case.

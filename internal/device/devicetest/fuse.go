@@ -65,7 +65,7 @@ func (c testCase) planner() planner {
 
 // staysFinite reports whether input i takes no NaN or infinity.
 func (c testCase) staysFinite(i int) bool {
-	return c.pattern != nil && slices.Contains(c.finite, i)
+	return c.patches || c.pattern != nil && slices.Contains(c.finite, i)
 }
 
 // checkFusion checks that the pattern was fused as far as the device supports
@@ -118,15 +118,17 @@ func fusionCases() []testCase {
 		{"padding and stride", 3, 11, 14, 6, 5, 3, graph.Conv{Stride: 2, Pad: 1}, graph.MaxPool{Kernel: 2, Stride: 2}, true},
 		{"gaps between windows", 2, 12, 11, 3, 4, 3, graph.Conv{Stride: 1, Pad: 2}, graph.MaxPool{Kernel: 2, Stride: 3}, true},
 		{"large", 2, 30, 34, 3, 8, 5, graph.Conv{Stride: 1}, graph.MaxPool{Kernel: 2, Stride: 2}, true},
+		{"patches of lines in pairs", 2, 9, 11, 16, 24, 3, graph.Conv{Stride: 1, Pad: 1}, graph.MaxPool{Kernel: 2, Stride: 2}, true},
 		{"groups", 2, 9, 11, 4, 6, 3, graph.Conv{Stride: 1, Pad: 1, Groups: 2}, graph.MaxPool{Kernel: 2, Stride: 2}, true},
 		{"depthwise", 2, 9, 11, 19, 19, 3, graph.Conv{Stride: 1, Pad: 1, Groups: 19}, graph.MaxPool{Kernel: 2, Stride: 2}, true},
 		{"overlap", 2, 9, 8, 3, 4, 3, graph.Conv{Stride: 1}, graph.MaxPool{Kernel: 3, Stride: 2}, false},
 		{"windows with padding", 2, 9, 8, 3, 4, 3, graph.Conv{Stride: 1}, graph.MaxPool{Kernel: 2, Stride: 2, Pad: 1}, false},
 	} {
-		cases = append(cases, k.forward()...)
-		cases = append(cases, k.actBack())
-		cases = append(cases, k.unpool()...)
-		cases = append(cases, k.norm()...)
+		of := slices.Concat(k.forward(), []testCase{k.actBack()}, k.unpool(), k.norm())
+		for i := range of {
+			of[i].patches = inPatches(k.conv, k.f, k.f, k.i, k.o)
+		}
+		cases = append(cases, of...)
 	}
 	return slices.Concat(cases, matMulFusions(), normFusions(), gateFusions())
 }
