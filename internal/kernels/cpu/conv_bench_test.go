@@ -34,8 +34,10 @@ func BenchmarkConvForward(b *testing.B) {
 		c.PackForward(set, packed, w, 0, c.O)
 		patches.Pack(transformed, w, 0, c.O, scratch)
 		return map[string]func(){
-			"sums":     func() { walk.ComputeBands(Layer{Y: y, X: x, Packed: packed}, 0, c.N*walk.Bands(), 0, c.O, scratch) },
-			"winograd": func() { patches.ComputeBands(Layer{Y: y, X: x, Packed: transformed}, 0, c.N*patches.Bands(), 0, c.O, scratch) },
+			"sums": func() { walk.ComputeBands(Layer{Y: y, X: x, Packed: packed}, 0, c.N*walk.Bands(), 0, c.O, scratch) },
+			"winograd": func() {
+				patches.ComputeBands(Layer{Y: y, X: x, Packed: transformed}, 0, c.N*patches.Bands(), 0, c.O, scratch)
+			},
 		}
 	})
 }

@@ -29,7 +29,9 @@
 //
 // Package tile multiplies small tiles, in an implementation for each instruction
 // set, and here stands what cuts a tensor into tiles: convolutions read images
-// where they lie (walk.go, filter.go; depthwise.go where there is no matrix), products of matrices pack blocks (gemm.go).
+// where they lie (walk.go, filter.go; depthwise.go where there is no matrix), those by 3×3
+// filters go through Winograd's transforms (winograd.go, winogradback.go), products of
+// matrices pack blocks (gemm.go).
 // The portable implementation is gonum, and BLAS is gonum's interface to the
 // others.
 package cpu

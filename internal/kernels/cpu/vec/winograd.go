@@ -49,7 +49,7 @@ func winogradFilter(u, w []float32, step, first, next, n int) {
 }
 
 func filterColumn(a, b, c float32) (float32, float32, float32, float32) {
-	return a, ((a + c) + b) * 0.5, ((a + c) - b) * 0.5, c
+	return a, float32(((a + c) + b) * 0.5), float32(((a + c) - b) * 0.5), c
 }
 
 // WinogradInput sets v[k·step + p·n + c], for n channels c and the elements k of
@@ -170,5 +170,5 @@ func winogradFilterBack(w, u []float32, next, step, n int) {
 
 func filterBackColumn(a, b, c, d float32) (float32, float32, float32) {
 	half := float32((b + c) * 0.5)
-	return a + half, (b - c) * 0.5, half - d
+	return a + half, float32((b - c) * 0.5), half - d
 }
