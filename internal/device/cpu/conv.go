@@ -13,7 +13,7 @@ func (b *builder) conv(op graph.Conv, n graph.Node) {
 	if b.err != nil {
 		return
 	}
-	l := kernel.Layer{X: b.f32(n.In[0]), ReLU: op.Post.Act != nil}
+	l := kernel.Layer{X: b.f32(n.In[0]), ReLU: op.Post.Act != nil && op.Post.Act.Kind == graph.ReLU}
 	if len(n.In)-op.Post.Inputs() == 3 {
 		l.Bias = b.f32(n.In[2])
 	}
@@ -31,7 +31,7 @@ func (b *builder) conv(op graph.Conv, n graph.Node) {
 		c.PackForward(b.set, data, w, lo, hi)
 	})
 	if op.Post.Pool != nil {
-		b.convPool(c, walk, l, filters, convPoolExtents(*op.Post.Pool, c), n)
+		b.convPool(op.Post, walk, l, filters, c, n)
 		return
 	}
 	b.convPost(op.Post, walk, l, filters, c, n)
@@ -71,13 +71,26 @@ func (b *builder) convPost(post graph.Post, walk liner, l kernel.Layer, filters 
 		partials = make([]float64, each*len(counts))
 		b.statistics(norm, mean, variance, partials, counts, 0)
 	default:
-		b.walk(walk, l, filters, c, c.O, nil)
+		var after func(strip)
+		if act := actAfter(post); act != nil {
+			after = func(s strip) { s.each(func(lo, hi int) { act(l.Y[lo:hi], l.Y[lo:hi]) }) }
+		}
+		b.walk(walk, l, filters, c, c.O, after)
 	}
+}
+
+// actAfter returns the activation of sums that tiles do not store themselves, or nil.
+func actAfter(post graph.Post) func(y, x []float32) {
+	if post.Act == nil || post.Act.Kind == graph.ReLU {
+		return nil
+	}
+	return activations[post.Act.Kind].forward
 }
 
 // convPool cuts the pooled images into lines. The lines of y under one of them
 // exist in scratch alone.
-func (b *builder) convPool(c kernel.Conv, walk *kernel.Walk, l kernel.Layer, filters *packed, pool kernel.Pool, n graph.Node) {
+func (b *builder) convPool(post graph.Post, walk *kernel.Walk, l kernel.Layer, filters *packed, c kernel.Conv, n graph.Node) {
+	pool, act := convPoolExtents(*post.Pool, c), actAfter(post)
 	y, arg := b.f32(n.Out[0]), b.bytes(n.Out[1])
 	image, line := c.H*c.W*c.I, pool.Q*pool.C
 	strip, work := pool.Kernel*c.Q*c.O, align(walk.Scratch())
@@ -101,6 +114,9 @@ func (b *builder) convPool(c kernel.Conv, walk *kernel.Walk, l kernel.Layer, fil
 			image := l.X[at/pool.P*image:]
 			top := at % pool.P * pool.Stride
 			walk.ComputeInto(l, image, top, top+pool.Kernel, scratch)
+			if act != nil {
+				act(l.Y, l.Y)
+			}
 			one.Forward(values, which, l.Y, 0, 1)
 		}
 	})
@@ -147,7 +163,7 @@ func (b *builder) addedBackData(walk liner, filters *packed, c kernel.Conv, op g
 	l, plus := kernel.Layer{Y: b.f32(n.Out[0]), X: b.f32(n.In[1])}, b.plus(op, n)
 	var after func(strip)
 	if plus != nil {
-		after = func(s strip) { s.add(l.Y, plus) }
+		after = func(s strip) { s.each(func(lo, hi int) { addTo(l.Y, plus, lo, hi) }) }
 	}
 	b.walk(walk, l, filters, c, c.I, after)
 }
@@ -198,14 +214,14 @@ type strip struct{ part, width, lo, hi, j, end int }
 // of returns the rows of x, and nil for no tensor.
 func (s strip) of(x []float32) []float32 { return rowsOf(x, s.width, s.lo, s.hi) }
 
-// add adds the strip of plus to that of y.
-func (s strip) add(y, plus []float32) {
+// each calls do with each run of elements of the output that are the strip.
+func (s strip) each(do func(lo, hi int)) {
 	if s.j == 0 && s.end == s.width {
-		addTo(y, plus, s.lo*s.width, s.hi*s.width)
+		do(s.lo*s.width, s.hi*s.width)
 		return
 	}
 	for row := s.lo; row < s.hi; row++ {
-		addTo(y, plus, row*s.width+s.j, row*s.width+s.end)
+		do(row*s.width+s.j, row*s.width+s.end)
 	}
 }
 
