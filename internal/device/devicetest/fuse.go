@@ -128,6 +128,12 @@ func fusionCases() []testCase {
 		cases = append(cases, k.unpool()...)
 		cases = append(cases, k.norm()...)
 	}
+	for _, k := range []fusionGeometry{
+		{"padding and stride", 3, 11, 14, 6, 5, 3, graph.Conv{Stride: 2, Pad: 1}, graph.MaxPool{Kernel: 2, Stride: 2}, true},
+		{"depthwise", 2, 9, 11, 19, 19, 3, graph.Conv{Stride: 1, Pad: 1, Groups: 19}, graph.MaxPool{Kernel: 2, Stride: 2}, true},
+	} {
+		cases = append(cases, k.acts()...)
+	}
 	return slices.Concat(cases, matMulFusions(), normFusions(), gateFusions())
 }
 
@@ -146,7 +152,7 @@ func normFusions() []testCase {
 		c := k.shape[len(k.shape)-1]
 		x, channel := float(k.shape...), float(c)
 		variance := arg{graph.F32, given(0.5, 1.5, 0.75), []int{c}}
-		for _, kind := range []graph.ActKind{graph.ReLU, graph.ReLU6, graph.GELU, graph.SiLU} {
+		for _, kind := range []graph.ActKind{graph.ReLU, graph.ReLU6, graph.GELU} {
 			act, near := graph.Act{Kind: kind}, composed
 			if kind.FromInput() { // bent by sums that were rounded
 				near = composedOfSums
@@ -215,51 +221,63 @@ func (k fusionGeometry) pooled() []int {
 	return []int{k.n, places(s[1], k.pool.Kernel, k.pool.Stride, k.pool.Pad), places(s[2], k.pool.Kernel, k.pool.Stride, k.pool.Pad), k.o}
 }
 
-// forward makes the cases of Conv, Act and MaxPool: all three, and fewer.
-func (k fusionGeometry) forward() []testCase {
+// chain makes a case of Conv, an Act where it is not nil, and a MaxPool if pool says so.
+func (k fusionGeometry) chain(what, fused string, act *graph.Act, pool, actRead bool, biases int) testCase {
 	var finite []int
 	if k.conv.Pad > 0 {
 		finite = []int{1}
 	}
-	chain := func(what, fused string, act *graph.Act, pool, actRead bool, biases int) testCase {
-		near := contraction
-		if act != nil && act.Kind != graph.ReLU {
-			near = composedOfSums
-		}
-		in := []arg{float(k.n, k.h, k.w, k.i), float(k.o, k.f, k.f, k.i/max(1, k.conv.Groups)), float(k.o)}
-		return testCase{name: k.name + ", " + what, in: in[:2+biases], rows: 1, near: near, pattern: &pattern{
-			fused: fused, finite: finite,
-			build: func(g *graph.Graph, in []graph.Value) []graph.Value {
-				out := g.Add("conv", k.conv, in...)
-				if act != nil {
-					out = g.Add("act", *act, out[0])
-				}
-				if pool {
-					read := out[:1]
-					out = g.Add("pool", k.pool, out[0])
-					if actRead {
-						out = append(out, read...)
-					}
-				}
-				return out
-			},
-		}}
+	near := contraction
+	if act != nil && act.Kind != graph.ReLU {
+		near = composedOfSums
 	}
+	in := []arg{float(k.n, k.h, k.w, k.i), float(k.o, k.f, k.f, k.i/max(1, k.conv.Groups)), float(k.o)}
+	return testCase{name: k.name + ", " + what, in: in[:2+biases], rows: 1, near: near, pattern: &pattern{
+		fused: fused, finite: finite,
+		build: func(g *graph.Graph, in []graph.Value) []graph.Value {
+			out := g.Add("conv", k.conv, in...)
+			if act != nil {
+				out = g.Add("act", *act, out[0])
+			}
+			if pool {
+				read := out[:1]
+				out = g.Add("pool", k.pool, out[0])
+				if actRead {
+					out = append(out, read...)
+				}
+			}
+			return out
+		},
+	}}
+}
+
+// forward makes the cases of Conv, ReLU and MaxPool: all three, and fewer.
+func (k fusionGeometry) forward() []testCase {
 	all, pool := "Conv+Act+MaxPool", "Conv+MaxPool"
 	if !k.apart {
 		all, pool = "Conv+Act MaxPool", "Conv MaxPool"
 	}
-	act := func(kind graph.ActKind) *graph.Act { return &graph.Act{Kind: kind} }
-	relu := act(graph.ReLU)
+	relu := &graph.Act{Kind: graph.ReLU}
 	return []testCase{
-		chain("act and pool", all, relu, true, false, 1),
-		chain("act and pool, no bias", all, relu, true, false, 0),
-		chain("act", "Conv+Act", relu, false, false, 1),
-		chain("pool", pool, nil, true, false, 1),
-		chain("act read elsewhere", "Conv+Act MaxPool", relu, true, true, 1),
-		chain("silu and pool", all, act(graph.SiLU), true, false, 1),
-		chain("gelu", "Conv+Act", act(graph.GELU), false, false, 1),
-		chain("relu6", "Conv+Act", act(graph.ReLU6), false, false, 1),
+		k.chain("act and pool", all, relu, true, false, 1),
+		k.chain("act and pool, no bias", all, relu, true, false, 0),
+		k.chain("act", "Conv+Act", relu, false, false, 1),
+		k.chain("pool", pool, nil, true, false, 1),
+		k.chain("act read elsewhere", "Conv+Act MaxPool", relu, true, true, 1),
+	}
+}
+
+// acts makes cases of the other activations behind a convolution. One that is bent goes
+// with no pooling where it comes so near to 0 that rounding makes numbers equal.
+func (k fusionGeometry) acts() []testCase {
+	silu := graph.Act{Kind: graph.SiLU}
+	return []testCase{
+		k.chain("silu and pool", "Conv+Act+MaxPool", &silu, true, false, 1),
+		k.chain("gelu", "Conv+Act", &graph.Act{Kind: graph.GELU}, false, false, 1),
+		k.chain("relu6", "Conv+Act", &graph.Act{Kind: graph.ReLU6}, false, false, 1),
+		k.given("norm, add and silu", "Conv+BatchNorm+Add+Act", []arg{float(k.sums()...)}, func(g *graph.Graph, in []graph.Value, y graph.Value) []graph.Value {
+			return g.Add("act", silu, g.Add("add", graph.Add{}, in[0], y)[0])
+		}),
 	}
 }
 
@@ -331,38 +349,38 @@ func (k fusionGeometry) unpool() []testCase {
 	}
 }
 
+// given makes a case of a batch norm with given statistics behind a convolution, and of
+// what build adds to that.
+func (k fusionGeometry) given(what, fused string, in []arg, build func(g *graph.Graph, in []graph.Value, y graph.Value) []graph.Value) testCase {
+	x, w, o := float(k.n, k.h, k.w, k.i), float(k.o, k.f, k.f, k.i/max(1, k.conv.Groups)), float(k.o)
+	variance := arg{graph.F32, given(0.5, 1.5, 0.75), []int{k.o}}
+	return testCase{name: k.name + ", " + what, in: append([]arg{x, w, o, o, o, variance}, in...), near: composedOfSums, pattern: &pattern{
+		fused: fused, finite: []int{1},
+		build: func(g *graph.Graph, in []graph.Value) []graph.Value {
+			y := g.Add("conv", k.conv, in[:2]...)[0]
+			y = g.Add("norm", graph.BatchNorm{Eps: 1e-5, Running: true}, y, in[2], in[3], in[4], in[5])[0]
+			return build(g, in[6:], y)
+		},
+	}}
+}
+
 // norm makes the cases of a batch norm behind a convolution, and of a gradient that is
 // added to another.
 func (k fusionGeometry) norm() []testCase {
 	x, w, o, s := float(k.n, k.h, k.w, k.i), float(k.o, k.f, k.f, k.i/max(1, k.conv.Groups)), float(k.o), float(k.sums()...)
-	variance := arg{graph.F32, given(0.5, 1.5, 0.75), []int{k.o}}
-	relu6, silu := graph.Act{Kind: graph.ReLU6}, graph.Act{Kind: graph.SiLU}
-	finite := []int{1}
-	given := func(what, fused string, in []arg, build func(g *graph.Graph, in []graph.Value, y graph.Value) []graph.Value) testCase {
-		return testCase{name: k.name + ", " + what, in: append([]arg{x, w, o, o, o, variance}, in...), near: composedOfSums, pattern: &pattern{
-			fused: fused, finite: finite,
-			build: func(g *graph.Graph, in []graph.Value) []graph.Value {
-				y := g.Add("conv", k.conv, in[:2]...)[0]
-				y = g.Add("norm", graph.BatchNorm{Eps: 1e-5, Running: true}, y, in[2], in[3], in[4], in[5])[0]
-				return build(g, in[6:], y)
-			},
-		}}
-	}
+	relu6 := graph.Act{Kind: graph.ReLU6}
 	cases := []testCase{
-		given("norm", "Conv+BatchNorm", nil, func(_ *graph.Graph, _ []graph.Value, y graph.Value) []graph.Value { return []graph.Value{y} }),
-		given("norm and act", "Conv+BatchNorm+Act", nil, func(g *graph.Graph, _ []graph.Value, y graph.Value) []graph.Value {
+		k.given("norm", "Conv+BatchNorm", nil, func(_ *graph.Graph, _ []graph.Value, y graph.Value) []graph.Value { return []graph.Value{y} }),
+		k.given("norm and act", "Conv+BatchNorm+Act", nil, func(g *graph.Graph, _ []graph.Value, y graph.Value) []graph.Value {
 			return g.Add("act", relu6, y)
 		}),
-		given("norm, add and silu", "Conv+BatchNorm+Add+Act", []arg{s}, func(g *graph.Graph, in []graph.Value, y graph.Value) []graph.Value {
-			return g.Add("act", silu, g.Add("add", graph.Add{}, in[0], y)[0])
-		}),
-		given("norm, add and act", "Conv+BatchNorm+Add+Act", []arg{s}, func(g *graph.Graph, in []graph.Value, y graph.Value) []graph.Value {
+		k.given("norm, add and act", "Conv+BatchNorm+Add+Act", []arg{s}, func(g *graph.Graph, in []graph.Value, y graph.Value) []graph.Value {
 			return g.Add("act", relu6, g.Add("add", graph.Add{}, in[0], y)[0])
 		}),
 	}
 	if k.sums()[0]*k.sums()[1]*k.sums()[2] > 1 {
 		cases = append(cases, testCase{name: k.name + ", moments", in: []arg{x, w, o, o}, near: composedOfSums, pattern: &pattern{
-			fused: "Conv+Moments BatchNorm+Act", finite: finite, reordered: true,
+			fused: "Conv+Moments BatchNorm+Act", finite: []int{1}, reordered: true,
 			build: func(g *graph.Graph, in []graph.Value) []graph.Value {
 				conv := g.Add("conv", k.conv, in[:2]...)
 				y := g.Add("norm", graph.BatchNorm{Eps: 1e-2}, conv[0], in[2], in[3])
