@@ -23,18 +23,17 @@ func (m *Module) place() {
 	for v := range m.Offset {
 		m.Offset[v] = -1
 	}
-	lasting := 0
 	for v, t := range m.Tensors {
 		if v == 0 || t.Role == graph.Temp {
 			continue
 		}
-		m.Offset[v] = lasting
-		lasting += Stride(t) * max(t.Slots, 1)
+		m.Offset[v] = m.Lasting
+		m.Lasting += Stride(t) * max(t.Slots, 1)
 	}
-	m.Arena = lasting
+	m.Arena = m.Lasting
 	for i := range m.Entries {
 		e := &m.Entries[i]
-		e.Bytes = lasting + m.pack(m.spans(e), lasting)
+		e.Bytes = m.Lasting + m.pack(m.spans(e), m.Lasting)
 		m.Arena = max(m.Arena, e.Bytes)
 	}
 	for v, r := range m.Root {

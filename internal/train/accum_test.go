@@ -250,13 +250,7 @@ func TestAccumulatedMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		lasting := 0
-		for v, tensor := range module.Tensors {
-			if tensor.Role != graph.Temp && module.Offset[v] >= 0 && v > 0 {
-				lasting += tensor.Bytes()
-			}
-		}
-		return module.Entries[0].Bytes - lasting
+		return module.Entries[0].Bytes - module.Lasting
 	}
 	whole := temporaries(1)
 	for _, accum := range []int{2, 4, 8} {
