@@ -1,7 +1,7 @@
 # imgcls with its CUDA kernels, on no base image: the root folder that make puts
 # together, with the C library and the roots of trust for downloads.
 #
-#	docker build -t imgcls .
+#	docker build -t imgcls .	(--build-arg VERSION=$(git describe --tags --always) for what it says of itself)
 #	docker run --rm --gpus all -v $PWD/data:/data -v $PWD/runs:/runs --user $(id -u):$(id -g) imgcls train
 #	docker run --rm -v $PWD/runs:/runs --user $(id -u):$(id -g) imgcls train digits
 FROM golang:1.26-bookworm AS build
@@ -10,7 +10,8 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN make root
+ARG VERSION=dev
+RUN make root VERSION=$VERSION
 
 FROM scratch
 COPY --from=build /src/build/root /

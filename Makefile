@@ -6,7 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FLAGS   := -trimpath -ldflags "-s -w -X main.release=$(VERSION)"
 TARGETS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: all build cuda pure go root check-root gpu-kit tools test check lint generated noasm arm64 race cross fuzz soak soak-kills soak-signals soak-faults learn finetune bits bench peers epoch clean
+.PHONY: all build cuda pure go root check-root gpu-kit tools test check lint generated noasm arm64 goldens race cross fuzz soak soak-kills soak-signals soak-faults learn finetune bits bench peers epoch clean
 
 all: build
 
@@ -110,6 +110,11 @@ generated:
 	@sums() { cat $$(find internal/kernels/cpu -name '*_amd64.s' -o -name '*_arm64.s' -o -name 'stubs_*.go' | sort) | cksum; }; \
 	before=$$(sums) && $(GO) generate ./internal/kernels/cpu && test "$$before" = "$$(sums)" || \
 		{ echo "internal/kernels/cpu: the assembly was not what its generator writes; look at it and commit it"; exit 1; }
+
+## goldens: PyTorch's golden steps of the large models too, in double precision on the
+## reference, and all twenty of each on the CPU: some 25 minutes of a core
+goldens:
+	IMGCLS_SLOW=models $(GO) test ./internal/train -run '^(TestModelsOnTheReference|TestModelsOnTheCPU|TestAirBench94)$$' -count 1 -timeout 2h -v
 
 ## race: the tests of all that runs on several goroutines, under the race detector; those
 ## that compare numbers with PyTorch's step after step are ten times as slow there, and

@@ -224,6 +224,9 @@ func (s *settings) training(model models.Model, set *data.Set) (train.Config, er
 	if err := checkAccum(recipe.Batch, s.gradAccum); err != nil {
 		return train.Config{}, err
 	}
+	if err := checkMixes(recipe.Augment, recipe.Batch, s.gradAccum); err != nil {
+		return train.Config{}, err
+	}
 	preprocess, err := models.Preprocess{
 		Height: set.Height, Width: set.Width, Channels: set.Channels, Resize: models.Squash, TTA: strings.TrimPrefix(recipe.TTA, augment.TTA[0]),
 	}.Normalized(recipe.Mean, recipe.Std)
@@ -259,6 +262,16 @@ func checkAccum(batch, accum int) error {
 	}
 	return fault.New(fault.Usage, "--grad-accum", "", fmt.Sprintf("use --grad-accum %d, or --batch-size %d", fewer, (batch+accum-1)/accum*accum),
 		"%d equal micro-batches cannot be made of a --batch-size of %d", accum, batch)
+}
+
+// checkMixes refuses to mix pictures where there is one in a micro-batch: it would be mixed
+// with itself. What is left of an epoch may end in one, which then stays as it is.
+func checkMixes(p augment.Policy, batch, accum int) error {
+	if !p.Mixes() || batch/accum > 1 {
+		return nil
+	}
+	return fault.New(fault.Usage, "--augment", "", "use a larger --batch-size or fewer --grad-accum, or leave mixup and cutmix out",
+		"%s mixes a picture with others of its micro-batch, and a --batch-size of %d with --grad-accum %d has one in each", p, batch, accum)
 }
 
 // openRun makes the run folder, or goes on in that of the run resumed. From here

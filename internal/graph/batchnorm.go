@@ -18,7 +18,7 @@ import (
 // that place of x alone.
 //
 // The planner alone sets what follows: Plus adds the last input, shaped like x, to y,
-// and then Act, ReLU or ReLU6, is applied.
+// and then Act is applied.
 type BatchNorm struct {
 	Eps     float64
 	Running bool
@@ -44,9 +44,6 @@ func (b BatchNorm) Infer(in []Tensor) ([]Tensor, error) {
 			return nil, fmt.Errorf("input is %s, what is added to it %s", x, plus)
 		}
 		inputs--
-	}
-	if b.Act != nil && b.Act.Kind.FromInput() {
-		return nil, fmt.Errorf("no %s follows a batch norm in one node: its gradient asks for what it is of", b.Act.Kind)
 	}
 	if err := b.channels(x, in[1:inputs]); err != nil {
 		return nil, err
@@ -132,8 +129,8 @@ func (b BatchNorm) Parts() []string {
 //
 //	dx[m,c] = weight[c] · r[c] · dy[m,c]
 //
-// With Act, which the planner alone sets, y is the last input: what that activation
-// gave, and dy has yet to pass back through it.
+// With Act, which the planner alone sets and whose gradient is computed from y, y is the
+// last input: what that activation gave, and dy has yet to pass back through it.
 type BatchNormBack struct {
 	BatchNorm
 }
@@ -149,6 +146,9 @@ func (b BatchNormBack) Infer(in []Tensor) ([]Tensor, error) {
 	}
 	if b.Plus || b.Running && b.Act != nil {
 		return nil, fmt.Errorf("has no form for what was added, or for an activation with given statistics")
+	}
+	if b.Act != nil && b.Act.Kind.FromInput() {
+		return nil, fmt.Errorf("the gradient of %s asks for what that is of, which is not stored", b.Act.Kind)
 	}
 	x := in[0]
 	if len(x.Shape) < 2 || !x.Type.Float() || !x.sameAs(in[4]) || !x.sameAs(in[inputs-1]) {

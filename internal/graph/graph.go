@@ -210,27 +210,36 @@ func (g *Graph) BackwardOnto(sums map[Value]Value, y, dy []Value) map[Value]Valu
 			grads[v] = d
 		}
 	}
+	open := 0 // temporaries whose gradient has not reached the node that makes them
+	accumulate := func(v, d Value) {
+		if d != 0 && grads[v] == 0 && g.Tensors[v].Role == Temp {
+			open++
+		}
+		g.accumulate(grads, v, d)
+	}
 	for i, v := range y {
-		g.accumulate(grads, v, dy[i])
+		accumulate(v, dy[i])
 	}
 	forward := g.entry().Nodes
-	for i := len(forward) - 1; i >= 0; i-- {
+	for i := len(forward) - 1; i >= 0 && open > 0; i-- {
 		n := forward[i]
 		dout := make([]Value, len(n.Out))
-		reached := false
+		reached := 0
 		for j, v := range n.Out {
-			dout[j] = grads[v]
-			reached = reached || dout[j] != 0
+			if dout[j] = grads[v]; dout[j] != 0 {
+				reached++
+			}
 		}
-		if !reached {
+		if reached == 0 {
 			continue
 		}
+		open -= reached
 		din := n.Op.Grad(g, n, dout)
 		if g.err != nil {
 			return nil
 		}
 		for j, d := range din {
-			g.accumulate(grads, n.In[j], d)
+			accumulate(n.In[j], d)
 		}
 	}
 	return grads

@@ -123,6 +123,7 @@ func readWide(nodes []graph.Node, results []graph.Value) map[graph.Value]bool {
 // rewrite adds n with its inputs and outputs in the versions that its rule asks for.
 func (c *caster) rewrite(n graph.Node) error {
 	r, like := ruleOf(n.Op), n
+	_, view := n.Op.(graph.View)
 	n.In, n.Out = slices.Clone(n.In), slices.Clone(n.Out)
 	same := false
 	for i, v := range n.In {
@@ -143,10 +144,12 @@ func (c *caster) rewrite(n graph.Node) error {
 		}
 		n.Out[i], c.made[v] = c.version(v), true
 		n.Op = storing(n.Op, c.half)
-		if _, view := n.Op.(graph.Reshape); view {
-			c.m.Root[n.Out[i]] = c.m.Root[n.In[0]]
+		if view {
 			c.m.Root[v] = v // where a Cast makes it
 		}
+	}
+	if view { // of the version that it reads
+		c.m.Root[n.Out[0]] = c.m.Root[n.In[0]]
 	}
 	c.nodes = append(c.nodes, n)
 	return c.check(n, like)

@@ -74,6 +74,16 @@ func TestCast(t *testing.T) {
 			y := g.Add("y", graph.Conv{Stride: 1}, x, g.Input("w", graph.F32, 2, 1, 1, 1))[0]
 			g.Return(g.Add("pool", graph.MaxPool{Kernel: 2, Stride: 2}, g.Add("act", graph.Act{}, y)[0])[0])
 		}, "Cast(f32)→f16 Normalize(u8)→f16 Conv+Act+MaxPool(f16,f16)→f16,- Cast(f16)→f32"},
+		{"the second half of a batch", func(g *graph.Graph) {
+			order := g.Add("tail", graph.Tail{From: 2}, g.Input("order", graph.I32, 4))[0]
+			x := g.Add("gather", graph.Gather{Batch: 2}, order, g.State("cursor", graph.I64, 1), g.Input("samples", graph.F32, 4, 3))[0]
+			g.Return(g.Add("y", graph.MatMul{}, x, g.Input("w", graph.F32, 3, 3))[0])
+		}, "Cast(f32)→f16 Gather(i32,i64,f32)→f32 Cast(f32)→f16 MatMul(f16,f16)→f32"},
+		{"the end of what holds 16 bits, through a view", func(g *graph.Graph) {
+			x, w := g.Input("x", graph.F32, 1, 4, 4, 2), g.Input("w", graph.F32, 2, 1, 1, 2)
+			flat := g.Add("flat", graph.Reshape{Shape: []int{32}}, g.Add("y", graph.Conv{Stride: 1}, x, w)[0])[0]
+			g.Return(g.Add("gate", graph.Gate{}, g.Add("tail", graph.Tail{From: 3}, flat)[0])[0])
+		}, "Cast(f32)→f16 Cast(f32)→f16 Conv(f16,f16)→f16 Cast(f16)→f32 Gate(f32)→i32"},
 		{"batch norm in training", func(g *graph.Graph) {
 			x, w := g.Input("x", graph.F32, 1, 4, 4, 2), g.Input("w", graph.F32, 2, 1, 1, 2)
 			y := g.Add("y", graph.Conv{Stride: 1}, x, w)[0]

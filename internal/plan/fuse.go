@@ -207,11 +207,11 @@ func sumPooled(f *fuser, i int) edit {
 }
 
 // actOnStore applies an activation to the sums of a Conv or MatMul before they
-// are stored, where nobody else reads them: ReLU, the one that kernels store with.
+// are stored, where nobody else reads them, as the gradients of some activations do.
 func actOnStore(f *fuser, i int) edit {
 	n := f.nodes[i]
 	act, ok := n.Op.(graph.Act)
-	if !ok || act.Kind != graph.ReLU || f.reads[n.In[0]] > 1 {
+	if !ok || f.reads[n.In[0]] > 1 {
 		return nil
 	}
 	at, sums := f.maker(n.In[0])
@@ -285,7 +285,7 @@ func plusOnStore(f *fuser, i int) edit {
 func normActOnStore(f *fuser, i int) edit {
 	n := f.nodes[i]
 	act, ok := n.Op.(graph.Act)
-	if !ok || act.Kind.FromInput() || f.reads[n.In[0]] > 1 {
+	if !ok || f.reads[n.In[0]] > 1 {
 		return nil
 	}
 	at, norm := f.maker(n.In[0])

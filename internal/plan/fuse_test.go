@@ -27,6 +27,14 @@ func TestFusionKeeps(t *testing.T) {
 		x, w := g.Input("x", graph.F32, 1, 6, 6, 3), g.Input("w", graph.F32, 4, 3, 3, 3)
 		return g.Add("conv", graph.Conv{Stride: 1}, x, w)[0]
 	}
+	gelu := graph.Act{Kind: graph.GELU}
+	norm := func(g *graph.Graph) graph.Value {
+		in := []graph.Value{conv(g)}
+		for _, name := range []string{"weight", "bias", "mean", "var"} {
+			in = append(in, g.Input(name, graph.F32, 4))
+		}
+		return g.Add("norm", graph.BatchNorm{Eps: 1e-5, Running: true}, in...)[0]
+	}
 	for _, c := range []struct {
 		name    string
 		refuses string // what the device lacks
@@ -51,6 +59,20 @@ func TestFusionKeeps(t *testing.T) {
 		{"two activations", "", func(g *graph.Graph) {
 			g.Return(g.Add("again", relu, g.Add("act", relu, conv(g))[0])[0])
 		}, "Conv+Act Act"},
+		{"an activation whose gradient asks for the sums", "", func(g *graph.Graph) {
+			y := conv(g)
+			g.Return(g.Add("act", gelu, y)[0], g.Add("back", graph.ActBack{Act: gelu}, y, y)[0])
+		}, "Conv Act ActBack"},
+		{"the same without a gradient", "", func(g *graph.Graph) {
+			g.Return(g.Add("act", gelu, conv(g))[0])
+		}, "Conv+Act"},
+		{"an activation whose gradient asks for what a norm gives", "", func(g *graph.Graph) {
+			y := norm(g)
+			g.Return(g.Add("act", gelu, y)[0], g.Add("back", graph.ActBack{Act: gelu}, y, y)[0])
+		}, "Conv+BatchNorm Act ActBack"},
+		{"that without a gradient", "", func(g *graph.Graph) {
+			g.Return(g.Add("act", gelu, norm(g))[0])
+		}, "Conv+BatchNorm+Act"},
 		{"what the device lacks", "Conv+Act+MaxPool", func(g *graph.Graph) {
 			g.Return(g.Add("pool", pool, g.Add("act", relu, conv(g))[0])[0])
 		}, "Conv+Act MaxPool"},

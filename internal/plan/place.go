@@ -23,18 +23,17 @@ func (m *Module) place() {
 	for v := range m.Offset {
 		m.Offset[v] = -1
 	}
-	lasting := 0
 	for v, t := range m.Tensors {
 		if v == 0 || t.Role == graph.Temp {
 			continue
 		}
-		m.Offset[v] = lasting
-		lasting += Stride(t) * max(t.Slots, 1)
+		m.Offset[v] = m.Lasting
+		m.Lasting += Stride(t) * max(t.Slots, 1)
 	}
-	m.Arena = lasting
+	m.Arena = m.Lasting
 	for i := range m.Entries {
 		e := &m.Entries[i]
-		e.Bytes = lasting + m.pack(m.spans(e), lasting)
+		e.Bytes = m.Lasting + m.pack(m.spans(e), m.Lasting)
 		m.Arena = max(m.Arena, e.Bytes)
 	}
 	for v, r := range m.Root {
@@ -76,28 +75,49 @@ func (m *Module) spans(e *Entry) []span {
 	return spans
 }
 
+// A shelf holds the spans placed at one offset, one after another in time.
+type shelf struct {
+	at    int
+	spans []span
+}
+
+// from returns the first span that lives at a node or later, and where it stands.
+func (s shelf) from(node int) int {
+	if len(s.spans) > 0 && s.spans[0].last >= node {
+		return 0
+	}
+	i, _ := slices.BinarySearchFunc(s.spans, node, func(p span, node int) int { return cmp.Compare(p.last, node) })
+	return i
+}
+
 // pack places the spans from base on, the largest first, each at the lowest
 // offset where it meets no other that lives at the same time. It returns the
-// bytes taken.
+// bytes taken. Micro-batches, of which there may be hundreds, use the same few shelves.
 func (m *Module) pack(spans []span, base int) int {
 	slices.SortStableFunc(spans, func(a, b span) int { return cmp.Compare(b.bytes, a.bytes) })
 	end := base
-	var placed []span // by offset
+	var shelves []shelf // by offset
 	for _, s := range spans {
 		at := base
-		for _, p := range placed {
-			if p.last < s.first || s.last < p.first {
-				continue
-			}
-			if m.Offset[p.v] >= at+s.bytes {
+		for _, on := range shelves {
+			if on.at >= at+s.bytes {
 				break
 			}
-			at = max(at, m.Offset[p.v]+p.bytes)
+			for _, p := range on.spans[on.from(s.first):] {
+				if p.first > s.last {
+					break
+				}
+				at = max(at, on.at+p.bytes)
+			}
 		}
 		m.Offset[s.v] = at
 		end = max(end, at+s.bytes)
-		i, _ := slices.BinarySearchFunc(placed, at, func(p span, at int) int { return cmp.Compare(m.Offset[p.v], at) })
-		placed = slices.Insert(placed, i, s)
+		i, ok := slices.BinarySearchFunc(shelves, at, func(on shelf, at int) int { return cmp.Compare(on.at, at) })
+		if !ok {
+			shelves = slices.Insert(shelves, i, shelf{at: at})
+		}
+		on := &shelves[i]
+		on.spans = slices.Insert(on.spans, on.from(s.first), s)
 	}
 	return end - base
 }

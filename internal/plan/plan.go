@@ -30,6 +30,7 @@ type Module struct {
 	// multiple of Align but for a Tail, or -1 for a temporary that no entry uses. The slots of a ring
 	// follow one another at Stride bytes.
 	Offset  []int
+	Lasting int // bytes of the tensors that last, which stand first
 	Arena   int // bytes
 	Entries []Entry
 }

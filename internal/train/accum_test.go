@@ -209,14 +209,16 @@ func TestAccumulatedHalfPrecision(t *testing.T) {
 		return tr, epochLosses(t, tr)
 	}
 	_, want := trained(graph.F32, 0)
-	tr, got := trained(graph.F16, 0)
-	for i := range want {
-		if d := math.Abs(got[i] - want[i]); d == 0 || d > 4*0x1p-11*want[i] {
-			t.Errorf("epoch %d: loss %v, in f32 %v", i+1, got[i], want[i])
+	for precision, eps := range map[graph.DType]float64{graph.BF16: 0x1p-8, graph.F16: 0x1p-11} {
+		tr, got := trained(precision, 0)
+		for i := range want {
+			if d := math.Abs(got[i] - want[i]); d == 0 || d > 4*eps*want[i] {
+				t.Errorf("%s, epoch %d: loss %v, in f32 %v", precision, i+1, got[i], want[i])
+			}
 		}
-	}
-	if tr.place.Skipped != 0 || tr.place.Step != 12 {
-		t.Errorf("%d of %d steps skipped", tr.place.Skipped, tr.place.Step)
+		if tr.place.Skipped != 0 || tr.place.Step != 12 {
+			t.Errorf("%s: %d of %d steps skipped", precision, tr.place.Skipped, tr.place.Step)
+		}
 	}
 	if tr, _ := trained(graph.F16, 0x1p24); tr.place.Skipped == 0 || tr.place.Skipped >= rescale.Patience || tr.place.Step != 12 {
 		t.Errorf("too large a scale: %d of %d steps skipped", tr.place.Skipped, tr.place.Step)
@@ -248,13 +250,7 @@ func TestAccumulatedMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		lasting := 0
-		for v, tensor := range module.Tensors {
-			if tensor.Role != graph.Temp && module.Offset[v] >= 0 && v > 0 {
-				lasting += tensor.Bytes()
-			}
-		}
-		return module.Entries[0].Bytes - lasting
+		return module.Entries[0].Bytes - module.Lasting
 	}
 	whole := temporaries(1)
 	for _, accum := range []int{2, 4, 8} {

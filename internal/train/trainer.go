@@ -135,7 +135,8 @@ func Plan(dev device.Device, set *data.Set, cfg Config) (*plan.Module, error) {
 const fewBytes = 256 << 20
 
 // compile builds all entries and plans them, with fewer pictures per forward run where
-// an evaluation would take more memory than training does.
+// an evaluation would take more memory than training does. Its temporaries grow with
+// these, so that the second plan is mostly the last.
 func (t *Trainer) compile(dev device.Device) (*plan.Module, infer.Entry, error) {
 	if err := t.bind(); err != nil {
 		return nil, infer.Entry{}, err
@@ -145,11 +146,12 @@ func (t *Trainer) compile(dev device.Device) (*plan.Module, infer.Entry, error) 
 		if err != nil {
 			return nil, infer.Entry{}, err
 		}
-		takes := module.Entries[module.Find(eval.Name)].Bytes
-		if t.cfg.EvalBatch == 1 || takes <= max(fewBytes, module.Entries[module.Find(t.full.name)].Bytes) {
+		takes := module.Entries[module.Find(eval.Name)].Bytes - module.Lasting
+		room := max(fewBytes, module.Entries[module.Find(t.full.name)].Bytes) - module.Lasting
+		if t.cfg.EvalBatch == 1 || takes <= room {
 			return module, eval, nil
 		}
-		t.cfg.EvalBatch /= 2
+		t.cfg.EvalBatch = max(1, int(float64(t.cfg.EvalBatch)*float64(room)/float64(takes)))
 	}
 }
 

@@ -25,15 +25,17 @@ func (b *builder) moments(channels, rows int, run func(partial []float64, lo, hi
 	return partials, counts
 }
 
-// newNorm returns the norm of x [places,C], bounded by what follows it.
+// newNorm returns the norm of x [places,C] with the activation that follows it.
 func newNorm(op graph.BatchNorm, channels, places int) *kernel.Norm {
 	norm := kernel.NewNorm(channels, places)
-	if op.Act != nil {
-		ceiling := vec.Unbounded
-		if op.Act.Kind == graph.ReLU6 {
-			ceiling = 6
-		}
-		norm.Bound(ceiling)
+	switch {
+	case op.Act == nil:
+	case op.Act.Kind == graph.ReLU:
+		norm.Bound(vec.Unbounded)
+	case op.Act.Kind == graph.ReLU6:
+		norm.Bound(6)
+	default:
+		norm.Then(activations[op.Act.Kind].forward)
 	}
 	return norm
 }
@@ -87,7 +89,11 @@ func (b *builder) batchNorm(op graph.BatchNorm, n graph.Node) {
 	if y == nil {
 		return
 	}
-	b.split(rows, perNormed*float64(c), func(lo, hi int, _ []float32) {
+	each := perNormed
+	if op.Act != nil {
+		each += activations[op.Act.Kind].each
+	}
+	b.split(rows, each*float64(c), func(lo, hi int, _ []float32) {
 		norm.Apply(rowsOf(y, c, lo, hi), rowsOf(x, c, lo, hi), rowsOf(plus, c, lo, hi))
 	})
 }

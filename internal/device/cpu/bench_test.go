@@ -65,13 +65,19 @@ func tutorial(batch int) (g *graph.Graph, loss, logits graph.Value) {
 	return g, xent[0], x
 }
 
-// compile plans g for dev and fills what lasts with numbers from a seed.
+// compile plans g for dev and loads it.
 func compile(t testing.TB, dev device.Device, g *graph.Graph) device.Program {
 	t.Helper()
 	m, err := plan.Compile(g, dev.Supports)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return load(t, dev, m)
+}
+
+// load puts a module on the device and fills what lasts with numbers from a seed.
+func load(t testing.TB, dev device.Device, m *plan.Module) device.Program {
+	t.Helper()
 	prog, err := dev.Compile(m)
 	if err != nil {
 		t.Fatal(err)

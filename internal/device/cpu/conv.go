@@ -13,7 +13,7 @@ func (b *builder) conv(op graph.Conv, n graph.Node) {
 	if b.err != nil {
 		return
 	}
-	l := kernel.Layer{X: b.f32(n.In[0]), ReLU: op.Post.Act != nil}
+	l := kernel.Layer{X: b.f32(n.In[0]), ReLU: op.Post.Act != nil && op.Post.Act.Kind == graph.ReLU}
 	if len(n.In)-op.Post.Inputs() == 3 {
 		l.Bias = b.f32(n.In[2])
 	}
@@ -25,7 +25,7 @@ func (b *builder) conv(op graph.Conv, n graph.Node) {
 	if op.Post.Pool != nil {
 		pool := convPoolExtents(*op.Post.Pool, c)
 		if form, filters := b.forward(c, n.In[1], pool.Kernel == 2 && pool.Stride == 2); b.err == nil {
-			b.convPool(c, form, l, filters, pool, n)
+			b.convPool(op.Post, c, form, l, filters, pool, n)
 		}
 		return
 	}
@@ -108,13 +108,26 @@ func (b *builder) convPost(post graph.Post, form former, l kernel.Layer, filters
 		partials = make([]float64, each*len(counts))
 		b.statistics(norm, mean, variance, partials, counts, 0)
 	default:
-		b.bands(form, l, filters, c, c.O, nil)
+		var after func(strip)
+		if act := actAfter(post); act != nil {
+			after = func(s strip) { s.each(func(lo, hi int) { act(l.Y[lo:hi], l.Y[lo:hi]) }) }
+		}
+		b.bands(form, l, filters, c, c.O, after)
 	}
+}
+
+// actAfter returns the activation of sums that tiles do not store themselves, or nil.
+func actAfter(post graph.Post) func(y, x []float32) {
+	if post.Act == nil || post.Act.Kind == graph.ReLU {
+		return nil
+	}
+	return activations[post.Act.Kind].forward
 }
 
 // convPool cuts the pooled images into lines, some of them together. The lines of y
 // under them exist in scratch alone.
-func (b *builder) convPool(c kernel.Conv, form banded, l kernel.Layer, filters *packed, pool kernel.Pool, n graph.Node) {
+func (b *builder) convPool(post graph.Post, c kernel.Conv, form banded, l kernel.Layer, filters *packed, pool kernel.Pool, n graph.Node) {
+	act := actAfter(post)
 	y, arg := b.f32(n.Out[0]), b.bytes(n.Out[1])
 	image, line := c.H*c.W*c.I, pool.Q*pool.C
 	most := min(pool.P, form.Least()) // pooled lines at once
@@ -141,7 +154,11 @@ func (b *builder) convPool(c kernel.Conv, form banded, l kernel.Layer, filters *
 			form.ComputeInto(l, l.X[group/groups*image:], top, top+high(lines)/form.Height(), scratch)
 			some := pool // what lies in a strip
 			some.N, some.H, some.P = 1, high(lines), lines
-			some.Forward(values, which, l.Y, 0, lines)
+			sums := l.Y[:some.H*c.Q*c.O]
+			if act != nil {
+				act(sums, sums)
+			}
+			some.Forward(values, which, sums, 0, lines)
 		}
 	})
 }
@@ -183,7 +200,7 @@ func (b *builder) addedBackData(form former, filters *packed, c kernel.Conv, op 
 	l, plus := kernel.Layer{Y: b.f32(n.Out[0]), X: b.f32(n.In[1])}, b.plus(op, n)
 	var after func(strip)
 	if plus != nil {
-		after = func(s strip) { s.add(l.Y, plus) }
+		after = func(s strip) { s.each(func(lo, hi int) { addTo(l.Y, plus, lo, hi) }) }
 	}
 	b.bands(form, l, filters, c, c.I, after)
 }
@@ -234,14 +251,14 @@ type strip struct{ part, width, lo, hi, j, end int }
 // of returns the rows of x, and nil for no tensor.
 func (s strip) of(x []float32) []float32 { return rowsOf(x, s.width, s.lo, s.hi) }
 
-// add adds the strip of plus to that of y.
-func (s strip) add(y, plus []float32) {
+// each calls do with each run of elements of the output that are the strip.
+func (s strip) each(do func(lo, hi int)) {
 	if s.j == 0 && s.end == s.width {
-		addTo(y, plus, s.lo*s.width, s.hi*s.width)
+		do(s.lo*s.width, s.hi*s.width)
 		return
 	}
 	for row := s.lo; row < s.hi; row++ {
-		addTo(y, plus, row*s.width+s.j, row*s.width+s.end)
+		do(row*s.width+s.j, row*s.width+s.end)
 	}
 }
 

@@ -125,6 +125,49 @@ func together(prog device.Program) device.Program {
 	return prog
 }
 
+// TestPanelsFused holds what is fused to the bits of the operations one by one where a
+// chunk takes some of the columns, as the filters fill a cache.
+func TestPanelsFused(t *testing.T) {
+	dev := New(2)
+	defer dev.Close()
+	same, gelu, silu := graph.Conv{Stride: 1, Pad: 1}, graph.Act{Kind: graph.GELU}, graph.Act{Kind: graph.SiLU}
+	for _, c := range []struct {
+		fused string
+		build func(g *graph.Graph, x, w, channel, y graph.Value) graph.Value
+	}{
+		{"Conv+Act", func(g *graph.Graph, x, w, _, _ graph.Value) graph.Value {
+			return g.Add("act", gelu, g.Add("conv", same, x, w)[0])[0]
+		}},
+		{"Conv+BatchNorm+Add+Act", func(g *graph.Graph, x, w, channel, y graph.Value) graph.Value {
+			sums := g.Add("conv", same, x, w)[0]
+			norm := g.Add("norm", graph.BatchNorm{Eps: 0.5, Running: true}, sums, channel, channel, channel, g.Add("square", graph.Act{Kind: graph.ReLU}, channel)[0])[0]
+			return g.Add("act", silu, g.Add("add", graph.Add{}, norm, y)[0])[0]
+		}},
+		{"ConvBackData+Add", func(g *graph.Graph, x, w, _, y graph.Value) graph.Value {
+			return g.Add("add", graph.Add{}, g.Add("conv", graph.ConvBackData{Conv: same, H: 5, W: 6}, w, y)[0], x)[0]
+		}},
+	} {
+		g := graph.New()
+		x, w := g.Input("x", graph.F32, 2, 5, 6, 129), g.Input("w", graph.F32, 131, 3, 3, 129)
+		y := c.build(g, x, w, g.Input("channel", graph.F32, 131), g.Input("y", graph.F32, 2, 5, 6, 131))
+		g.Return(y)
+		var got [2][]byte
+		for i, planner := range []func(*graph.Graph, func(graph.Node, []graph.Tensor) bool) (*plan.Module, error){plan.Compile, plan.CompileUnfused} {
+			m, err := planner(g, dev.Supports)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if last := m.Entries[0].Nodes[len(m.Entries[0].Nodes)-1]; i == 0 && plan.OpName(last.Op) != c.fused {
+				t.Errorf("%s ends the plan of %s", plan.OpName(last.Op), c.fused)
+			}
+			got[i] = results(t, load(t, dev, m), g, 0, 1, y)[0]
+		}
+		if !bytes.Equal(got[0], got[1]) {
+			t.Errorf("%s: not the bits of its parts", c.fused)
+		}
+	}
+}
+
 // TestSetsAgree holds all sets in assembly to the same bits, in shapes that the
 // device sums up in groups.
 func TestSetsAgree(t *testing.T) {

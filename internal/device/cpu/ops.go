@@ -112,10 +112,12 @@ func (b *builder) matMul(op graph.MatMul, n graph.Node) {
 	m := kernel.MatMul{
 		Set: b.set,
 		M:   ys[0], N: ys[1], K: as[0] * as[1] / ys[0],
-		Y:    kernel.Matrix{Data: b.f32(n.Out[0]), Stride: ys[1]},
-		A:    kernel.Matrix{Data: b.f32(n.In[0]), Stride: as[1], Trans: op.TransA},
-		B:    kernel.Matrix{Data: b.f32(n.In[1]), Stride: bs[1], Trans: op.TransB},
-		ReLU: op.Post.Act != nil,
+		Y: kernel.Matrix{Data: b.f32(n.Out[0]), Stride: ys[1]},
+		A: kernel.Matrix{Data: b.f32(n.In[0]), Stride: as[1], Trans: op.TransA},
+		B: kernel.Matrix{Data: b.f32(n.In[1]), Stride: bs[1], Trans: op.TransB},
+	}
+	if op.Post.Act != nil {
+		m.Act = activations[op.Post.Act.Kind].forward
 	}
 	if len(n.In) == 3 {
 		m.Bias = b.f32(n.In[2])

@@ -104,6 +104,9 @@ func supports(n graph.Node, t []graph.Tensor) bool {
 		graph.MatMul, graph.Conv, graph.ConvBackData, graph.ConvBackFilter:
 		single = nil // shape rules have said which types go together
 	case graph.BatchNorm:
+		if !stores(op.Act) {
+			return false
+		}
 		if single = n.In[1:]; op.Plus {
 			single = n.In[1 : len(n.In)-1]
 		}

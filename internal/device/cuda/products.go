@@ -35,8 +35,11 @@ func epilogue(p graph.Post) bool {
 	if p.Norm != nil {
 		act = p.Norm.Act
 	}
-	return (act == nil || act.Kind == graph.ReLU || act.Kind == graph.ReLU6) && (p.Pool == nil || kernel.Pools(*p.Pool))
+	return stores(act) && (p.Pool == nil || kernel.Pools(*p.Pool))
 }
+
+// stores reports whether kernels apply an activation, if there is one, to what they store.
+func stores(act *graph.Act) bool { return act == nil || !act.Kind.FromInput() }
 
 // convolution returns the extents of op on x with w; x's type is the products'.
 func convolution(op graph.Conv, x, w graph.Tensor) kernel.Conv {

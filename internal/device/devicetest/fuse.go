@@ -130,6 +130,12 @@ func fusionCases() []testCase {
 		}
 		cases = append(cases, of...)
 	}
+	for _, k := range []fusionGeometry{
+		{"padding and stride", 3, 11, 14, 6, 5, 3, graph.Conv{Stride: 2, Pad: 1}, graph.MaxPool{Kernel: 2, Stride: 2}, true},
+		{"depthwise", 2, 9, 11, 19, 19, 3, graph.Conv{Stride: 1, Pad: 1, Groups: 19}, graph.MaxPool{Kernel: 2, Stride: 2}, true},
+	} {
+		cases = append(cases, k.acts()...)
+	}
 	return slices.Concat(cases, matMulFusions(), normFusions(), gateFusions())
 }
 
@@ -148,8 +154,11 @@ func normFusions() []testCase {
 		c := k.shape[len(k.shape)-1]
 		x, channel := float(k.shape...), float(c)
 		variance := arg{graph.F32, given(0.5, 1.5, 0.75), []int{c}}
-		for _, kind := range []graph.ActKind{graph.ReLU, graph.ReLU6} {
-			act := graph.Act{Kind: kind}
+		for _, kind := range []graph.ActKind{graph.ReLU, graph.ReLU6, graph.GELU} {
+			act, near := graph.Act{Kind: kind}, composed
+			if kind.FromInput() { // bent by sums that were rounded
+				near = composedOfSums
+			}
 			forward := func(what, fused string, running bool, sides func(g *graph.Graph, y, side graph.Value) []graph.Value) {
 				in := []arg{x, channel, channel}
 				if running {
@@ -157,7 +166,7 @@ func normFusions() []testCase {
 				}
 				last := len(in)
 				cases = append(cases, testCase{
-					name: k.name + ", " + what + ", " + kind.String(), in: append(in, x), near: composed,
+					name: k.name + ", " + what + ", " + kind.String(), in: append(in, x), near: near,
 					pattern: &pattern{fused: fused, build: func(g *graph.Graph, in []graph.Value) []graph.Value {
 						y := g.Add("norm", graph.BatchNorm{Eps: 1e-5, Running: running}, in[:last]...)
 						return append(sides(g, y[0], in[last]), y[1:]...)
@@ -174,6 +183,9 @@ func normFusions() []testCase {
 			forward("read elsewhere", "BatchNorm Act", true, func(g *graph.Graph, y, _ graph.Value) []graph.Value {
 				return append(g.Add("act", act, y), y)
 			})
+			if kind.FromInput() {
+				continue // goes back by itself
+			}
 			cases = append(cases, testCase{
 				name: k.name + ", back, " + kind.String(), in: []arg{x, channel, channel, variance, x, x}, near: composed,
 				pattern: &pattern{fused: "ActBack+BatchNormBack", build: func(g *graph.Graph, in []graph.Value) []graph.Value {
@@ -211,43 +223,63 @@ func (k fusionGeometry) pooled() []int {
 	return []int{k.n, places(s[1], k.pool.Kernel, k.pool.Stride, k.pool.Pad), places(s[2], k.pool.Kernel, k.pool.Stride, k.pool.Pad), k.o}
 }
 
-// forward makes the cases of Conv, Act and MaxPool: all three, and fewer.
-func (k fusionGeometry) forward() []testCase {
-	relu := graph.Act{Kind: graph.ReLU}
+// chain makes a case of Conv, an Act where it is not nil, and a MaxPool if pool says so.
+func (k fusionGeometry) chain(what, fused string, act *graph.Act, pool, actRead bool, biases int) testCase {
 	var finite []int
 	if k.conv.Pad > 0 {
 		finite = []int{1}
 	}
-	chain := func(what, fused string, act, pool, actRead bool, biases int) testCase {
-		in := []arg{float(k.n, k.h, k.w, k.i), float(k.o, k.f, k.f, k.i/max(1, k.conv.Groups)), float(k.o)}
-		return testCase{name: k.name + ", " + what, in: in[:2+biases], rows: 1, near: contraction, pattern: &pattern{
-			fused: fused, finite: finite,
-			build: func(g *graph.Graph, in []graph.Value) []graph.Value {
-				out := g.Add("conv", k.conv, in...)
-				if act {
-					out = g.Add("act", relu, out[0])
-				}
-				if pool {
-					read := out[:1]
-					out = g.Add("pool", k.pool, out[0])
-					if actRead {
-						out = append(out, read...)
-					}
-				}
-				return out
-			},
-		}}
+	near := contraction
+	if act != nil && act.Kind != graph.ReLU {
+		near = composedOfSums
 	}
+	in := []arg{float(k.n, k.h, k.w, k.i), float(k.o, k.f, k.f, k.i/max(1, k.conv.Groups)), float(k.o)}
+	return testCase{name: k.name + ", " + what, in: in[:2+biases], rows: 1, near: near, pattern: &pattern{
+		fused: fused, finite: finite,
+		build: func(g *graph.Graph, in []graph.Value) []graph.Value {
+			out := g.Add("conv", k.conv, in...)
+			if act != nil {
+				out = g.Add("act", *act, out[0])
+			}
+			if pool {
+				read := out[:1]
+				out = g.Add("pool", k.pool, out[0])
+				if actRead {
+					out = append(out, read...)
+				}
+			}
+			return out
+		},
+	}}
+}
+
+// forward makes the cases of Conv, ReLU and MaxPool: all three, and fewer.
+func (k fusionGeometry) forward() []testCase {
 	all, pool := "Conv+Act+MaxPool", "Conv+MaxPool"
 	if !k.apart {
 		all, pool = "Conv+Act MaxPool", "Conv MaxPool"
 	}
+	relu := &graph.Act{Kind: graph.ReLU}
 	return []testCase{
-		chain("act and pool", all, true, true, false, 1),
-		chain("act and pool, no bias", all, true, true, false, 0),
-		chain("act", "Conv+Act", true, false, false, 1),
-		chain("pool", pool, false, true, false, 1),
-		chain("act read elsewhere", "Conv+Act MaxPool", true, true, true, 1),
+		k.chain("act and pool", all, relu, true, false, 1),
+		k.chain("act and pool, no bias", all, relu, true, false, 0),
+		k.chain("act", "Conv+Act", relu, false, false, 1),
+		k.chain("pool", pool, nil, true, false, 1),
+		k.chain("act read elsewhere", "Conv+Act MaxPool", relu, true, true, 1),
+	}
+}
+
+// acts makes cases of the other activations behind a convolution. One that is bent goes
+// with no pooling where it comes so near to 0 that rounding makes numbers equal.
+func (k fusionGeometry) acts() []testCase {
+	silu := graph.Act{Kind: graph.SiLU}
+	return []testCase{
+		k.chain("silu and pool", "Conv+Act+MaxPool", &silu, true, false, 1),
+		k.chain("gelu", "Conv+Act", &graph.Act{Kind: graph.GELU}, false, false, 1),
+		k.chain("relu6", "Conv+Act", &graph.Act{Kind: graph.ReLU6}, false, false, 1),
+		k.given("norm, add and silu", "Conv+BatchNorm+Add+Act", []arg{float(k.sums()...)}, func(g *graph.Graph, in []graph.Value, y graph.Value) []graph.Value {
+			return g.Add("act", silu, g.Add("add", graph.Add{}, in[0], y)[0])
+		}),
 	}
 }
 
@@ -319,35 +351,38 @@ func (k fusionGeometry) unpool() []testCase {
 	}
 }
 
+// given makes a case of a batch norm with given statistics behind a convolution, and of
+// what build adds to that.
+func (k fusionGeometry) given(what, fused string, in []arg, build func(g *graph.Graph, in []graph.Value, y graph.Value) []graph.Value) testCase {
+	x, w, o := float(k.n, k.h, k.w, k.i), float(k.o, k.f, k.f, k.i/max(1, k.conv.Groups)), float(k.o)
+	variance := arg{graph.F32, given(0.5, 1.5, 0.75), []int{k.o}}
+	return testCase{name: k.name + ", " + what, in: append([]arg{x, w, o, o, o, variance}, in...), near: composedOfSums, pattern: &pattern{
+		fused: fused, finite: []int{1},
+		build: func(g *graph.Graph, in []graph.Value) []graph.Value {
+			y := g.Add("conv", k.conv, in[:2]...)[0]
+			y = g.Add("norm", graph.BatchNorm{Eps: 1e-5, Running: true}, y, in[2], in[3], in[4], in[5])[0]
+			return build(g, in[6:], y)
+		},
+	}}
+}
+
 // norm makes the cases of a batch norm behind a convolution, and of a gradient that is
 // added to another.
 func (k fusionGeometry) norm() []testCase {
 	x, w, o, s := float(k.n, k.h, k.w, k.i), float(k.o, k.f, k.f, k.i/max(1, k.conv.Groups)), float(k.o), float(k.sums()...)
-	variance := arg{graph.F32, given(0.5, 1.5, 0.75), []int{k.o}}
 	relu6 := graph.Act{Kind: graph.ReLU6}
-	finite := []int{1}
-	given := func(what, fused string, in []arg, build func(g *graph.Graph, in []graph.Value, y graph.Value) []graph.Value) testCase {
-		return testCase{name: k.name + ", " + what, in: append([]arg{x, w, o, o, o, variance}, in...), near: composedOfSums, pattern: &pattern{
-			fused: fused, finite: finite,
-			build: func(g *graph.Graph, in []graph.Value) []graph.Value {
-				y := g.Add("conv", k.conv, in[:2]...)[0]
-				y = g.Add("norm", graph.BatchNorm{Eps: 1e-5, Running: true}, y, in[2], in[3], in[4], in[5])[0]
-				return build(g, in[6:], y)
-			},
-		}}
-	}
 	cases := []testCase{
-		given("norm", "Conv+BatchNorm", nil, func(_ *graph.Graph, _ []graph.Value, y graph.Value) []graph.Value { return []graph.Value{y} }),
-		given("norm and act", "Conv+BatchNorm+Act", nil, func(g *graph.Graph, _ []graph.Value, y graph.Value) []graph.Value {
+		k.given("norm", "Conv+BatchNorm", nil, func(_ *graph.Graph, _ []graph.Value, y graph.Value) []graph.Value { return []graph.Value{y} }),
+		k.given("norm and act", "Conv+BatchNorm+Act", nil, func(g *graph.Graph, _ []graph.Value, y graph.Value) []graph.Value {
 			return g.Add("act", relu6, y)
 		}),
-		given("norm, add and act", "Conv+BatchNorm+Add+Act", []arg{s}, func(g *graph.Graph, in []graph.Value, y graph.Value) []graph.Value {
+		k.given("norm, add and act", "Conv+BatchNorm+Add+Act", []arg{s}, func(g *graph.Graph, in []graph.Value, y graph.Value) []graph.Value {
 			return g.Add("act", relu6, g.Add("add", graph.Add{}, in[0], y)[0])
 		}),
 	}
 	if k.sums()[0]*k.sums()[1]*k.sums()[2] > 1 {
 		cases = append(cases, testCase{name: k.name + ", moments", in: []arg{x, w, o, o}, near: composedOfSums, pattern: &pattern{
-			fused: "Conv+Moments BatchNorm+Act", finite: finite, reordered: true,
+			fused: "Conv+Moments BatchNorm+Act", finite: []int{1}, reordered: true,
 			build: func(g *graph.Graph, in []graph.Value) []graph.Value {
 				conv := g.Add("conv", k.conv, in[:2]...)
 				y := g.Add("norm", graph.BatchNorm{Eps: 1e-2}, conv[0], in[2], in[3])
@@ -373,17 +408,20 @@ func matMulFusions() []testCase {
 		in      []arg
 		besides bool // the product is read besides
 		fused   string
+		act     graph.ActKind
+		near    nearness
 	}{
-		{"MatMul, act", graph.MatMul{TransB: true}, []arg{float(4, 84), float(10, 84), float(10)}, false, "MatMul+Act"},
-		{"MatMul, act, no bias", graph.MatMul{}, []arg{float(5, 3), float(3, 7)}, false, "MatMul+Act"},
-		{"MatMul, act, large", graph.MatMul{TransB: true}, []arg{float(66, 131), float(67, 131), float(67)}, false, "MatMul+Act"},
-		{"MatMul read elsewhere", graph.MatMul{TransB: true}, []arg{float(4, 8), float(3, 8), float(3)}, true, "MatMul Act"},
+		{"MatMul, act", graph.MatMul{TransB: true}, []arg{float(4, 84), float(10, 84), float(10)}, false, "MatMul+Act", graph.ReLU, contraction},
+		{"MatMul, gelu", graph.MatMul{TransB: true}, []arg{float(4, 84), float(10, 84), float(10)}, false, "MatMul+Act", graph.GELU, composedOfSums},
+		{"MatMul, act, no bias", graph.MatMul{}, []arg{float(5, 3), float(3, 7)}, false, "MatMul+Act", graph.ReLU, contraction},
+		{"MatMul, act, large", graph.MatMul{TransB: true}, []arg{float(66, 131), float(67, 131), float(67)}, false, "MatMul+Act", graph.ReLU, contraction},
+		{"MatMul read elsewhere", graph.MatMul{TransB: true}, []arg{float(4, 8), float(3, 8), float(3)}, true, "MatMul Act", graph.ReLU, contraction},
 	} {
-		cases = append(cases, testCase{name: c.name, in: c.in, rows: 1, near: contraction, pattern: &pattern{
+		cases = append(cases, testCase{name: c.name, in: c.in, rows: 1, near: c.near, pattern: &pattern{
 			fused: c.fused,
 			build: func(g *graph.Graph, in []graph.Value) []graph.Value {
 				product := g.Add("fc", c.op, in...)
-				out := g.Add("act", graph.Act{Kind: graph.ReLU}, product[0])
+				out := g.Add("act", graph.Act{Kind: c.act}, product[0])
 				if c.besides {
 					out = append(out, product[0])
 				}

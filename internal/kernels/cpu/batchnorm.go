@@ -13,6 +13,7 @@ type Norm struct {
 	mean, rate []float64 // [C]; rate is 1/√(var + eps)
 	forward    vec.Affinity
 	back       vec.Slope
+	act        func(y, x []float32) // what is not a bound, or nil
 }
 
 // NewNorm makes the room that a batch norm works in.
@@ -31,6 +32,9 @@ func (n *Norm) Bound(ceiling float32) {
 	n.forward.Bounded = true
 	n.forward.Ceiling, n.back.Ceiling = ceiling, ceiling
 }
+
+// Then lets what Apply gives pass an activation that is no bound.
+func (n *Norm) Then(act func(y, x []float32)) { n.act = act }
 
 // Moments leaves in partial [3·C] the sums of the channels j to end of rows of x, of
 // their squared distances from their own mean, and that mean.
@@ -92,11 +96,15 @@ func (n *Norm) Prepare(weight, bias []float32) {
 }
 
 // Apply is y = (x − mean)·(rate·weight) + bias for whole rows, plus those of plus
-// where that is not nil, and bounded.
-func (n *Norm) Apply(y, x, plus []float32) {
-	forward := n.forward
+// where that is not nil, and what follows it.
+func (n *Norm) Apply(y, x, plus []float32) { n.apply(n.forward, y, x, plus) }
+
+func (n *Norm) apply(forward vec.Affinity, y, x, plus []float32) {
 	forward.Plus = plus
 	forward.Apply(y, x)
+	if n.act != nil {
+		n.act(y, y)
+	}
 }
 
 // ApplyTo is Apply in place, to the channels j to end of rows.
@@ -107,12 +115,13 @@ func (n *Norm) ApplyTo(y, plus []float32, j, end int) {
 	}
 	forward := n.forward
 	forward.Mean, forward.Scale, forward.Bias = forward.Mean[j:end], forward.Scale[j:end], forward.Bias[j:end]
+	var more []float32
 	for at := 0; at < len(y); at += n.C {
 		if plus != nil {
-			forward.Plus = plus[at+j : at+end]
+			more = plus[at+j : at+end]
 		}
 		row := y[at+j : at+end]
-		forward.Apply(row, row)
+		n.apply(forward, row, row, more)
 	}
 }
 

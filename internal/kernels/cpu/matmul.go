@@ -3,13 +3,13 @@ package cpu
 import "imgcls/internal/kernels/cpu/tile"
 
 // A MatMul is y[m,n] = bias[n] + Σ_k a[m,k]·b[k,n] for y [M,N]; Bias may be nil,
-// and with ReLU y is max(y, 0).
+// and Act, if it is not, is applied to y.
 type MatMul struct {
 	Set     *tile.Set
 	M, N, K int
 	Y, A, B Matrix
 	Bias    []float32
-	ReLU    bool
+	Act     func(y, x []float32)
 }
 
 // dots reports whether both matrices have the terms of a sum in one piece, as a
@@ -47,7 +47,7 @@ func (p MatMul) Part(i, j, m, n int, packed, scratch []float32) {
 	} else {
 		gemm(p.Set, m, n, p.K, a, b, packed, false, y, scratch)
 	}
-	if p.Bias == nil && !p.ReLU {
+	if p.Bias == nil && p.Act == nil {
 		return
 	}
 	for i := range m {
@@ -55,8 +55,8 @@ func (p MatMul) Part(i, j, m, n int, packed, scratch []float32) {
 		if p.Bias != nil {
 			Add(row, row, p.Bias[j:])
 		}
-		if p.ReLU {
-			ReLU(row, row)
+		if p.Act != nil {
+			p.Act(row, row)
 		}
 	}
 }

@@ -48,7 +48,10 @@ func TestMatMul(t *testing.T) {
 
 func checkMatMul(t *testing.T, set *tile.Set, m, n, k, trans int) {
 	t.Helper()
-	p := MatMul{Set: set, M: m, N: n, K: k, Bias: random(3, n), ReLU: m%2 == 0}
+	p := MatMul{Set: set, M: m, N: n, K: k, Bias: random(3, n)}
+	if m%2 == 0 {
+		p.Act = ReLU
+	}
 	p.A = Matrix{random(1, m*k), k, trans&1 > 0}
 	p.B = Matrix{random(2, k*n), n, trans&2 > 0}
 	if p.A.Trans {
@@ -64,7 +67,7 @@ func checkMatMul(t *testing.T, set *tile.Set, m, n, k, trans int) {
 			for l := range k {
 				sum += float64(p.A.from(i, l).Data[0]) * float64(p.B.from(l, j).Data[0])
 			}
-			if p.ReLU {
+			if p.Act != nil {
 				sum = max(sum, 0)
 			}
 			want[i*n+j] = sum

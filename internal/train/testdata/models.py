@@ -19,8 +19,9 @@ at 0.00005 is 6e-4 apart, and that of its fifth at 1e-6 by 1e-4 where the last b
 each weight is another.
 
 steps   for each network NAME@32 on pictures of 32×32: the losses of STEPS steps of
-        BATCH pictures (before each), and for each running statistic after them
-        the sum of its values and of their squares. airbench94@32 is by that
+        BATCH pictures (before each), and for each running statistic after them, and
+        each parameter's gradient in the first step, the sum of its values and of
+        their squares. airbench94@32 is by that
         network's own recipe, with muon.py. Names without a size are of RECIPES:
         each optimizer and schedule with PyTorch's own.
 logits  of two pictures of 224×224, after running statistics have been moved by WARM
@@ -95,6 +96,14 @@ def pictures(n, size):
     return x, torch.from_numpy(np.floor(CLASSES * uniform("labels", n))).long()
 
 
+def sums(named):
+    return {k: [v.sum().item(), (v * v).sum().item()] for k, v in named}
+
+
+def running(net):
+    return sums((k, v) for k, v in net.state_dict().items() if "running" in k)
+
+
 def train(net, std=0.5, lr=0.01):
     net = prepare(net).train()
     x, t = pictures(BATCH * STEPS, 32)
@@ -106,10 +115,11 @@ def train(net, std=0.5, lr=0.01):
         optimizer.zero_grad()
         loss = F.cross_entropy(net(x[batch]), t[batch])
         loss.backward()
+        if step == 0:
+            gradients = sums((k, p.grad) for k, p in net.named_parameters())
         optimizer.step()
         losses.append(loss.item())
-    sums = {k: [v.sum().item(), (v * v).sum().item()] for k, v in net.state_dict().items() if "running" in k}
-    return {"losses": losses, "sums": sums}
+    return {"losses": losses, "sums": running(net), "gradients": gradients}
 
 
 def recipe(make, schedule=None, epochs=1, smooth=0.0, clip=0.0):
@@ -332,8 +342,7 @@ def airbench():
         muon.step()
         sgd.step()
         losses.append(loss.item())
-    sums = {k: [v.sum().item(), (v * v).sum().item()] for k, v in net.state_dict().items() if "running" in k}
-    return {"losses": losses, "sums": sums}
+    return {"losses": losses, "sums": running(net)}
 
 
 def entries():
