@@ -18,17 +18,17 @@ type Winograd struct {
 	o    int  // channels of the output
 	back bool // it computes dx from dy
 
-	block  int // patches that are transformed at once
-	shares [][]tile.Places
-	runs   []int32
+	block  int             // patches that are transformed at once
+	shares [][]tile.Places // tiles of so many patches
+	runs   []int32         // of all of them, as in a Walk
 	coff   []int32
-	zeros  []float32 // a bias
+	noBias []float32
 }
 
 const (
-	winogradColumns = 64 // of the output that share a transform of the input; every set's panels end there
-	winogradRoom    = 5120
-	planeGap        = 16 // elements between planes, so that they do not meet in one set of a cache
+	winogradColumns = 64   // of the output that share a transform of the input; every set's panels end there
+	winogradRoom    = 5120 // elements of a plane of both transforms, so that all planes stay in a near cache
+	planeGap        = 16   // elements between planes, so that they do not meet in one set of a cache
 )
 
 // winograd reports whether it is quicker for c than a Walk. That follows from the
@@ -59,7 +59,7 @@ func (c Conv) BackDataWinograd(set *tile.Set) *Winograd {
 
 func newWinograd(w *Winograd) *Winograd {
 	w.block = max(36, min(64, winogradRoom/(w.c+winogradColumns)/12*12))
-	w.zeros = make([]float32, w.o)
+	w.noBias = make([]float32, w.o)
 	rows := w.block + w.set.Tall
 	for row := range rows {
 		w.coff = append(w.coff, int32(4*row*winogradColumns))
@@ -81,7 +81,7 @@ func newWinograd(w *Winograd) *Winograd {
 // Height returns the lines of a band.
 func (w *Winograd) Height() int { return 2 }
 
-// Least returns how many bands are best computed in one call.
+// Least returns how many bands are best computed in one call: those of some tall tiles.
 func (w *Winograd) Least() int { return (24 + w.across() - 1) / w.across() }
 
 // Packed returns the elements of the packed filters.
@@ -162,7 +162,7 @@ func (w *Winograd) compute(l Layer, lo, hi, j, end, before int, scratch []float3
 	r.patch, scratch = scratch[:16*w.c], scratch[16*w.c:]
 	r.corner, r.scratch = scratch[:4*winogradColumns], scratch[4*winogradColumns:]
 	if r.l.Bias == nil {
-		r.l.Bias = w.zeros
+		r.l.Bias = w.noBias
 	}
 	across := w.across()
 	for at := lo * across; at < hi*across; at += w.block {
