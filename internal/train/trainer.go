@@ -151,7 +151,9 @@ func (t *Trainer) compile(dev device.Device) (*plan.Module, infer.Entry, error) 
 		if t.cfg.EvalBatch == 1 || takes <= room {
 			return module, eval, nil
 		}
-		t.cfg.EvalBatch = max(1, int(float64(t.cfg.EvalBatch)*float64(room)/float64(takes)))
+		for planned, by := takes, t.cfg.EvalBatch; t.cfg.EvalBatch > 1 && takes > room; takes = planned * t.cfg.EvalBatch / by {
+			t.cfg.EvalBatch /= 2
+		}
 	}
 }
 

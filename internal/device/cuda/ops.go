@@ -152,13 +152,14 @@ func (b *builder) channelSum(_ graph.ChannelSum, n graph.Node) []kernel.Launch {
 }
 
 // batchNorm returns what forward and back share.
-func (b *builder) batchNorm(op graph.BatchNorm, x, weight graph.Value) kernel.BatchNorm {
-	c := b.tensor(weight).Len()
-	return kernel.BatchNorm{Type: b.tensor(x).Type, M: b.tensor(x).Len() / c, C: c, Eps: op.Eps, Running: op.Running, Act: op.Act, X: b.at(x), Weight: b.at(weight)}
+func (b *builder) batchNorm(op graph.BatchNorm, x graph.Value) kernel.BatchNorm {
+	t := b.tensor(x)
+	c := t.Shape[len(t.Shape)-1]
+	return kernel.BatchNorm{Type: t.Type, M: t.Len() / c, C: c, Eps: op.Eps, Running: op.Running, Act: op.Act, X: b.at(x)}
 }
 
 func (b *builder) batchNormForward(op graph.BatchNorm, n graph.Node) []kernel.Launch {
-	k := b.batchNorm(op, n.In[0], n.In[1])
+	k := b.batchNorm(op, n.In[0])
 	k.Y = b.at(n.Out[0])
 	statistics := n.Out[1:]
 	if op.Running {
@@ -178,8 +179,8 @@ func (b *builder) wire(k *kernel.BatchNorm, op graph.BatchNorm, in, statistics [
 }
 
 func (b *builder) batchNormBack(op graph.BatchNormBack, n graph.Node) []kernel.Launch {
-	k := kernel.BatchNormBack{BatchNorm: b.batchNorm(op.BatchNorm, n.In[0], n.In[1])}
-	k.Mean, k.Var, k.DY = b.at(n.In[2]), b.at(n.In[3]), b.at(n.In[4])
+	k := kernel.BatchNormBack{BatchNorm: b.batchNorm(op.BatchNorm, n.In[0])}
+	k.Weight, k.Mean, k.Var, k.DY = b.at(n.In[1]), b.at(n.In[2]), b.at(n.In[3]), b.at(n.In[4])
 	if op.Act != nil {
 		k.From = b.at(n.In[5])
 	}

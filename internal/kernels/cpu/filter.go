@@ -190,8 +190,8 @@ func (f *Filter) panel(p *filterPanel, dw, x, dy []float32, images int, add bool
 		}
 		return
 	}
-	a := factor{data: dy[p.dy:], place: c.O, line: c.Q * c.O, image: c.Places() * c.O}
-	b := factor{data: x[p.x:], place: c.Stride * c.I, line: c.Stride * c.W * c.I, image: c.H * c.W * c.I}
+	a := factor{data: dy[p.dy:], wide: PanelSide, place: c.O, line: c.Q * c.O, image: c.Places() * c.O}
+	b := factor{data: x[p.x:], wide: PanelSide, place: c.Stride * c.I, line: c.Stride * c.W * c.I, image: c.H * c.W * c.I}
 	if f.Transposed {
 		a, b = b, a
 	}
@@ -225,16 +225,12 @@ func (f *Filter) panel(p *filterPanel, dw, x, dy []float32, images int, add bool
 func (f *Filter) tiles(cols tile.Cols, dw []float32, left, right factor, p *filterPanel, rowsApart int) {
 	cols.AStep, cols.ARow, cols.AImage = left.steps(&cols)
 	cols.BStep, cols.BRow, cols.BImage = right.steps(&cols)
-	high := p.rows // of what lies at a place
-	if left.block > 0 {
-		high = vec.LineElements
-	}
 	for j := 0; j < p.columns; j += cols.N {
 		cols.Width = f.set.Width(p.columns - j)
 		cols.N = min(cols.Width, p.columns-j)
 		cols.B = right.at(j)
 		for i := 0; i < p.rows; i += cols.M {
-			cols.M = f.set.Share(min(high-i%high, p.rows-i))
+			cols.M = f.set.Share(min(left.wide-i%left.wide, p.rows-i))
 			cols.A, cols.C = left.at(i), &dw[i*rowsApart+j]
 			f.set.Cols(&cols)
 		}
@@ -243,13 +239,13 @@ func (f *Filter) tiles(cols tile.Cols, dw []float32, left, right factor, p *filt
 
 const bytes = 4 // of an element
 
-// A factor is x or dy, from some place on: its elements, and how many lie from one place,
-// line or image to the next; or, where block is not 0, from one line of channels to the
-// next, when each place has one of them.
+// A factor is x or dy, from some place on: its elements, how many lie from one place,
+// line or image to the next, and how many channels lie together at a place, with those
+// that follow in a block of their own. A panel's all do, unless they were copied.
 type factor struct {
 	data               []float32
 	place, line, image int
-	block              int
+	wide, block        int
 }
 
 func (f factor) from(image, line int) factor {
@@ -259,10 +255,7 @@ func (f factor) from(image, line int) factor {
 
 // at returns the place of a channel.
 func (f factor) at(channel int) *float32 {
-	if f.block > 0 {
-		channel = channel/vec.LineElements*f.block + channel%vec.LineElements
-	}
-	return &f.data[channel]
+	return &f.data[channel/f.wide*f.block+channel%f.wide]
 }
 
 // steps returns those of tile.Cols.
@@ -273,7 +266,7 @@ func (f factor) steps(t *tile.Cols) (place, line, image int) {
 // together copies so many channels of the places of t into whole lines.
 func (f factor) together(to []float32, t *tile.Cols, channels int) factor {
 	places := t.Images * t.Rows * t.Len
-	g := factor{place: vec.LineElements, line: vec.LineElements * t.Len, image: vec.LineElements * t.Len * t.Rows, block: vec.LineElements * places}
+	g := factor{wide: vec.LineElements, place: vec.LineElements, line: vec.LineElements * t.Len, image: vec.LineElements * t.Len * t.Rows, block: vec.LineElements * places}
 	g.data = to[:align16(channels)*places]
 	for c := 0; c < channels; c += vec.LineElements {
 		width := min(vec.LineElements, channels-c)
