@@ -96,6 +96,7 @@ struct Log {
     end += write(text, snprintf(text, sizeof text, "%ld %s\n", calls, name));
   }
   void held() {
+    if (file < 0) return;
     char text[160];
     write(text, snprintf(text, sizeof text, "held memory=%-4d pinned=%-4d streams=%-4d events=%-4d graphs=%-4d modules=%-4d\n",
                          memory_held(false), memory_held(true), (int)streams.size(), (int)events.size(),

@@ -19,11 +19,12 @@ namespace standin {
 struct Allocation {
   char *map;
   size_t mapped, size;
-  bool pinned, released;
+  bool pinned;
 };
 
-// By address. What was released stays known, as its pages stay without access.
-static std::map<uintptr_t, Allocation> allocations;
+// By address. What was released stays known, as its pages stay without access, but
+// apart: there soon is far more of it, and every kernel's end looks at the others.
+static std::map<uintptr_t, Allocation> allocations, released;
 static size_t held;
 
 static const unsigned char fresh = 0xff; // each byte of a NaN
@@ -42,7 +43,7 @@ size_t memory_free() { return memory_total() - held; }
 
 int memory_held(bool pinned) {
   int n = 0;
-  for (auto &[at, a] : allocations) n += !a.released && a.pinned == pinned;
+  for (auto &[at, a] : allocations) n += a.pinned == pinned;
   return n;
 }
 
@@ -57,19 +58,19 @@ uintptr_t reserve(size_t n, bool pinned) {
   const uintptr_t at = (uintptr_t)map + mapped - page() - size;
   ASAN_POISON_MEMORY_REGION(map, mapped);
   ASAN_UNPOISON_MEMORY_REGION((void *)at, n);
-  allocations[at] = {map, mapped, n, pinned, false};
+  allocations[at] = {map, mapped, n, pinned};
   if (!pinned) held += n;
   return at;
 }
 
 bool release(uintptr_t at, bool pinned) {
   const auto i = allocations.find(at);
-  if (i == allocations.end() || i->second.released || i->second.pinned != pinned) return false;
-  Allocation &a = i->second;
+  if (i == allocations.end() || i->second.pinned != pinned) return false;
+  const Allocation &a = i->second;
   // The addresses stay taken, without memory behind them.
   mmap(a.map, a.mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-  a.released = true;
   if (!pinned) held -= a.size;
+  released.insert(allocations.extract(i));
   return true;
 }
 
@@ -78,7 +79,7 @@ static bool inside(uintptr_t at, size_t n, bool pinned) {
   if (i == allocations.begin()) return false;
   --i;
   const Allocation &a = i->second;
-  return !a.released && a.pinned == pinned && at + n <= i->first + a.size;
+  return a.pinned == pinned && at + n <= i->first + a.size;
 }
 
 bool is_pinned(const void *at, size_t n) { return inside((uintptr_t)at, n, true); }
@@ -87,7 +88,6 @@ bool is_device(uintptr_t at, size_t n) { return inside(at, n, false); }
 // What lies around an allocation on its pages holds NaNs, as long as nobody writes there.
 __attribute__((no_sanitize("address"))) void check_edges(const char *kernel) {
   for (auto &[begin, a] : allocations) {
-    if (a.released) continue;
     const char *end = (const char *)begin + a.size, *last = a.map + a.mapped - page();
     const struct {
       const char *from, *to;
@@ -101,12 +101,14 @@ __attribute__((no_sanitize("address"))) void check_edges(const char *kernel) {
 }
 
 std::string describe(uintptr_t at) {
-  for (auto &[begin, a] : allocations) {
-    if (at < (uintptr_t)a.map || at >= (uintptr_t)a.map + a.mapped) continue;
-    std::string what = (a.pinned ? "pinned memory of " : "an allocation of ") + std::to_string(a.size) + " bytes";
-    if (a.released) return what + " that was freed";
-    if (at < begin) return std::to_string(begin - at) + " bytes before " + what;
-    return std::to_string(at - begin) + " bytes behind the beginning of " + what;
+  for (const auto *all : {&allocations, &released}) {
+    for (auto &[begin, a] : *all) {
+      if (at < (uintptr_t)a.map || at >= (uintptr_t)a.map + a.mapped) continue;
+      std::string what = (a.pinned ? "pinned memory of " : "an allocation of ") + std::to_string(a.size) + " bytes";
+      if (all == &released) return what + " that was freed";
+      if (at < begin) return std::to_string(begin - at) + " bytes before " + what;
+      return std::to_string(at - begin) + " bytes behind the beginning of " + what;
+    }
   }
   return "which is in no allocation";
 }

@@ -70,18 +70,27 @@ void fill_shared(const Kernel &kernel) {
   for (auto [begin, end] : l.spans[&kernel]) memset(l.s.begin + begin * line, nan, (end - begin) * line);
 }
 
+// A line as one vector, since all the lines are looked at after many a launch.
+typedef uint64_t Line __attribute__((vector_size(line), aligned(1), may_alias));
+
+static bool is_clean(const char *at) {
+  const Line differs = *(const Line *)at ^ ~Line{};
+  uint64_t any = 0;
+  for (size_t i = 0; i < line / sizeof any; i++) any |= differs[i];
+  return !any;
+}
+
 void learn_shared(const Kernel &kernel) {
+  fill_shared(kernel); // what is known already is not found again
   Local &l = local();
-  Spans &spans = l.spans[&kernel];
   Spans found;
-  static const std::vector<unsigned char> clean(line, nan);
-  for (size_t i = 0; i * line < l.s.size; i++) {
-    const size_t n = std::min(line, l.s.size - i * line);
-    if (is_here(l.s, i * line) || memcmp(l.s.begin + i * line, clean.data(), n) == 0) continue;
-    if (n < line) continue;
+  for (size_t i = 0; (i + 1) * line <= l.s.size; i++) {
+    if (is_clean(l.s.begin + i * line) || is_here(l.s, i * line)) continue;
     if (!found.empty() && found.back().second == i) found.back().second++;
     else found.push_back({i, i + 1});
   }
+  if (found.empty()) return;
+  Spans &spans = l.spans[&kernel];
   spans.insert(spans.end(), found.begin(), found.end());
   fill_shared(kernel);
 }
