@@ -201,9 +201,11 @@ func networks() (list []row) {
 	memory(of(tutorial, 0, 128), 0, memoryWays())
 	memory(resnet20, 0.5, largeMemoryWays())
 	memory(resnet18, 0.5, largeMemoryWays())
+	memory(airbench94, 0.5, largeMemoryWays())
 	scaling(of(tutorial, 0, 128), 0)
 	scaling(resnet20, 1.8)
 	scaling(resnet18, 1.8)
+	scaling(airbench94, 1.8)
 	return list
 }
 
