@@ -117,7 +117,8 @@ export here out python QUICK FAMILY_LIMIT=${FAMILY_LIMIT:-60}
 "$here/imgcls" doctor | head -12
 "$here/imgcls" doctor --format json > "$out/doctor.json" 2> /dev/null
 step "conformance" 600 bash -c 'tests "$here" cuda.test Conformance'
-step "golden steps" 120 bash -c 'tests "$here/train" train.test "(Steps|Logits|Augmented)OnTheGPU"'
+[ -n "${QUICK:-}" ] || export IMGCLS_SLOW=models # the large models too
+step "golden steps" 300 bash -c 'tests "$here/train" train.test "(Steps|Logits|Augmented)OnTheGPU"'
 step "training steps" 600 bash -c 'tests "$here/train" train.test ModelsOnTheGPU'
 for tool in memcheck racecheck initcheck synccheck; do
 	step "sanitizer $tool" $(((FAMILY_LIMIT + 6) * ($(families | wc -l) + 1))) bash -c "sanitize $tool"

@@ -34,11 +34,11 @@ func TestFormulaStepsOnTheGPU(t *testing.T) {
 	dev, goldens := gpu(t), readModelGoldens(t)
 	defer dev.Close()
 	for _, c := range formulaCases {
-		if c.slow {
-			continue // their steps are held to the CPU's, which is held to PyTorch's
+		if c.slow && !slowModels {
+			continue // here their steps are held to the CPU's, which is held to PyTorch's
 		}
 		steps := formulaSteps
-		if c.net.Name == models.ResNet20.Name {
+		if c.net.Name == models.ResNet20.Name && !slowModels {
 			steps = 5
 		}
 		t.Run(c.name, func(t *testing.T) { compareFormula(t, dev, goldens, c, steps) })
@@ -46,6 +46,18 @@ func TestFormulaStepsOnTheGPU(t *testing.T) {
 	for _, c := range optimizerCases {
 		t.Run(c.name, func(t *testing.T) { compareOptimizer(t, dev, goldens, c.name, c.cfg) })
 	}
+}
+
+// The twenty steps of airbench94's recipe, which the stand-in takes long for.
+func TestAirBench94StepsOnTheGPU(t *testing.T) {
+	if !slowModels {
+		t.Skip("IMGCLS_SLOW=models runs it")
+	}
+	dev := gpu(t)
+	defer dev.Close()
+	tr, losses := airbenchSteps(t, dev)
+	defer tr.Close()
+	compareLosses(t, losses, readModelGoldens(t).Steps["airbench94@32"].Losses, 1e-4, 1e-2)
 }
 
 func TestClippedStepsOnTheGPU(t *testing.T) { compareClipped(t, gpu(t)) }

@@ -16,6 +16,7 @@ type builder struct {
 	arena   []byte
 	scratch *scratch
 	set     *tile.Set
+	threads int // no bit follows from it
 	packs   *packs
 	slot    int
 

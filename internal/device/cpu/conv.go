@@ -23,22 +23,26 @@ func (b *builder) conv(op graph.Conv, n graph.Node) {
 		return
 	}
 	if op.Post.Pool != nil {
-		pool := convPoolExtents(*op.Post.Pool, c)
-		if form, filters := b.forward(c, n.In[1], pool.Kernel == 2 && pool.Stride == 2); b.err == nil {
-			b.convPool(op.Post, c, form, l, filters, pool, n)
+		if f, filters := b.forward(c, n.In[1]); b.err == nil {
+			b.convPool(op.Post, c, f, l, filters, n)
 		}
 		return
 	}
-	if form, filters := b.forward(c, n.In[1], true); b.err == nil {
-		b.convPost(op.Post, form, l, filters, c, n)
+	if f, filters := b.forward(c, n.In[1]); b.err == nil {
+		b.convPost(op.Post, f, l, filters, c, n)
 	}
 }
 
-// forward returns what computes y, by patches if it may be, and the filters v that it
-// reads.
-func (b *builder) forward(c kernel.Conv, v graph.Value, patches bool) (banded, *packed) {
-	if form := c.ForwardWinograd(b.set); form != nil && patches {
-		return form, b.packWinograd(form, v, packWinograd, c)
+// pools reports whether pooling can follow the sums in scratch: there is no such form of
+// depthwise convolutions, and bands of two lines hold windows of two alone.
+func pools(c kernel.Conv, pool graph.MaxPool) bool {
+	return !c.Depthwise() && (!c.InPatches() || pool.Kernel == 2 && pool.Stride == 2)
+}
+
+// forward returns what computes y, and the filters v that it reads.
+func (b *builder) forward(c kernel.Conv, v graph.Value) (imageForm, *packed) {
+	if f := c.ForwardWinograd(b.set); f != nil {
+		return f, b.packPatches(f, v, packWinograd, c)
 	}
 	w, walk := b.f32(v), c.Forward(b.set)
 	if b.tooLarge(walk) {
@@ -51,9 +55,9 @@ func (b *builder) forward(c kernel.Conv, v graph.Value, patches bool) (banded, *
 }
 
 // backData returns what computes dx, and the filters v that it reads.
-func (b *builder) backData(c kernel.Conv, v graph.Value) (banded, *packed) {
-	if form := c.BackDataWinograd(b.set); form != nil {
-		return form, b.packWinograd(form, v, packWinogradBack, c)
+func (b *builder) backData(c kernel.Conv, v graph.Value) (imageForm, *packed) {
+	if f := c.BackDataWinograd(b.set); f != nil {
+		return f, b.packPatches(f, v, packWinogradBack, c)
 	}
 	w, walk := b.f32(v), c.BackData(b.set)
 	if b.tooLarge(walk) {
@@ -65,12 +69,13 @@ func (b *builder) backData(c kernel.Conv, v graph.Value) (banded, *packed) {
 	})
 }
 
-// packWinograd packs the transforms of filters.
-func (b *builder) packWinograd(form *kernel.Winograd, v graph.Value, how packing, c kernel.Conv) *packed {
+// packPatches packs the transforms of filters.
+func (b *builder) packPatches(f *kernel.Winograd, v graph.Value, how packing, c kernel.Conv) *packed {
 	w := b.f32(v)
-	b.scratch.memberNeed = max(b.scratch.memberNeed, form.Scratch())
-	return b.pack(v, how, form.Packed(), form.Panels(), 2*c.Taps(), func(data []float32, lo, hi int, scratch []float32) {
-		form.Pack(data, w, lo, hi, scratch)
+	b.scratch.memberNeed = max(b.scratch.memberNeed, f.Scratch())
+	const transformed = 2 // elements of the transform to one of a filter
+	return b.pack(v, how, f.Packed(), f.Panels(), transformed*c.Taps(), func(data []float32, lo, hi int, scratch []float32) {
+		f.Pack(data, w, lo, hi, scratch)
 	})
 }
 
@@ -83,7 +88,7 @@ func (b *builder) packDepthwise(c kernel.Conv, v graph.Value) *packed {
 }
 
 // convPost computes y and what else follows the sums but pooling.
-func (b *builder) convPost(post graph.Post, form former, l kernel.Layer, filters *packed, c kernel.Conv, n graph.Node) {
+func (b *builder) convPost(post graph.Post, f form, l kernel.Layer, filters *packed, c kernel.Conv, n graph.Node) {
 	l.Y = b.f32(n.Out[0])
 	rows := c.N * c.Places()
 	switch {
@@ -93,7 +98,7 @@ func (b *builder) convPost(post graph.Post, form former, l kernel.Layer, filters
 		if post.Norm.Plus {
 			plus = b.f32(n.In[len(n.In)-1])
 		}
-		b.bands(form, l, filters, c, c.O, func(s strip) { norm.ApplyTo(s.of(l.Y), s.of(plus), s.j, s.end) })
+		b.bands(f, l, filters, c, c.O, afterwards{perNormed, func(s strip) { norm.ApplyTo(s.of(l.Y), s.of(plus), s.j, s.end) }})
 	case post.Moments:
 		norm := kernel.NewNorm(c.O, rows)
 		mean, variance := b.f32(n.Out[1]), b.f32(n.Out[2])
@@ -102,40 +107,43 @@ func (b *builder) convPost(post graph.Post, form former, l kernel.Layer, filters
 		}
 		var partials []float64 // made when it is known how many
 		each := kernel.PartialSize * c.O
-		counts := b.bands(form, l, filters, c, c.O, func(s strip) {
+		counts := b.bands(f, l, filters, c, c.O, afterwards{perSquared, func(s strip) {
 			norm.Moments(partials[s.part*each:][:each], s.of(l.Y), s.j, s.end)
-		})
+		}})
 		partials = make([]float64, each*len(counts))
 		b.statistics(norm, mean, variance, partials, counts, 0)
 	default:
-		var after func(strip)
-		if act := actAfter(post); act != nil {
-			after = func(s strip) { s.each(func(lo, hi int) { act(l.Y[lo:hi], l.Y[lo:hi]) }) }
+		var then afterwards
+		if act, more := actAfter(post); more {
+			then = afterwards{act.each, func(s strip) { s.each(func(lo, hi int) { act.forward(l.Y[lo:hi], l.Y[lo:hi]) }) }}
 		}
-		b.bands(form, l, filters, c, c.O, after)
+		b.bands(f, l, filters, c, c.O, then)
 	}
 }
 
-// actAfter returns the activation of sums that tiles do not store themselves, or nil.
-func actAfter(post graph.Post) func(y, x []float32) {
+// actAfter returns the activation of sums, if there is one that tiles do not store
+// themselves.
+func actAfter(post graph.Post) (act activation, more bool) {
 	if post.Act == nil || post.Act.Kind == graph.ReLU {
-		return nil
+		return activation{}, false
 	}
-	return activations[post.Act.Kind].forward
+	return activations[post.Act.Kind], true
 }
 
 // convPool cuts the pooled images into lines, some of them together. The lines of y
 // under them exist in scratch alone.
-func (b *builder) convPool(post graph.Post, c kernel.Conv, form banded, l kernel.Layer, filters *packed, pool kernel.Pool, n graph.Node) {
-	act := actAfter(post)
+func (b *builder) convPool(post graph.Post, c kernel.Conv, f imageForm, l kernel.Layer, filters *packed, n graph.Node) {
+	pool := convPoolExtents(*post.Pool, c)
+	act, more := actAfter(post)
 	y, arg := b.f32(n.Out[0]), b.bytes(n.Out[1])
 	image, line := c.H*c.W*c.I, pool.Q*pool.C
-	most := min(pool.P, form.Least()) // pooled lines at once
+	most := min(pool.P, f.Least()) // pooled lines at once
 	high := func(lines int) int { return (lines-1)*pool.Stride + pool.Kernel }
-	strip, work := high(most)*c.Q*c.O, align(form.Scratch())
+	strip, work := high(most)*c.Q*c.O, align(f.Scratch())
 	b.scratch.memberNeed = max(b.scratch.memberNeed, work+align(strip)+most*line)
 	groups := ceil(pool.P, most) // of an image
-	b.split(c.N*groups, convTime(c)/float64(groups)+perPooled*float64(most*line*pool.Kernel*pool.Kernel), func(lo, hi int, scratch []float32) {
+	each := convTime(c)/float64(groups) + act.each*float64(strip) + perPooled*float64(most*line*pool.Kernel*pool.Kernel)
+	b.split(c.N*groups, each, func(lo, hi int, scratch []float32) {
 		l := l
 		l.Packed = filters.data // allocated after this was written
 		l.Y = scratch[work:][:strip]
@@ -150,13 +158,13 @@ func (b *builder) convPool(post graph.Post, c kernel.Conv, form banded, l kernel
 			if arg != nil {
 				which = arg[at*line:][:lines*line]
 			}
-			top := first * pool.Stride / form.Height()
-			form.ComputeInto(l, l.X[group/groups*image:], top, top+high(lines)/form.Height(), scratch)
+			top := first * pool.Stride / f.Height()
+			f.ComputeInto(l, l.X[group/groups*image:], top, top+high(lines)/f.Height(), scratch)
 			some := pool // what lies in a strip
 			some.N, some.H, some.P = 1, high(lines), lines
 			sums := l.Y[:some.H*c.Q*c.O]
-			if act != nil {
-				act(sums, sums)
+			if more {
+				act.forward(sums, sums)
 			}
 			some.Forward(values, which, sums, 0, lines)
 		}
@@ -176,33 +184,33 @@ func (b *builder) convBackData(op graph.ConvBackData, n graph.Node) {
 		b.fewBackData(few, c, op, n)
 		return
 	}
-	form, filters := b.backData(c, n.In[0])
+	f, filters := b.backData(c, n.In[0])
 	if b.err != nil {
 		return
 	}
 	if op.Unpool == nil {
-		b.addedBackData(form, filters, c, op, n)
+		b.addedBackData(f, filters, c, op, n)
 		return
 	}
 	y, plus := b.f32(n.Out[0]), b.plus(op, n)
 	image := c.H * c.W * c.I
-	dy := b.gradients(op.Unpool, c, n, align(form.Scratch()))
+	dy := b.gradients(op.Unpool, c, n, align(f.Scratch()))
 	b.split(c.N, convTime(c), func(lo, hi int, scratch []float32) {
 		for i := lo; i < hi; i++ {
-			form.ComputeBands(kernel.Layer{Y: y[i*image:], X: dy(i, scratch), Packed: filters.data}, 0, form.Bands(), 0, c.I, scratch)
+			f.ComputeBands(kernel.Layer{Y: y[i*image:], X: dy(i, scratch), Packed: filters.data}, 0, f.Bands(), 0, c.I, scratch)
 			addTo(y, plus, i*image, (i+1)*image)
 		}
 	})
 }
 
 // addedBackData computes dx and adds to it what it is to be added to.
-func (b *builder) addedBackData(form former, filters *packed, c kernel.Conv, op graph.ConvBackData, n graph.Node) {
+func (b *builder) addedBackData(f form, filters *packed, c kernel.Conv, op graph.ConvBackData, n graph.Node) {
 	l, plus := kernel.Layer{Y: b.f32(n.Out[0]), X: b.f32(n.In[1])}, b.plus(op, n)
-	var after func(strip)
+	var then afterwards
 	if plus != nil {
-		after = func(s strip) { s.each(func(lo, hi int) { addTo(l.Y, plus, lo, hi) }) }
+		then = afterwards{perElement, func(s strip) { s.each(func(lo, hi int) { addTo(l.Y, plus, lo, hi) }) }}
 	}
-	b.bands(form, l, filters, c, c.I, after)
+	b.bands(f, l, filters, c, c.I, then)
 }
 
 // plus returns what a gradient is added to, or nil.
@@ -243,7 +251,7 @@ func (b *builder) tooLarge(w *kernel.Walk) bool {
 	return b.err != nil
 }
 
-// A strip is a part of the output of a walk, rows of width columns, that one chunk
+// A strip is a part of the output of a convolution, rows of width columns, that one chunk
 // has just computed: of the rows lo to hi the columns j to end. Strips of the same
 // rows have one part.
 type strip struct{ part, width, lo, hi, j, end int }
@@ -262,51 +270,57 @@ func (s strip) each(do func(lo, hi int)) {
 	}
 }
 
-// A former computes bands of a convolution's output, or of a gradient, each some lines
-// of an image.
-type former interface {
+// A form is how a convolution's output, or a gradient, is computed: in bands, each some
+// lines of an image.
+type form interface {
 	Bands() int        // of an image
 	Rows(band int) int // of the output, before a band, counted over all images
 	Least() int        // bands that are best computed in one call
-	Packed() int       // elements of the packed filters
-	Panels() []int     // of columns
 	ComputeBands(l kernel.Layer, lo, hi, j, end int, scratch []float32)
 }
 
-// A banded is one whose bands are all of as many lines, and can go elsewhere: a Walk or
-// a Winograd.
-type banded interface {
-	former
+// An imageForm is one whose bands are all of as many lines, and can go elsewhere: a
+// Walk or a Winograd.
+type imageForm interface {
+	form
 	Height() int // of a band, in lines
 	Scratch() int
 	ComputeInto(l kernel.Layer, x []float32, lo, hi int, scratch []float32)
 }
 
+// An afterwards is what is done to every strip that has been computed, and the time of
+// an element; the zero value does nothing.
+type afterwards struct {
+	each float64
+	run  func(strip)
+}
+
 // bands adds the phase that computes a convolution, in whole bands. Where the filters
 // fill a cache, a chunk takes some of them through all images, else all of them
-// through some. It returns the rows of each part; after, if it is not nil, is given
-// every strip.
-func (b *builder) bands(form former, l kernel.Layer, filters *packed, c kernel.Conv, columns int, after func(strip)) (counts []int) {
+// through some. It returns the rows of each part, which follow from the extents alone:
+// moments of a part are sums of their own.
+func (b *builder) bands(f form, l kernel.Layer, filters *packed, c kernel.Conv, columns int, then afterwards) (counts []int) {
 	const large = 1 << 17 // elements
-	units := c.N * form.Bands()
-	panels := []int{0, columns}
-	if form.Packed() > large {
-		panels = form.Panels()
+	units := c.N * f.Bands()
+	strips := []int{0, columns}
+	if c.O*c.Taps() > large && !c.Depthwise() {
+		strips = c.Strips(columns)
 	}
-	across := len(panels) - 1
-	down := max(1, min(ceil(units, form.Least()), cut(units, float64(c.N)*convTime(c)/float64(units))/across))
+	across := len(strips) - 1
+	time := float64(c.N)*convTime(c) + then.each*float64(f.Rows(units)*columns)
+	down := max(1, min(ceil(units, f.Least()), cut(units, time/float64(units))/across))
 	b.phases = append(b.phases, phase{chunks: across * down, run: func(chunk int, scratch []float32) {
 		l := l
 		l.Packed = filters.data // allocated after this was written
 		j, part := chunk/down, chunk%down
 		lo, hi := units*part/down, units*(part+1)/down
-		form.ComputeBands(l, lo, hi, panels[j], panels[j+1], scratch)
-		if after != nil {
-			after(strip{part: part, width: columns, lo: form.Rows(lo), hi: form.Rows(hi), j: panels[j], end: panels[j+1]})
+		f.ComputeBands(l, lo, hi, strips[j], strips[j+1], scratch)
+		if then.run != nil {
+			then.run(strip{part: part, width: columns, lo: f.Rows(lo), hi: f.Rows(hi), j: strips[j], end: strips[j+1]})
 		}
 	}})
 	for part := range down {
-		counts = append(counts, form.Rows(units*(part+1)/down)-form.Rows(units*part/down))
+		counts = append(counts, f.Rows(units*(part+1)/down)-f.Rows(units*part/down))
 	}
 	return counts
 }
@@ -319,8 +333,8 @@ func (b *builder) convBackFilter(op graph.ConvBackFilter, n graph.Node) {
 	if b.err != nil {
 		return
 	}
-	if w := c.BackFilterWinograd(b.set); w != nil {
-		b.winogradBackFilter(w, c, op, n)
+	if c.InPatches() {
+		b.winogradBackFilter(c, op, n)
 		return
 	}
 	dw, x := b.f32(n.Out[0]), b.f32(n.In[0])
@@ -356,25 +370,30 @@ func mostGroups(c kernel.Conv, size int) int {
 
 // winogradBackFilter is convBackFilter by patches: sums of groups of images, which are
 // transformed to dw at the end.
-func (b *builder) winogradBackFilter(w *kernel.WinogradBack, c kernel.Conv, op graph.ConvBackFilter, n graph.Node) {
-	dw, x, room, work := b.f32(n.Out[0]), b.f32(n.In[0]), b.scratch, align(w.Scratch())
-	image, panels := c.H*c.W*c.I, w.Panels()
-	groups := min(mostGroups(c, w.Size()), ceil(enough, panels))
-	dy, together := b.gradients(op.Unpool, c, n, work), c.N // images
-	if op.Unpool != nil {
-		panels, together = 1, 1 // an image is unpooled once
+func (b *builder) winogradBackFilter(c kernel.Conv, op graph.ConvBackFilter, n graph.Node) {
+	chunks := cut(mostChunks, float64(c.N)*convTime(c)/mostChunks)
+	w := c.BackFilterWinograd(b.set, kernel.PanelSide)
+	groups := min(mostGroups(c, w.Size()), chunks, ceil(enough, w.Panels()))
+	if groups*w.Panels() < 2*b.threads { // smaller panels transform the same more often
+		w = c.BackFilterWinograd(b.set, kernel.PanelSide/2)
 	}
+	dw, x, room, work := b.f32(n.Out[0]), b.f32(n.In[0]), b.scratch, align(w.Scratch())
 	room.memberNeed = max(room.memberNeed, work)
 	room.commonNeed = max(room.commonNeed, groups*w.Size())
-	b.phases = append(b.phases, phase{chunks: groups * panels, run: func(chunk int, scratch []float32) {
-		group, part := chunk/panels, chunk%panels
+	dy, together, parts := b.gradients(op.Unpool, c, n, work), c.N, max(1, min(w.Panels(), chunks/groups))
+	if op.Unpool != nil { // an image at a time, and once
+		together, parts = 1, 1
+	}
+	image := c.H * c.W * c.I
+	b.phases = append(b.phases, phase{chunks: groups * parts, run: func(chunk int, scratch []float32) {
+		group, part := chunk/parts, chunk%parts
 		sums := room.common[group*w.Size():][:w.Size()]
 		lo, hi := c.N*group/groups, c.N*(group+1)/groups
 		for i := lo; i < hi; i += together {
-			w.Sum(sums, x[i*image:], dy(i, scratch), w.Panels()*part/panels, w.Panels()*(part+1)/panels, min(together, hi-i), i > lo, scratch)
+			w.Sum(sums, x[i*image:], dy(i, scratch), w.Panels()*part/parts, w.Panels()*(part+1)/parts, min(together, hi-i), i > lo, scratch)
 		}
 	}})
-	b.split(w.Panels(), float64(groups*w.Size()/w.Panels()), func(lo, hi int, _ []float32) {
+	b.split(w.Panels(), perElement*float64(groups*w.Size()/w.Panels()), func(lo, hi int, _ []float32) {
 		w.Finish(dw, room.common[:groups*w.Size()], lo, hi)
 	})
 }
@@ -424,21 +443,25 @@ func convTime(c kernel.Conv) float64 {
 	return perFlop * float64(2*c.Places()*c.O*c.Taps())
 }
 
-// convExtents returns the extents of a convolution of x with w. Kernels count the
+// convExtents returns the extents of a convolution of the tensors x and w. Kernels count the
 // bytes of one image in 32 bits; that there are more is an error.
 func (b *builder) convExtents(op graph.Conv, x, w graph.Value) kernel.Conv {
-	xs, ws := b.shape(x), b.shape(w)
-	c := kernel.Conv{
-		N: xs[0], H: xs[1], W: xs[2], I: xs[3],
-		O: ws[0], R: ws[1], S: ws[2],
-		P: places(xs[1], ws[1], op.Stride, op.Pad), Q: places(xs[2], ws[2], op.Stride, op.Pad),
-		Stride: op.Stride, Pad: op.Pad, Groups: op.Groups,
-	}
+	c := extents(op, b.shape(x), b.shape(w))
 	if size := 4 * max(c.H*c.W*c.I, c.Places()*c.O); size > math.MaxInt32 {
 		b.err = fault.New(fault.Room, "memory", "", "use a smaller --img-size",
 			"an image of %d bytes between two layers is more than the CPU's convolutions take (2 GiB)", size)
 	}
 	return c
+}
+
+// extents returns those of a convolution of x with w, of these shapes.
+func extents(op graph.Conv, x, w []int) kernel.Conv {
+	return kernel.Conv{
+		N: x[0], H: x[1], W: x[2], I: x[3],
+		O: w[0], R: w[1], S: w[2],
+		P: places(x[1], w[1], op.Stride, op.Pad), Q: places(x[2], w[2], op.Stride, op.Pad),
+		Stride: op.Stride, Pad: op.Pad, Groups: op.Groups,
+	}
 }
 
 // convPoolExtents returns the extents of pooling what a convolution gives, by windows

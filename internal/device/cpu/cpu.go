@@ -64,8 +64,8 @@ func (p *processor) String() string {
 }
 
 // Supports says yes to every operation on float32, but for what half precision
-// needs, Cast and the scale of a loss, and for depthwise convolutions that pool or
-// unpool.
+// needs, Cast and the scale of a loss, and for convolutions that pool or unpool in a
+// form that has none of it.
 func (p *processor) Supports(n graph.Node, t []graph.Tensor) bool {
 	for _, values := range [][]graph.Value{n.In, n.Out} {
 		for _, v := range values {
@@ -78,7 +78,7 @@ func (p *processor) Supports(n graph.Node, t []graph.Tensor) bool {
 	case graph.SoftmaxXent:
 		return len(n.In) == op.Inputs()
 	case graph.Conv:
-		return op.Post.Pool == nil || !depthwise(op, t[n.In[0]], t[n.In[1]].Shape[0])
+		return op.Post.Pool == nil || pools(extents(op, t[n.In[0]].Shape, t[n.In[1]].Shape), *op.Post.Pool)
 	case graph.ConvBackData:
 		return op.Unpool == nil || !depthwise(op.Conv, t[n.In[2]], op.Groups*t[n.In[0]].Shape[3])
 	case graph.ConvBackFilter:
@@ -113,7 +113,7 @@ func (p *processor) Compile(m *plan.Module) (device.Program, error) {
 	for _, e := range m.Entries {
 		one := entry{slots: make([][]phase, e.Slots)}
 		for slot := range one.slots {
-			b := &builder{module: m, arena: arena, scratch: s, set: p.set, packs: prog.packs, slot: slot}
+			b := &builder{module: m, arena: arena, scratch: s, set: p.set, threads: p.threads, packs: prog.packs, slot: slot}
 			if err := b.build(e); err != nil {
 				return nil, err
 			}

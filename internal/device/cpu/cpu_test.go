@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"imgcls/internal/device/devicetest"
 	"imgcls/internal/fault"
 	"imgcls/internal/graph"
+	kernel "imgcls/internal/kernels/cpu"
 	"imgcls/internal/kernels/cpu/tile"
 	"imgcls/internal/plan"
 )
@@ -86,6 +88,9 @@ func TestSameBitsByOp(t *testing.T) {
 		{graph.Conv{Stride: 3, Pad: 2}, [][]int{{1, 90, 91, 3}, {7, 5, 4, 3}}},
 		{graph.ConvBackData{Conv: graph.Conv{Stride: 2, Pad: 1}, H: 33, W: 31}, [][]int{{9, 3, 3, 7}, {6, 17, 16, 9}}},
 		{graph.ConvBackFilter{Conv: graph.Conv{Stride: 2, Pad: 1}, R: 3, S: 3}, [][]int{{37, 33, 31, 7}, {37, 17, 16, 9}}},
+		{graph.Conv{Stride: 1, Pad: 1}, [][]int{{3, 17, 19, 136}, {72, 3, 3, 136}, {72}}},
+		{graph.ConvBackData{Conv: graph.Conv{Stride: 1, Pad: 1}, H: 17, W: 19}, [][]int{{72, 3, 3, 136}, {3, 17, 19, 72}}},
+		{graph.ConvBackFilter{Conv: graph.Conv{Stride: 1, Pad: 1}, R: 3, S: 3}, [][]int{{3, 17, 19, 136}, {3, 17, 19, 72}}},
 		{graph.MatMul{TransB: true}, [][]int{{330, 333}, {401, 333}, {401}}},
 		{graph.MatMul{TransA: true}, [][]int{{330, 333}, {330, 401}}},
 		{graph.MatMul{}, [][]int{{330, 333}, {333, 401}}},
@@ -147,23 +152,53 @@ func TestPanelsFused(t *testing.T) {
 			return g.Add("add", graph.Add{}, g.Add("conv", graph.ConvBackData{Conv: same, H: 5, W: 6}, w, y)[0], x)[0]
 		}},
 	} {
-		g := graph.New()
-		x, w := g.Input("x", graph.F32, 2, 5, 6, 129), g.Input("w", graph.F32, 131, 3, 3, 129)
-		y := c.build(g, x, w, g.Input("channel", graph.F32, 131), g.Input("y", graph.F32, 2, 5, 6, 131))
-		g.Return(y)
-		var got [2][]byte
-		for i, planner := range []func(*graph.Graph, func(graph.Node, []graph.Tensor) bool) (*plan.Module, error){plan.Compile, plan.CompileUnfused} {
-			m, err := planner(g, dev.Supports)
-			if err != nil {
-				t.Fatal(err)
+		for _, channels := range [][2]int{{129, 131}, {136, 136}} { // the latter in patches
+			in, out := channels[0], channels[1]
+			g := graph.New()
+			x, w := g.Input("x", graph.F32, 2, 5, 6, in), g.Input("w", graph.F32, out, 3, 3, in)
+			y := c.build(g, x, w, g.Input("channel", graph.F32, out), g.Input("y", graph.F32, 2, 5, 6, out))
+			g.Return(y)
+			var got [2][]byte
+			for i, planner := range []func(*graph.Graph, func(graph.Node, []graph.Tensor) bool) (*plan.Module, error){plan.Compile, plan.CompileUnfused} {
+				m, err := planner(g, dev.Supports)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if last := m.Entries[0].Nodes[len(m.Entries[0].Nodes)-1]; i == 0 && plan.OpName(last.Op) != c.fused {
+					t.Errorf("%s ends the plan of %s", plan.OpName(last.Op), c.fused)
+				}
+				got[i] = results(t, load(t, dev, m), g, 0, 1, y)[0]
 			}
-			if last := m.Entries[0].Nodes[len(m.Entries[0].Nodes)-1]; i == 0 && plan.OpName(last.Op) != c.fused {
-				t.Errorf("%s ends the plan of %s", plan.OpName(last.Op), c.fused)
+			if !bytes.Equal(got[0], got[1]) {
+				t.Errorf("%s of %d channels: not the bits of its parts", c.fused, in)
 			}
-			got[i] = results(t, load(t, dev, m), g, 0, 1, y)[0]
 		}
-		if !bytes.Equal(got[0], got[1]) {
-			t.Errorf("%s: not the bits of its parts", c.fused)
+	}
+}
+
+// Moments are sums of the parts that a convolution is computed in, so these are the same
+// for every set.
+func TestPartsAreOfNoSet(t *testing.T) {
+	for _, c := range []kernel.Conv{
+		{N: 32, H: 16, W: 16, I: 128, P: 8, Q: 8, O: 256, R: 3, S: 3, Stride: 2, Pad: 1},
+		{N: 32, H: 8, W: 8, I: 88, P: 8, Q: 8, O: 88, R: 3, S: 3, Stride: 1, Pad: 1},
+		{N: 32, H: 8, W: 8, I: 320, P: 8, Q: 8, O: 328, R: 3, S: 3, Stride: 1, Pad: 1},
+		{N: 8, H: 8, W: 8, I: 400, P: 8, Q: 8, O: 400, R: 3, S: 3, Stride: 1, Pad: 1, Groups: 2},
+	} {
+		var want []int
+		for _, set := range tile.Sets() {
+			b := &builder{scratch: &scratch{}, set: set}
+			f := form(c.Forward(set))
+			if c.InPatches() {
+				f = c.ForwardWinograd(set)
+			}
+			counts := b.bands(f, kernel.Layer{}, &packed{}, c, c.O, afterwards{each: perSquared})
+			if want == nil {
+				want = counts
+			}
+			if !slices.Equal(counts, want) {
+				t.Errorf("%+v: parts of %v rows with %s, of %v with the first set", c, counts, set.Name, want)
+			}
 		}
 	}
 }
@@ -181,6 +216,7 @@ func TestSetsAgree(t *testing.T) {
 		{graph.ConvBackFilter{Conv: same, R: 3, S: 3}, [][]int{{32, 32, 32, 3}, {32, 32, 32, 16}}},
 		{graph.ConvBackData{Conv: graph.Conv{Stride: 1}, H: 20, W: 20}, [][]int{{4, 2, 14, 7}, {2, 19, 7, 4}}},
 		{same, [][]int{{8, 16, 16, 32}, {32, 3, 3, 32}}},
+		{graph.ConvBackData{Conv: same, H: 16, W: 16}, [][]int{{32, 3, 3, 32}, {8, 16, 16, 32}}},
 		{graph.MatMul{TransB: true}, [][]int{{128, 400}, {120, 400}, {120}}},
 		{graph.MatMul{TransA: true}, [][]int{{128, 120}, {128, 400}}},
 		{graph.ChannelSum{}, [][]int{{100001, 3}}},

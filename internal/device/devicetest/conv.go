@@ -50,8 +50,8 @@ func convCases() []testCase {
 	return cases
 }
 
-// inPatches reports whether devices compute a convolution by filters r×s from i to o
-// channels, and its gradients, in patches of places by Winograd's method.
+// inPatches reports whether devices may compute a convolution by filters r×s from i to
+// o channels, and its gradients, in patches of places by Winograd's method.
 func inPatches(op graph.Conv, r, s, i, o int) bool {
 	return r == 3 && s == 3 && op.Stride == 1 && op.Groups <= 1 && min(i, o) >= 16 && i%8 == 0 && o%8 == 0
 }

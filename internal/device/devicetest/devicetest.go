@@ -13,7 +13,8 @@
 //     run, a second program and a twin of the device give the same bits;
 //   - an output that nobody reads may be left out without changing the others;
 //   - a NaN or an infinity in an input shows where the reference shows it, and
-//     nowhere else;
+//     nowhere else, or at most in the places beside it of 3×3 convolutions that may be
+//     computed in patches;
 //   - a shut gate leaves every cell as it was, bit for bit, and an output of what
 //     it shuts is 0;
 //   - a device that computes in half precision does all that in it (half.go);

@@ -37,6 +37,18 @@ var sums = map[string]string{
 	"far apart, long dw":            "759156288214af21",
 	"far apart, long dx":            "d32df93d4f86e7ba",
 	"far apart, long y":             "67db9b461e28d4af",
+	"patches by Winograd dw":        "38351aa0284b69ea",
+	"patches by Winograd dx":        "266bb03fa2bc4290",
+	"patches by Winograd y":         "5edf7ab8fed497d5",
+	"patches dw":                    "1a54933138f29766",
+	"patches dx":                    "d4d2596904b62f1f",
+	"patches y":                     "b73a0622647e5341",
+	"patches, long by Winograd dw":  "db10165a1f938f3d",
+	"patches, long by Winograd dx":  "e583f1028b1c53d0",
+	"patches, long by Winograd y":   "e2c94a0b4445572a",
+	"patches, long dw":              "ab107c24d83df2b2",
+	"patches, long dx":              "3fe1f84924fea8a1",
+	"patches, long y":               "e7d92a320cef95df",
 	"a·b":                           "39587e15deddbbbb",
 	"a·bᵀ":                          "5bf0f415b0b0761e",
 	"aᵀ·b":                          "fb4859ebf7b0005c",
@@ -60,6 +72,8 @@ func TestBits(t *testing.T) {
 			"1×1 strided":         {N: 4, H: 8, W: 8, I: 33, P: 4, Q: 4, O: 21, R: 1, S: 1, Stride: 2},
 			"far apart":           {N: 5, H: 4, W: 4, I: 70, P: 4, Q: 4, O: 83, R: 3, S: 3, Stride: 1, Pad: 1},
 			"far apart, long":     {N: 1, H: 2, W: 150, I: 65, P: 2, Q: 150, O: 81, R: 1, S: 3, Stride: 1, Pad: 1},
+			"patches":             {N: 2, H: 7, W: 9, I: 24, P: 7, Q: 9, O: 72, R: 3, S: 3, Stride: 1, Pad: 1},
+			"patches, long":       {N: 2, H: 4, W: 30, I: 136, P: 6, Q: 32, O: 40, R: 3, S: 3, Stride: 1, Pad: 2},
 			"7×7 padded, strided": {N: 3, H: 16, W: 16, I: 3, P: 8, Q: 8, O: 8, R: 7, S: 7, Stride: 2, Pad: 3},
 		} {
 			for of, x := range convolved(set, c) {
@@ -117,6 +131,11 @@ func convolved(set *tile.Set, c Conv) map[string][]float32 {
 	f.Sum(parts, x, dy, 0, f.Panels(), c.N, false, make([]float32, f.Scratch()))
 	f.Finish(dw, parts)
 	results := map[string][]float32{"y": y, "dx": dx, "dw": dw}
+	if c.InPatches() {
+		for name, x := range patched(set, c, x, w, bias, dy) {
+			results["by Winograd "+name] = x
+		}
+	}
 	if few := c.FewBackData(set); few != nil {
 		packed, scratch, dx := filled(few.Packed()), filled(few.Scratch()), filled(len(x))
 		few.Pack(packed, w)
@@ -129,6 +148,23 @@ func convolved(set *tile.Set, c Conv) map[string][]float32 {
 		results["dx of few"] = dx
 	}
 	return results
+}
+
+// patched returns y, dx and dw of a convolution in patches.
+func patched(set *tile.Set, c Conv, x, w, bias, dy []float32) map[string][]float32 {
+	y, dx, dw := filled(len(dy)), filled(len(x)), filled(len(w))
+	run := func(f *Winograd, out, in, bias []float32) {
+		packed, scratch := filled(f.Packed()), filled(f.Scratch())
+		f.Pack(packed, w, 0, f.o, scratch)
+		f.ComputeBands(Layer{Y: out, X: in, Packed: packed, Bias: bias}, 0, c.N*f.Bands(), 0, f.o, scratch)
+	}
+	run(c.ForwardWinograd(set), y, x, bias)
+	run(c.BackDataWinograd(set), dx, dy, nil)
+	back := c.BackFilterWinograd(set, PanelSide)
+	sums := filled(back.Size())
+	back.Sum(sums, x, dy, 0, back.Panels(), c.N, false, filled(back.Scratch()))
+	back.Finish(dw, sums, 0, back.Panels())
+	return map[string][]float32{"y": y, "dx": dx, "dw": dw}
 }
 
 // multiplied returns a product of an [m,k] and a [k,n] matrix, transposed as

@@ -5,8 +5,9 @@ import "imgcls/internal/kernels/cpu/tile"
 // A Conv holds the extents of a convolution of x [N,H,W,I] with w [O,R,S,I/G] in G
 // groups, which gives y [N,P,Q,O]; see graph.Conv.
 //
-// No matrix of columns is made: tiles read x, or dy, where it lies. What lies
-// outside the image is left out and not replaced by zeros.
+// No matrix of columns is made: tiles read x, or dy, where it lies, and what lies
+// outside the image is left out; or, where InPatches says so, patches of it are
+// transformed, with zeros outside.
 type Conv struct {
 	N, H, W, I  int
 	P, Q, O     int
@@ -23,6 +24,20 @@ func (c Conv) outs() int { return c.O / c.groups() }
 
 // Taps returns the number of products in a sum, R·S·I/G.
 func (c Conv) Taps() int { return c.R * c.S * c.ins() }
+
+// Strips returns where columns of an output, O or I, may be cut, and their end: at
+// PanelSide columns of a group. That no set's own panels count, as where a sum over
+// places is cut shows in its bits.
+func (c Conv) Strips(columns int) []int {
+	starts, each := []int{0}, columns/c.groups()
+	for group := range c.groups() {
+		for j := PanelSide; j < each; j += PanelSide {
+			starts = append(starts, group*each+j)
+		}
+		starts = append(starts, (group+1)*each)
+	}
+	return starts
+}
 
 // Places returns the number of places of y in one image, P·Q.
 func (c Conv) Places() int { return c.P * c.Q }

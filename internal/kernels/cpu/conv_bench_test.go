@@ -45,7 +45,7 @@ func BenchmarkConvForward(b *testing.B) {
 func BenchmarkConvBackFilter(b *testing.B) {
 	set := tile.Best()
 	benchConvs(b, func(c Conv, x, dw, dy []float32) map[string]func() {
-		f, patches := NewFilter(set, c), c.BackFilterWinograd(set)
+		f, patches := NewFilter(set, c), c.BackFilterWinograd(set, PanelSide)
 		sums, scratch := make([]float32, max(len(dw), patches.Size())), make([]float32, max(f.Scratch(), patches.Scratch()))
 		return map[string]func(){
 			"sums": func() {

@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 
@@ -69,12 +70,15 @@ func checkConv(t *testing.T, c Conv) {
 			if patches != nil && name == "winograd y" {
 				got[name] = inPatches(t, what+name, patches, len(y64), x, w, bias)
 				expectNear(t, what+name, got[name], y64, c.Taps()+1)
+				if e, plain := deviation(got[name], y64), deviation(got["y"], y64); e > 3*plain {
+					t.Errorf("%sa mean error of %v, that of plain sums is %v", what, e, plain)
+				}
 			} else if patches != nil {
 				got[name] = inPatches(t, what+name, patches, len(dx64), dy, w, nil)
 				expectNear(t, what+name, got[name], dx64, c.O*c.R*c.S)
 			}
 		}
-		if w := c.BackFilterWinograd(set); w != nil {
+		if w := c.BackFilterWinograd(set, PanelSide); w != nil {
 			got["winograd dw"] = filled(len(dw64))
 			parts, half, scratch := filled(2*w.Size()), c.N/2, filled(w.Scratch())
 			clear(parts) // there may be no image
@@ -131,6 +135,31 @@ func checkConv(t *testing.T, c Conv) {
 	}
 }
 
+// Convolutions are computed in patches where these are quicker, and TestConv tries both
+// forms there.
+func TestInPatches(t *testing.T) {
+	some := Conv{N: 1, H: 8, W: 8, I: 16, P: 8, Q: 8, O: 24, R: 3, S: 3, Stride: 1, Pad: 1}
+	for what, change := range map[string]func(c *Conv){
+		"5×5 filters":                     func(c *Conv) { c.R, c.S = 5, 5 },
+		"strides":                         func(c *Conv) { c.Stride = 2 },
+		"groups":                          func(c *Conv) { c.Groups = 2 },
+		"padding wider than a patch":      func(c *Conv) { c.Pad = 3 },
+		"channels that are not eights":    func(c *Conv) { c.I = 20 },
+		"few channels":                    func(c *Conv) { c.O = 8 },
+		"images smaller than two patches": func(c *Conv) { c.H, c.P = 3, 3 },
+	} {
+		c := some
+		change(&c)
+		if c.InPatches() {
+			t.Errorf("%s are computed in patches", what)
+		}
+	}
+	set := tile.Best()
+	if some.ForwardWinograd(set) == nil || some.BackDataWinograd(set) == nil || some.BackFilterWinograd(set, PanelSide) == nil {
+		t.Error("a 3×3 convolution is not computed in patches")
+	}
+}
+
 // A list of runs that has no room ends early and says so.
 func TestWalkTooLarge(t *testing.T) {
 	defer func(most int) { mostWords = most }(mostWords)
@@ -143,6 +172,15 @@ func TestWalkTooLarge(t *testing.T) {
 			}
 		}
 	}
+}
+
+// deviation returns the root of the mean square of the differences.
+func deviation(got []float32, want []float64) float64 {
+	sum := 0.0
+	for i, w := range want {
+		sum += (float64(got[i]) - w) * (float64(got[i]) - w)
+	}
+	return math.Sqrt(sum / float64(len(want)))
 }
 
 // filled returns n elements of what another operation may have left.

@@ -55,13 +55,6 @@ func (c Conv) PackDepthwise(packed, w []float32, lo, hi int) {
 	}
 }
 
-// Packed returns the elements of the packed filters.
-func (s *Slides) Packed() int { return s.taps * s.channels }
-
-// Panels returns where the panels of the output's columns begin, and their end: there
-// is one.
-func (s *Slides) Panels() []int { return []int{0, s.channels} }
-
 // Bands returns the number of bands of one image, which are its lines.
 func (s *Slides) Bands() int { return len(s.lines) - 1 }
 

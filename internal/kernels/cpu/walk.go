@@ -148,7 +148,7 @@ func (w *Walk) regular(at, m, taps int, in func(place, tap int) (int, bool)) boo
 	return true
 }
 
-// A Layer is the memory that a walk runs over: whole tensors of all images. Bias
+// A Layer is the memory that a convolution runs over: whole tensors of all images. Bias
 // may be nil. With ReLU the output is max(y, 0).
 type Layer struct {
 	Y, X, Packed, Bias []float32

@@ -18,7 +18,6 @@ type Winograd struct {
 	o    int  // channels of the output
 	back bool // it computes dx from dy
 
-	block  int             // patches that are transformed at once
 	shares [][]tile.Places // tiles of so many patches
 	runs   []int32         // of all of them, as in a Walk
 	coff   []int32
@@ -26,14 +25,22 @@ type Winograd struct {
 }
 
 const (
-	winogradColumns = 64   // of the output that share a transform of the input; every set's panels end there
-	winogradRoom    = 5120 // elements of a plane of both transforms, so that all planes stay in a near cache
-	planeGap        = 16   // elements between planes, so that they do not meet in one set of a cache
+	// winogradColumns are those of the output that share a transform of the input; every
+	// set's panels end there.
+	winogradColumns = 64
+	// winogradBlock are the patches that are transformed at once: some tall tiles of
+	// every set, so that a product reads its filters for many rows, and so few that a
+	// plane of both transforms, [block,C] and [block,winogradColumns], stays in the
+	// nearest caches while it is multiplied.
+	winogradBlock = 36
+	// planeGap are elements between planes, so that they do not meet in one set of a cache.
+	planeGap = 16
 )
 
-// winograd reports whether it is quicker for c than a Walk. That follows from the
-// extents of one image, so that its bits depend neither on the batch nor on the set.
-func (c Conv) winograd() bool {
+// InPatches reports whether c, and its gradients, are computed by a Winograd and a
+// WinogradBack, which are quicker then. That follows from the extents of one image, so
+// that bits depend neither on the batch nor on the set.
+func (c Conv) InPatches() bool {
 	const fewest = 16
 	return c.R == 3 && c.S == 3 && c.Stride == 1 && c.Pad <= 2 && c.groups() == 1 &&
 		c.I%8 == 0 && c.O%8 == 0 && min(c.I, c.O) >= fewest && min(c.H, c.W, c.P, c.Q) >= 4
@@ -41,7 +48,7 @@ func (c Conv) winograd() bool {
 
 // ForwardWinograd returns what computes y from x [H,W,I] for each image, or nil.
 func (c Conv) ForwardWinograd(set *tile.Set) *Winograd {
-	if !c.winograd() {
+	if !c.InPatches() {
 		return nil
 	}
 	return newWinograd(&Winograd{set: set, patches: c.patches(), o: c.O})
@@ -50,7 +57,7 @@ func (c Conv) ForwardWinograd(set *tile.Set) *Winograd {
 // BackDataWinograd returns what computes dx from dy [P,Q,O] for each image, or nil:
 // the convolution of dy by the filters turned, of which one goes to each channel of x.
 func (c Conv) BackDataWinograd(set *tile.Set) *Winograd {
-	if !c.winograd() {
+	if !c.InPatches() {
 		return nil
 	}
 	turned := Conv{H: c.P, W: c.Q, I: c.O, P: c.H, Q: c.W, Pad: 2 - c.Pad}
@@ -58,15 +65,14 @@ func (c Conv) BackDataWinograd(set *tile.Set) *Winograd {
 }
 
 func newWinograd(w *Winograd) *Winograd {
-	w.block = max(36, min(64, winogradRoom/(w.c+winogradColumns)/12*12))
 	w.noBias = make([]float32, w.o)
-	rows := w.block + w.set.Tall
+	rows := winogradBlock + w.set.Tall
 	for row := range rows {
 		w.coff = append(w.coff, int32(4*row*winogradColumns))
 	}
 	w.shares = make([][]tile.Places, w.set.Tall+1)
 	for m := 1; m <= w.set.Tall; m++ {
-		for row := 0; row < w.block; row += m {
+		for row := 0; row < winogradBlock; row += m {
 			w.shares[m] = append(w.shares[m], tile.Places{M: int32(m), Taps: 1, Runs: int32(4 * len(w.runs)), COff: int32(4 * row)})
 			words := make([]int32, w.set.RunWords())
 			for i := range m {
@@ -81,24 +87,18 @@ func newWinograd(w *Winograd) *Winograd {
 // Height returns the lines of a band.
 func (w *Winograd) Height() int { return 2 }
 
-// Least returns how many bands are best computed in one call: those of some tall tiles.
-func (w *Winograd) Least() int { return (24 + w.across() - 1) / w.across() }
+// Least returns how many bands are best computed in one call: those of a tall tile.
+func (w *Winograd) Least() int { return (12 + w.across() - 1) / w.across() }
 
 // Packed returns the elements of the packed filters.
 func (w *Winograd) Packed() int { return 16 * w.set.Packed(w.c, w.o) }
 
-// Panels returns where the columns of the output may be cut, and their end.
-func (w *Winograd) Panels() []int {
-	var starts []int
-	for j := 0; j < w.o; j += winogradColumns {
-		starts = append(starts, j)
-	}
-	return append(starts, w.o)
-}
+// Panels returns where the panels of the output's columns begin, and their end.
+func (w *Winograd) Panels() []int { return w.set.Panels(w.o) }
 
 // The planes of an input's transform and of the products.
-func (w *Winograd) inputPlane() int   { return (w.block+w.set.Tall)*w.c + planeGap }
-func (w *Winograd) productPlane() int { return (w.block+w.set.Tall)*winogradColumns + planeGap }
+func (w *Winograd) inputPlane() int   { return (winogradBlock+w.set.Tall)*w.c + planeGap }
+func (w *Winograd) productPlane() int { return (winogradBlock+w.set.Tall)*winogradColumns + planeGap }
 
 // Scratch returns the elements of the scratch that Pack and ComputeBands work in.
 func (w *Winograd) Scratch() int {
@@ -165,8 +165,8 @@ func (w *Winograd) compute(l Layer, lo, hi, j, end, before int, scratch []float3
 		r.l.Bias = w.noBias
 	}
 	across := w.across()
-	for at := lo * across; at < hi*across; at += w.block {
-		n := min(w.block, hi*across-at)
+	for at := lo * across; at < hi*across; at += winogradBlock {
+		n := min(winogradBlock, hi*across-at)
 		r.inputs(transform{r.v, w.inputPlane(), 0, w.c, r.patch}, l.X, at, n)
 		for column := j; column < end; column += winogradColumns {
 			columns := min(winogradColumns, end-column)
@@ -187,7 +187,7 @@ type winogradRun struct {
 	*Winograd
 	l             Layer
 	before        int       // places of the output before l.Y
-	v, m          []float32 // sixteen planes each: of the input's transform [block,C], of the products [block,winogradColumns]
+	v, m          []float32 // sixteen planes each: of the input's transform [winogradBlock,C], of the products [winogradBlock,winogradColumns]
 	patch, corner []float32 // an input patch with its zeros [4,4,C], an output patch [2,2,winogradColumns]
 	scratch       []float32
 }

@@ -24,18 +24,16 @@ type winogradPanel struct {
 	at         int // where its sums [16,rows,columns] begin
 }
 
-// winogradBlock is the patches that are transformed at once.
-const winogradBlock = 48
-
-// BackFilterWinograd returns what computes dw, or nil.
-func (c Conv) BackFilterWinograd(set *tile.Set) *WinogradBack {
-	if !c.winograd() {
+// BackFilterWinograd returns what computes dw, or nil. Panels are so many filters and
+// channels, at most PanelSide; how many they are shows in no bit.
+func (c Conv) BackFilterWinograd(set *tile.Set, side int) *WinogradBack {
+	if !c.InPatches() {
 		return nil
 	}
 	w := &WinogradBack{patches: c.patches(), set: set, o: c.O}
-	for o := 0; o < c.O; o += PanelSide {
-		for i := 0; i < c.I; i += PanelSide {
-			p := winogradPanel{o: o, rows: min(PanelSide, c.O-o), c: i, columns: min(PanelSide, c.I-i), at: w.size}
+	for o := 0; o < c.O; o += side {
+		for i := 0; i < c.I; i += side {
+			p := winogradPanel{o: o, rows: min(side, c.O-o), c: i, columns: min(side, c.I-i), at: w.size}
 			w.panels = append(w.panels, p)
 			w.size += 16 * p.rows * p.columns
 		}

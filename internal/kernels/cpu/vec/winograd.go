@@ -28,7 +28,7 @@ const winogradLanes = 8
 // zero that is the filter turned by half a turn.
 func WinogradFilter(u, w []float32, step, first, next, n int) {
 	last := first + 8*next
-	if n%winogradLanes != 0 || min(first, last) < 0 || max(first, last)+n > len(w) || 15*step+n > len(u) {
+	if n < 1 || n%winogradLanes != 0 || min(first, last) < 0 || max(first, last)+n > len(w) || 15*step+n > len(u) {
 		panic("vec: a filter lies outside, or its channels are not eight and eight")
 	}
 	active.winogradFilter(u, w, step, first, next, n)
@@ -57,7 +57,7 @@ func filterColumn(a, b, c float32) (float32, float32, float32, float32) {
 // four columns lie next elements apart.
 func WinogradInput(v []float32, x *[4][]float32, step, next, patches, n int) {
 	for _, row := range x {
-		if patches < 1 || n%winogradLanes != 0 || (2*patches+1)*next+n > len(row) || 15*step+patches*n > len(v) {
+		if patches < 1 || n < 1 || n%winogradLanes != 0 || (2*patches+1)*next+n > len(row) || 15*step+patches*n > len(v) {
 			panic("vec: a patch lies outside, or its channels are not eight and eight")
 		}
 	}
@@ -90,7 +90,7 @@ func inputColumn(a, b, c, d float32) (float32, float32, float32, float32) {
 // element k of m at m[k·step + p·stride + c].
 func WinogradOutput(y *[2][]float32, m, bias []float32, step, stride, next, patches, n int) {
 	for _, row := range y {
-		if patches < 1 || n%winogradLanes != 0 || n > len(bias) || (2*patches-1)*next+n > len(row) || 15*step+(patches-1)*stride+n > len(m) {
+		if patches < 1 || n < 1 || n%winogradLanes != 0 || n > len(bias) || (2*patches-1)*next+n > len(row) || 15*step+(patches-1)*stride+n > len(m) {
 			panic("vec: an output lies outside, or its channels are not eight and eight")
 		}
 	}
@@ -121,7 +121,7 @@ func outputColumn(a, b, c, d float32) (float32, float32) { return (a + b) + c, (
 // 2·p·next and (2·p+1)·next of y[0] and of y[1].
 func WinogradGradient(z []float32, y *[2][]float32, step, next, patches, n int) {
 	for _, row := range y {
-		if patches < 1 || n%winogradLanes != 0 || (2*patches-1)*next+n > len(row) || 15*step+patches*n > len(z) {
+		if patches < 1 || n < 1 || n%winogradLanes != 0 || (2*patches-1)*next+n > len(row) || 15*step+patches*n > len(z) {
 			panic("vec: a gradient lies outside, or its channels are not eight and eight")
 		}
 	}
@@ -149,7 +149,7 @@ func gradientColumn(a, b float32) (float32, float32, float32, float32) { return 
 // WinogradFilterBack sets w[t·next + c], for the n channels c and the taps t of
 // Gᵀ u G, from the element k of u at u[k·step + c].
 func WinogradFilterBack(w, u []float32, next, step, n int) {
-	if n%winogradLanes != 0 || 8*next+n > len(w) || 15*step+n > len(u) {
+	if n < 1 || n%winogradLanes != 0 || 8*next+n > len(w) || 15*step+n > len(u) {
 		panic("vec: a filter lies outside, or its channels are not eight and eight")
 	}
 	active.winogradFilterBack(w, u, next, step, n)

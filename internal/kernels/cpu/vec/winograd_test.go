@@ -111,3 +111,26 @@ func TestWinogradBack(t *testing.T) {
 		}
 	}
 }
+
+// No channels, or some that are not eight and eight, are a bug of the caller.
+func TestWinogradChannels(t *testing.T) {
+	x := make([]float32, 2000)
+	for _, n := range []int{0, 12} {
+		for name, call := range map[string]func(){
+			"filter":      func() { WinogradFilter(x, x, 16, 0, 16, n) },
+			"input":       func() { WinogradInput(x, &[4][]float32{x, x, x, x}, 16, 16, 1, n) },
+			"output":      func() { WinogradOutput(&[2][]float32{x, x}, x, x, 16, 16, 16, 1, n) },
+			"gradient":    func() { WinogradGradient(x, &[2][]float32{x, x}, 16, 16, 1, n) },
+			"filter back": func() { WinogradFilterBack(x, x, 16, 16, n) },
+		} {
+			func() {
+				defer func() {
+					if recover() == nil {
+						t.Errorf("%s takes %d channels", name, n)
+					}
+				}()
+				call()
+			}()
+		}
+	}
+}
