@@ -41,11 +41,14 @@ check train 'TestGoldenBits|TestHundredStepsOnTheCPU|TestLogitsOfATrainedModel'
 
 $go build -o "$out/here" ./cmd/imgcls
 GOARCH=arm64 $go build -o "$out/arm64" ./cmd/imgcls
-run="-device cpu train digits --epochs 1 --quiet --output $out/runs"
-"$out/here" $run --name here >"$out/log"
-"$qemu" "$out/arm64" $run --name arm64 >"$out/log"
-cmp "$out/runs/here/model.safetensors" "$out/runs/arm64/model.safetensors" || {
-	echo "arm64: the model file is not that of this processor" >&2
-	exit 1
-}
-echo "train digits: the same model file"
+for run in "digits --epochs 1" "digits --model resnet20 --img-size 8 --batch-size 8 --max-steps 2"; do
+	for place in here arm64; do
+		rm -rf "$out/$place-run"
+		$([ $place = here ] || echo "$qemu") "$out/$place" -device cpu train $run --quiet --output "$out/$place-run" --name model >"$out/log"
+	done
+	cmp "$out/here-run/model/model.safetensors" "$out/arm64-run/model/model.safetensors" || {
+		echo "arm64: the model file of $run is not that of this processor" >&2
+		exit 1
+	}
+	echo "train $run: the same model file"
+done

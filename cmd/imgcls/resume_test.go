@@ -185,6 +185,19 @@ func TestResumeFromEveryStep(t *testing.T) {
 	}
 }
 
+// A run of airbench94 goes on in the same bits too: filters fitted to the pictures, a
+// bias that stops learning on the way, alternating flips, Muon, and six views at the end.
+func TestResumeOfAirBench94(t *testing.T) {
+	p := inProcess{t, t.TempDir()}
+	p.train(0, strings.Fields("shapes --samples 60 --img-size 16 --model airbench94 --batch-size 12 --epochs 2 --save-every 1it --keep 100 --name whole")...)
+	want, steps := p.outcomeOf("whole"), p.steps("whole")
+	for _, step := range []int{1, len(steps) / 2, len(steps) - 1} {
+		p.rewind("again", "whole", step)
+		p.train(0, "--resume="+filepath.Join(p.output, "again"), "--save-every", "100epochs")
+		wantSame(t, fmt.Sprintf("from step %d", step), p.outcomeOf("again"), want)
+	}
+}
+
 // A run that is extended ends as one that was as long from the start.
 func TestExtended(t *testing.T) {
 	p := inProcess{t, t.TempDir()}
