@@ -116,13 +116,15 @@ func (b *builder) matMul(op graph.MatMul, n graph.Node) {
 		A: kernel.Matrix{Data: b.f32(n.In[0]), Stride: as[1], Trans: op.TransA},
 		B: kernel.Matrix{Data: b.f32(n.In[1]), Stride: bs[1], Trans: op.TransB},
 	}
+	var act activation
 	if op.Post.Act != nil {
-		m.Act = activations[op.Post.Act.Kind].forward
+		act = activations[op.Post.Act.Kind]
+		m.Act = act.forward
 	}
 	if len(n.In) == 3 {
 		m.Bias = b.f32(n.In[2])
 	}
-	rows, cols := b.parts(m)
+	rows, cols := b.parts(m, act.each)
 	across, down := ceil(m.N, cols), ceil(m.M, rows)
 	b.scratch.memberNeed = max(b.scratch.memberNeed, m.Scratch(min(rows, m.M), min(cols, m.N)))
 	packed := func() []float32 { return nil }
@@ -140,11 +142,12 @@ func (b *builder) matMul(op graph.MatMul, n graph.Node) {
 	}})
 }
 
-// parts returns the rows and columns of the parts of a product. With b packed they
-// are rows of all columns, so many that packing a is nothing. Otherwise columns are
-// cut first, as a weight is read once then.
-func (b *builder) parts(m kernel.MatMul) (rows, cols int) {
-	time := perFlop * float64(2*m.M*m.N*m.K)
+// parts returns the rows and columns of the parts of a product, each element of which
+// takes so many nanoseconds besides. With b packed they are rows of all columns, so many
+// that packing a is nothing. Otherwise columns are cut first, as a weight is read once
+// then.
+func (b *builder) parts(m kernel.MatMul, each float64) (rows, cols int) {
+	time := (perFlop*float64(2*m.K) + each) * float64(m.M*m.N)
 	round := func(n, unit int) int { return ceil(n, unit) * unit }
 	if m.Packs() {
 		down := cut(ceil(m.M, 8*b.set.Tall), time/float64(ceil(m.M, 8*b.set.Tall)))
