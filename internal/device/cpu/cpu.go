@@ -108,7 +108,7 @@ func (p *processor) Compile(m *plan.Module) (device.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	prog := &program{crew: p.crew, module: m, arena: arena, rings: rings(m), packs: newPacks(len(m.Tensors))}
+	prog := &program{crew: p.crew, module: m, arena: arena, rings: rings(m), packs: newPacks(m)}
 	s := &scratch{members: make([][]float32, p.threads)}
 	for _, e := range m.Entries {
 		one := entry{slots: make([][]phase, e.Slots)}

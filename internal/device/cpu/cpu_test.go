@@ -511,7 +511,7 @@ func TestImageTooLarge(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b := &builder{module: m, scratch: &scratch{}, set: tile.Best(), packs: newPacks(len(m.Tensors))}
+		b := &builder{module: m, scratch: &scratch{}, set: tile.Best(), packs: newPacks(m)}
 		if err := b.build(m.Entries[0]); fault.KindOf(err) != fault.Room {
 			t.Errorf("%T: %v", op, err)
 		}

@@ -1,13 +1,16 @@
 package cpu
 
-import "imgcls/internal/graph"
+import (
+	"imgcls/internal/graph"
+	"imgcls/internal/plan"
+)
 
-// A packed is a tensor in the order in which kernels read it. It is made in the
-// step that reads it, unless it is there already and the tensor has not changed
-// since: what does not learn is packed once.
+// A packed is a tensor in the order in which kernels read it. It is made right before
+// the kernels that read it run, unless it is there already and the tensor has not
+// changed since: what does not learn is packed once, and all that learns in one room.
 type packed struct {
 	of      graph.Value // the root of the tensor
-	lasting bool        // it keeps its values from step to step
+	lasting bool        // no entry changes it
 	need    int         // elements
 	data    []float32
 	made    int // the change of the tensor that data hold
@@ -25,10 +28,12 @@ const (
 	packWinogradBack
 )
 
-// packs holds what entries pack, and how often each Value changed.
+// packs holds what entries pack, how often each Value changed, and which roots an entry
+// sets.
 type packs struct {
 	all     map[packKey]*packed
 	changes []int
+	set     []bool
 }
 
 // A packKey tells packs apart: views of one tensor may have other extents.
@@ -38,29 +43,47 @@ type packKey struct {
 	shape string
 }
 
-func newPacks(values int) *packs {
-	p := &packs{all: map[packKey]*packed{}, changes: make([]int, values)}
+func newPacks(m *plan.Module) *packs {
+	p := &packs{all: map[packKey]*packed{}, changes: make([]int, len(m.Tensors)), set: make([]bool, len(m.Tensors))}
 	for v := range p.changes {
 		p.changes[v] = 1 // nothing is made yet
+	}
+	for _, e := range m.Entries {
+		for _, n := range e.Nodes {
+			for _, v := range n.Set {
+				p.set[m.Root[v]] = true
+			}
+		}
 	}
 	return p
 }
 
-// allocate makes room for all of them, beside so many bytes, and returns the
-// bytes that it took.
+// allocate makes room for each that lasts, and one for all others, beside so many bytes,
+// and returns the bytes that it took.
 func (p *packs) allocate(beside int) (int, error) {
-	total := 0
+	total, common := 0, 0
 	for _, one := range p.all {
-		total += align(one.need)
+		if one.lasting {
+			total += align(one.need)
+		} else {
+			common = max(common, one.need)
+		}
 	}
-	room, err := floats(total, beside)
+	room, err := floats(total+common, beside)
 	if err != nil {
 		return 0, err
 	}
 	for _, one := range p.all {
-		one.data, room = room[:one.need:one.need], room[align(one.need):]
+		if one.lasting {
+			one.data, room = room[:one.need:one.need], room[align(one.need):]
+		}
 	}
-	return 4 * total, nil
+	for _, one := range p.all {
+		if !one.lasting {
+			one.data = room[:one.need:one.need]
+		}
+	}
+	return 4 * (total + common), nil
 }
 
 // upToDate reports whether one holds its tensor as it is.
@@ -76,7 +99,7 @@ func (b *builder) pack(v graph.Value, how packing, need int, panels []int, depth
 	one := b.packs.all[key]
 	if one == nil {
 		t := b.module.Tensors[root]
-		lasting := t.Role != graph.Temp && t.Slots <= 1 // a ring has other values each time
+		lasting := t.Role != graph.Temp && t.Slots <= 1 && !b.packs.set[root] // a ring has other values each time
 		one = &packed{of: root, lasting: lasting, need: need}
 		b.packs.all[key] = one
 	}
