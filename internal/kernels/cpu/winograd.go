@@ -41,9 +41,9 @@ const (
 // WinogradBack, which are quicker then. That follows from the extents of one image, so
 // that bits depend neither on the batch nor on the set.
 func (c Conv) InPatches() bool {
-	const fewest = 16
+	const fewest = 24
 	return c.R == 3 && c.S == 3 && c.Stride == 1 && c.Pad <= 2 && c.groups() == 1 &&
-		c.I%8 == 0 && c.O%8 == 0 && min(c.I, c.O) >= fewest && min(c.H, c.W, c.P, c.Q) >= 4
+		c.I%8 == 0 && c.O%8 == 0 && min(c.I, c.O) >= fewest && min(c.H, c.W, c.P, c.Q) >= 7
 }
 
 // ForwardWinograd returns what computes y from x [H,W,I] for each image, or nil.
