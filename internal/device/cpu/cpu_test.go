@@ -149,14 +149,14 @@ func TestPanelsFused(t *testing.T) {
 			return g.Add("act", silu, g.Add("add", graph.Add{}, norm, y)[0])[0]
 		}},
 		{"ConvBackData+Add", func(g *graph.Graph, x, w, _, y graph.Value) graph.Value {
-			return g.Add("add", graph.Add{}, g.Add("conv", graph.ConvBackData{Conv: same, H: 5, W: 6}, w, y)[0], x)[0]
+			return g.Add("add", graph.Add{}, g.Add("conv", graph.ConvBackData{Conv: same, H: 7, W: 8}, w, y)[0], x)[0]
 		}},
 	} {
 		for _, channels := range [][2]int{{129, 131}, {136, 136}} { // the latter in patches
 			in, out := channels[0], channels[1]
 			g := graph.New()
-			x, w := g.Input("x", graph.F32, 2, 5, 6, in), g.Input("w", graph.F32, out, 3, 3, in)
-			y := c.build(g, x, w, g.Input("channel", graph.F32, out), g.Input("y", graph.F32, 2, 5, 6, out))
+			x, w := g.Input("x", graph.F32, 2, 7, 8, in), g.Input("w", graph.F32, out, 3, 3, in)
+			y := c.build(g, x, w, g.Input("channel", graph.F32, out), g.Input("y", graph.F32, 2, 7, 8, out))
 			g.Return(y)
 			var got [2][]byte
 			for i, planner := range []func(*graph.Graph, func(graph.Node, []graph.Tensor) bool) (*plan.Module, error){plan.Compile, plan.CompileUnfused} {

@@ -29,10 +29,10 @@ func TestConv(t *testing.T) {
 		{N: 3, H: 7, W: 6, I: 6, P: 4, Q: 3, O: 9, R: 3, S: 3, Stride: 2, Pad: 1, Groups: 3},
 		{N: 2, H: 9, W: 8, I: 34, O: 82, R: 3, S: 2, Stride: 1, Groups: 2},
 		{N: 2, H: 5, W: 6, I: 5, P: 5, Q: 6, O: 10, R: 5, S: 5, Stride: 1, Pad: 2, Groups: 5},
-		{N: 3, H: 8, W: 8, I: 16, P: 8, Q: 8, O: 24, R: 3, S: 3, Stride: 1, Pad: 1},
+		{N: 3, H: 8, W: 8, I: 24, P: 8, Q: 8, O: 32, R: 3, S: 3, Stride: 1, Pad: 1},
 		{N: 3, H: 7, W: 9, I: 24, P: 7, Q: 9, O: 72, R: 3, S: 3, Stride: 1, Pad: 1}, // patches over the end
-		{N: 2, H: 4, W: 30, I: 136, P: 6, Q: 32, O: 40, R: 3, S: 3, Stride: 1, Pad: 2},
-		{N: 2, H: 7, W: 6, I: 16, O: 16, R: 3, S: 3, Stride: 1},
+		{N: 2, H: 7, W: 30, I: 136, P: 9, Q: 32, O: 40, R: 3, S: 3, Stride: 1, Pad: 2},
+		{N: 2, H: 10, W: 9, I: 24, O: 24, R: 3, S: 3, Stride: 1},
 		{N: 3, H: 7, W: 9, I: 37, P: 4, Q: 5, O: 37, R: 3, S: 3, Stride: 2, Pad: 1, Groups: 37},
 	} {
 		if c.Pad == 0 {
@@ -138,15 +138,15 @@ func checkConv(t *testing.T, c Conv) {
 // Convolutions are computed in patches where these are quicker, and TestConv tries both
 // forms there.
 func TestInPatches(t *testing.T) {
-	some := Conv{N: 1, H: 8, W: 8, I: 16, P: 8, Q: 8, O: 24, R: 3, S: 3, Stride: 1, Pad: 1}
+	some := Conv{N: 1, H: 8, W: 8, I: 24, P: 8, Q: 8, O: 32, R: 3, S: 3, Stride: 1, Pad: 1}
 	for what, change := range map[string]func(c *Conv){
-		"5×5 filters":                     func(c *Conv) { c.R, c.S = 5, 5 },
-		"strides":                         func(c *Conv) { c.Stride = 2 },
-		"groups":                          func(c *Conv) { c.Groups = 2 },
-		"padding wider than a patch":      func(c *Conv) { c.Pad = 3 },
-		"channels that are not eights":    func(c *Conv) { c.I = 20 },
-		"few channels":                    func(c *Conv) { c.O = 8 },
-		"images smaller than two patches": func(c *Conv) { c.H, c.P = 3, 3 },
+		"5×5 filters":                  func(c *Conv) { c.R, c.S = 5, 5 },
+		"strides":                      func(c *Conv) { c.Stride = 2 },
+		"groups":                       func(c *Conv) { c.Groups = 2 },
+		"padding wider than a patch":   func(c *Conv) { c.Pad = 3 },
+		"channels that are not eights": func(c *Conv) { c.I = 28 },
+		"few channels":                 func(c *Conv) { c.O = 16 },
+		"images of few patches":        func(c *Conv) { c.H, c.P = 6, 6 },
 	} {
 		c := some
 		change(&c)
