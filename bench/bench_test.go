@@ -124,7 +124,9 @@ func TestTargetsOfRows(t *testing.T) {
 		"resnet18 at 32² inference, batch 1": 1, "resnet18 at 32² inference, batch 128": 1,
 		"resnet20 peak memory of training on 50,000 pictures, batch 128":       0.5,
 		"resnet18 at 32² peak memory of training on 50,000 pictures, batch 32": 0.5,
+		"airbench94 peak memory of training on 50,000 pictures, batch 500":     0.5,
 		"resnet20 training, batch 128: 1 → 2 threads":                          1.8,
+		"airbench94 training, batch 500: 1 → 2 threads":                        1.8,
 		"resnet18 at 32² training, batch 32: 1 → 2 threads":                    1.8,
 	}
 	if !maps.Equal(asked, want) {
