@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 
@@ -124,6 +125,8 @@ func (s *settings) trainer(dev device.Device, set *data.Set, cfg train.Config, f
 	if err != nil {
 		return nil, err
 	}
+	set.Train.Images = nil // the device has them: their room goes back before training takes its own
+	debug.FreeOSMemory()
 	switch {
 	case from != nil && from.state != nil || from != nil && !s.weights.known:
 		err = s.restore(from, t, dev)

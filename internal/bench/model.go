@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"math"
+	"runtime/debug"
 	"time"
 
 	"imgcls/internal/data"
@@ -116,6 +117,8 @@ func newTraining(dev device.Device, w Work) (load, error) {
 	if err != nil {
 		return nil, err
 	}
+	set.Train.Images = nil // as `imgcls train` lets go of them
+	debug.FreeOSMemory()
 	ctx, stop := context.WithCancel(context.Background())
 	t := &training{
 		trainer: trainer, batch: w.Batch, stop: stop,

@@ -102,8 +102,9 @@ type entry struct {
 }
 
 // New builds and compiles the training of cfg.Network on set.Train, and writes
-// the data and the network's first parameters to the device. What does not fit into
-// its memory is an error of kind Room, see device.Compile.
+// the data and the network's first parameters to the device. It keeps none of the
+// pictures of set.Train. What does not fit into the device's memory is an error of kind
+// Room, see device.Compile.
 func New(dev device.Device, set *data.Set, cfg Config) (*Trainer, error) {
 	t := &Trainer{cfg: cfg, set: set, order: make([]int32, set.Train.Len())}
 	t.place.Epoch = 1
@@ -120,6 +121,9 @@ func New(dev device.Device, set *data.Set, cfg Config) (*Trainer, error) {
 		t.prog.Close()
 		return nil, err
 	}
+	loaded := *set
+	loaded.Train.Images = nil
+	t.set = &loaded
 	return t, nil
 }
 
