@@ -67,8 +67,14 @@ func residual(name, about, stronger string, kind func(out, stride int) layers.La
 		}
 	}
 	net = append(net, layers.Named{Layer: layers.GlobalAvgPool{}}, layers.Named{Name: "fc", Layer: layers.Linear{Out: layers.Classes}})
-	return Model{Name: name, About: about, Net: net, Recipe: recipe, On: builtIn, Stronger: stronger}
+	return Model{Name: name, About: about, Net: net, Recipe: recipe, On: builtIn, Stronger: stronger, Measured: measured[name]}
 }
+
+// measured is what residual networks gave.
+var measured = map[string][]Measured{"resnet20": {{
+	Data: "cifar10", Top1: 0.8643, Seeds: 1, Seconds: 1374, On: "AMD EPYC with AVX2, 2 busy cores",
+	Command: "imgcls train --model resnet20 --epochs 10 --device cpu", Date: "2026-11-28",
+}}}
 
 // smallest is the height of the smallest picture that is worth halving twice at once.
 const smallest = 64
