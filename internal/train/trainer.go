@@ -140,6 +140,7 @@ func (t *Trainer) compile(dev device.Device) (*plan.Module, infer.Entry, error) 
 	if err := t.bind(); err != nil {
 		return nil, infer.Entry{}, err
 	}
+	t.cfg.EvalBatch = evalBatch(t.cfg.EvalBatch, max(t.set.Val.Len(), t.set.Test.Len()))
 	for {
 		module, eval, err := t.plan(dev)
 		if err != nil {
@@ -151,6 +152,16 @@ func (t *Trainer) compile(dev device.Device) (*plan.Module, infer.Entry, error) 
 		}
 		t.cfg.EvalBatch /= 2
 	}
+}
+
+// evalBatch returns the size of the equal parts, of most pictures or fewer, in which so
+// many are evaluated: what a forward run has places for is computed, filled or not.
+func evalBatch(most, pictures int) int {
+	if pictures == 0 {
+		return most
+	}
+	runs := (pictures + most - 1) / most
+	return (pictures + runs - 1) / runs
 }
 
 // plan does so once.

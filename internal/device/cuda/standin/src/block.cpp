@@ -222,7 +222,7 @@ void meet(unsigned mask, const char *what, void *mine, void (*last)(void *, void
   }
   if (at == w.meetings.size()) w.meetings.push_back({mask, 0, what, last, closure, {}});
   Meeting &m = w.meetings[at];
-  if (strcmp(m.what, what)) stop(std::string(what) + ": other lanes of this warp are at a " + m.what);
+  if (m.what != what && strcmp(m.what, what)) stop(std::string(what) + ": other lanes of this warp are at a " + m.what);
   m.here |= bit;
   m.lanes[lane] = mine;
   if (complete(w, m)) finish(w, at);
