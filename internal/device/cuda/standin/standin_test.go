@@ -35,7 +35,7 @@ var scenarios = []struct {
 	{"misaligned_copy_to", "", "", `kernel copy_to, .*: cp_async's destination of lane 0: 0x[0-9a-f]+8, which is no multiple of 16`},
 	{"misaligned_row", "", "", `kernel load_rows, .*: ldmatrix's row of lane 9: 0x[0-9a-f]+8, which is no multiple of 16`},
 	{"fresh_memory_is_nan", "", "nan nan nan nan\n", ""},
-	{"unfilled_shared_is_nan", "", "1 nan nan nan\n1 nan nan nan\n", ""},
+	{"unfilled_shared_is_nan", "", "1 nan nan nan\nnan nan nan 1\n", ""},
 	{"copied", "", "nan nan nan nan\n1 1 1 1\n", ""},
 	{"memory_limit", "STANDIN_MEMORY=1000", "alloc 600 0\nalloc 600 2\n400 of 1000\nalloc 600 0\n", ""},
 

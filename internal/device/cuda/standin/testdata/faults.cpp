@@ -28,7 +28,7 @@ KERNEL_FAULT(lane_left, launch("lane_left", 32, nullptr, room(256)))
 static Scenario fresh("fresh_memory_is_nan", [] { show(room(16), 4); });
 static Scenario unfilled("unfilled_shared_is_nan", [] {
   const auto y = room(256);
-  for (int i = 0; i < 2; i++) MUST(launch("unfilled", 4, nullptr, y)), show(y, 4);
+  for (int64_t filled : {0, 3}) MUST(launch("unfilled", 4, nullptr, y, filled)), show(y, 4);
 });
 static Scenario copied("copied", [] {
   const auto y = room(256), x = room(256);

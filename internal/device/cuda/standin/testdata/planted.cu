@@ -52,9 +52,9 @@ extern "C" __global__ void deep(float *y) {
 }
 
 // Shared memory that nobody filled.
-extern "C" __global__ void unfilled(float *y) {
+extern "C" __global__ void unfilled(float *y, i64 filled) {
   __shared__ float s[64];
-  if (threadIdx.x == 0) s[0] = 1;
+  if (threadIdx.x == filled) s[filled] = 1;
   __syncthreads();
   y[threadIdx.x] = s[threadIdx.x];
 }
