@@ -42,14 +42,13 @@ func pools(c kernel.Conv, pool graph.MaxPool) bool {
 // forward returns what computes y, and the filters v that it reads.
 func (b *builder) forward(c kernel.Conv, v graph.Value) (imageForm, *packed) {
 	if f := c.ForwardWinograd(b.set); f != nil {
-		return f, b.packPatches(f, v, packWinograd, c)
+		return f, b.packFilters(f, v, packWinograd, transformed*c.Taps(), f.Pack)
 	}
-	w, walk := b.f32(v), c.Forward(b.set)
+	walk := c.Forward(b.set)
 	if b.tooLarge(walk) {
 		return nil, nil
 	}
-	b.scratch.memberNeed = max(b.scratch.memberNeed, walk.Scratch())
-	return walk, b.pack(v, packForward, walk.Packed(), walk.Panels(), c.Taps(), func(data []float32, lo, hi int, _ []float32) {
+	return walk, b.packFilters(walk, v, packForward, c.Taps(), func(data, w []float32, lo, hi int, _ []float32) {
 		c.PackForward(b.set, data, w, lo, hi)
 	})
 }
@@ -57,25 +56,26 @@ func (b *builder) forward(c kernel.Conv, v graph.Value) (imageForm, *packed) {
 // backData returns what computes dx, and the filters v that it reads.
 func (b *builder) backData(c kernel.Conv, v graph.Value) (imageForm, *packed) {
 	if f := c.BackDataWinograd(b.set); f != nil {
-		return f, b.packPatches(f, v, packWinogradBack, c)
+		return f, b.packFilters(f, v, packWinogradBack, transformed*c.Taps(), f.Pack)
 	}
-	w, walk := b.f32(v), c.BackData(b.set)
+	walk := c.BackData(b.set)
 	if b.tooLarge(walk) {
 		return nil, nil
 	}
-	b.scratch.memberNeed = max(b.scratch.memberNeed, walk.Scratch())
-	return walk, b.pack(v, packBackData, walk.Packed(), walk.Panels(), c.R*c.S*c.O/max(1, c.Groups), func(data []float32, lo, hi int, _ []float32) {
+	return walk, b.packFilters(walk, v, packBackData, c.R*c.S*c.O/max(1, c.Groups), func(data, w []float32, lo, hi int, _ []float32) {
 		c.PackBackData(b.set, data, w, lo, hi)
 	})
 }
 
-// packPatches packs the transforms of filters.
-func (b *builder) packPatches(f *kernel.Winograd, v graph.Value, how packing, c kernel.Conv) *packed {
+// transformed is how many elements Winograd's transform makes of one of a filter.
+const transformed = 2
+
+// packFilters packs the filters v, a matrix of columns of depth elements, for a form.
+func (b *builder) packFilters(f filtered, v graph.Value, how packing, depth int, run func(data, w []float32, lo, hi int, scratch []float32)) *packed {
 	w := b.f32(v)
 	b.scratch.memberNeed = max(b.scratch.memberNeed, f.Scratch())
-	const transformed = 2 // elements of the transform to one of a filter
-	return b.pack(v, how, f.Packed(), f.Panels(), transformed*c.Taps(), func(data []float32, lo, hi int, scratch []float32) {
-		f.Pack(data, w, lo, hi, scratch)
+	return b.pack(v, how, f.Packed(), f.Panels(), depth, func(data []float32, lo, hi int, scratch []float32) {
+		run(data, w, lo, hi, scratch)
 	})
 }
 
@@ -286,6 +286,13 @@ type imageForm interface {
 	Height() int // of a band, in lines
 	Scratch() int
 	ComputeInto(l kernel.Layer, x []float32, lo, hi int, scratch []float32)
+}
+
+// A filtered reads packed filters.
+type filtered interface {
+	Packed() int   // elements of them
+	Panels() []int // of their columns
+	Scratch() int
 }
 
 // An afterwards is what is done to every strip that has been computed, and the time of

@@ -66,21 +66,19 @@ func (p *packs) allocate(beside int) (int, error) {
 		if one.lasting {
 			total += align(one.need)
 		} else {
-			common = max(common, one.need)
+			common = max(common, align(one.need))
 		}
 	}
 	room, err := floats(total+common, beside)
 	if err != nil {
 		return 0, err
 	}
+	shared, room := room[:common], room[common:]
 	for _, one := range p.all {
 		if one.lasting {
 			one.data, room = room[:one.need:one.need], room[align(one.need):]
-		}
-	}
-	for _, one := range p.all {
-		if !one.lasting {
-			one.data = room[:one.need:one.need]
+		} else {
+			one.data = shared[:one.need:one.need]
 		}
 	}
 	return 4 * (total + common), nil
