@@ -62,7 +62,7 @@ func compareAverages(t *testing.T, devices ...device.Device) {
 	g := readGolden(t, "cifar-net-steps.safetensors")
 	for _, dev := range devices {
 		tr, _ := takeSteps(t, dev, g, 20, Config{Optimizer: goldenRate, EMA: 0.75})
-		first := data.Split{Images: tr.set.Train.Images[:100*32*32*3], Labels: tr.set.Train.Labels[:100]}
+		first := data.Split{Images: g["images"].Data[:100*32*32*3], Labels: tr.set.Train.Labels[:100]}
 		raw := parameters(t, tr)
 		average, err := tr.Evaluate(context.Background(), first)
 		if err != nil {
