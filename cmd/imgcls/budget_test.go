@@ -98,7 +98,7 @@ func TestDryRun(t *testing.T) {
 	s := newScene(t)
 	before := len(s.files())
 	out := s.run(strings.Fields("train digits --dry-run --name x --max-steps 1000")...)
-	want := `memory  \d+\.\d MB( of \d+\.\d MB free)?\nmodel   cifar-net  62006 parameters\ndry run step 1 of 2\ndry run step 2 of 2\ndry run 552 steps of [^,]+, about [^;]+; nothing was written\n$`
+	want := `memory  \d+\.\d MB( of \d+\.\d MB free)?\nmodel   cifar-net  62006 parameters\nplan    12 epochs × 46 steps [^\n]*\ndry run step 1 of 2\ndry run step 2 of 2\ndry run 552 steps of [^,]+, about [^;]+; nothing was written\n$`
 	if out.code != 0 || out.stdout != "" || !regexp.MustCompile(want).MatchString(out.stderr) {
 		t.Errorf("exit code %d, stdout %q, stderr %s", out.code, out.stdout, out.stderr)
 	}

@@ -132,6 +132,8 @@ func badMeaning(good []byte, file func([]byte) func(*scene), fileError func(stri
 				f.Tensors[i].Name = "module." + f.Tensors[i].Name
 			}
 		})), args: bare, code: 4, stderr: fileError(`does not fit the network: ("module\.\S+" is not in the model; ){5}and 15 more; `)},
+		{id: "K7", what: "other names to start from", given: file(headed(`{"a":`+f32(1, 0, 4)+`}`, 4)), args: "train digits --weights m.safetensors --model resnet20", code: 4,
+			stderr: fileError(`does not fit the network: "a" is not in the model; `)},
 		{id: "K7", what: "no tensors", given: file(headed("{}", 0)), args: bare, code: 4, stderr: fileError(`does not fit the network: conv1.weight is missing`)},
 		{id: "K7", what: "no classes", given: file(changed(good, func(f *safetensors.File) {
 			strip(f)
@@ -147,6 +149,14 @@ func badMeaning(good []byte, file func([]byte) func(*scene), fileError func(stri
 		{id: "K8", what: "NaN to start from", given: file(changed(good, poison)), args: "train digits --weights m.safetensors", code: 4,
 			stderr: fileError(`tensor "conv1.bias" holds 2 values`)},
 		{id: "K8", what: "info of NaN", given: file(changed(good, poison)), args: "info m.safetensors", code: 0, stdout: `conv1.bias +F32 +\[6\] +2\n`},
+
+		{id: "K8", what: "numbers whose sums overflow", given: file(changed(good, inflate)), args: eval, code: 4, stdout: `^accuracy `,
+			stderr: fileError(`the logits of 355 of 355 pictures are not finite; take weights from before the training diverged`)},
+		{id: "K8", what: "a picture of such numbers", given: func(s *scene) {
+			s.write("m.safetensors", changed(good, inflate))
+			s.write("x.png", grayPNG())
+		}, args: "predict m.safetensors x.png none.png --format jsonl", code: 4, stdout: `^\{"input":"x.png","error":"its logits are not finite"\}\n\{"input":"none.png","error":"[^"]*"\}\n$`,
+			stderr: fileError(`the logits of 1 of 2 pictures are not finite`)},
 
 		{id: "K9", what: "count of classes", args: "eval $MODEL shapes", code: 4, stderr: `model file: ".*": has 10 classes, shapes has 3; `},
 		{id: "K9", what: "order of classes", given: file(with("classes", `["1","0","2","3","4","5","6","7","8","9"]`)), args: eval, code: 4,
@@ -247,6 +257,15 @@ func halved(f *safetensors.File) {
 	strip(f)
 	for i, t := range f.Tensors {
 		f.Tensors[i].DType, f.Tensors[i].Data = "F16", make([]byte, len(t.Data)/2)
+	}
+}
+
+// inflate makes all numbers the largest that there are.
+func inflate(f *safetensors.File) {
+	for _, t := range f.Tensors {
+		for i := 0; i < len(t.Data); i += 4 {
+			binary.LittleEndian.PutUint32(t.Data[i:], math.Float32bits(math.MaxFloat32))
+		}
 	}
 }
 

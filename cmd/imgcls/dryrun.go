@@ -11,7 +11,7 @@ import (
 // taken, of which the second is timed. Nothing is written.
 func (s *settings) tryOut(ctx context.Context, t *train.Trainer, cfg train.Config) error {
 	place := t.Place().Step // the steps tried here are none of the run
-	s.say("model   %s  %s", cfg.Network.Model.Name, parameters(t, cfg))
+	s.tellPlan(t, cfg)
 	step, err := t.Try(ctx, func(step int) { s.say("dry run step %d of 2", step) })
 	if err != nil {
 		return err

@@ -62,14 +62,15 @@ func runEval(ctx context.Context, s *settings, args []string) error {
 	if err != nil {
 		return err
 	}
-	if report.NonFinite > 0 {
-		s.warn("%d pictures have logits that are not finite; they count as wrong", report.NonFinite)
-	}
 	if s.format == "text" {
 		_, err = fmt.Fprint(s.out, reportText(report))
-		return err
+	} else {
+		err = s.print(s.format, evaluation{Task: taskClassify, Data: set.Name, Split: s.split, Report: report})
 	}
-	return s.print(s.format, evaluation{Task: taskClassify, Data: set.Name, Split: s.split, Report: report})
+	if err == nil && report.NonFinite > 0 { // they count as wrong
+		err = overflow(c, report.NonFinite, part.Len())
+	}
+	return err
 }
 
 // evalData names the data to evaluate on: those of the command line, else those

@@ -29,8 +29,8 @@ type scored struct {
 	Score metrics.Figure `json:"score"`
 }
 
-// An unread is the line of an input that could not be read.
-type unread struct {
+// An unanswered is the line of an input that has no prediction.
+type unanswered struct {
 	Input string `json:"input"`
 	Error string `json:"error"`
 }
@@ -42,7 +42,7 @@ func runPredict(ctx context.Context, s *settings, args []string) error {
 		return err
 	}
 	defer s.close(c)
-	failed := 0
+	unread, overflowed := 0, 0
 	var all []any // for json, which is one list
 	for _, input := range inputs {
 		if ctx.Err() != nil {
@@ -52,9 +52,13 @@ func runPredict(ctx context.Context, s *settings, args []string) error {
 		if err != nil {
 			return err
 		}
-		if bad, ok := answer.(unread); ok {
-			failed++
+		if bad, ok := answer.(unanswered); ok {
 			s.warn("picture: %s: %s", fault.Quote(input), bad.Error)
+			if bad.Error == notFinite {
+				overflowed++
+			} else {
+				unread++
+			}
 		}
 		if s.format == "json" {
 			all = append(all, answer)
@@ -67,24 +71,38 @@ func runPredict(ctx context.Context, s *settings, args []string) error {
 			return err
 		}
 	}
-	if failed > 0 {
-		return fault.New(fault.Data, "predict", "", "give PNG or JPEG files; the warnings above name those that are not", "%d of %d inputs could not be read", failed, len(inputs))
+	switch {
+	case overflowed > 0:
+		return overflow(c, overflowed, len(inputs))
+	case unread > 0:
+		return fault.New(fault.Data, "predict", "", "give PNG or JPEG files; the warnings above name those that are not", "%d of %d inputs could not be read", unread, len(inputs))
 	}
 	return nil
 }
 
-// predict answers one input, with a prediction or an unread.
+const notFinite = "its logits are not finite"
+
+// overflow is the error of a model whose numbers are finite and too large.
+func overflow(c *loaded, pictures, of int) error {
+	return fault.New(fault.Model, "model file", c.File.Path, "take weights from before the training diverged, or --precision fp32",
+		"the logits of %d of %d pictures are not finite", pictures, of)
+}
+
+// predict answers one input, with a prediction or an unanswered.
 func (s *settings) predict(ctx context.Context, c *loaded, input string) (any, error) {
 	if info, err := os.Stat(input); err == nil && info.IsDir() {
-		return unread{input, "holds no PNG or JPEG files"}, nil
+		return unanswered{input, "holds no PNG or JPEG files"}, nil
 	}
 	p, err := picture.Open(input, picture.Default)
 	if err != nil {
-		return unread{input, err.Error()}, nil
+		return unanswered{input, err.Error()}, nil
 	}
 	logits, err := c.Logits(ctx, p)
 	if err != nil {
 		return nil, err
+	}
+	if slices.ContainsFunc(logits, func(x float32) bool { return x-x != 0 }) {
+		return unanswered{input, notFinite}, nil
 	}
 	scores := make([]float64, len(logits))
 	metrics.Softmax(scores, logits)

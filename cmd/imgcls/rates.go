@@ -70,7 +70,7 @@ func (s *settings) checkRates(r models.Recipe) error {
 	for _, unused := range []struct {
 		flag  string
 		given bool
-		wants string
+		wants string // of the flag that decides
 	}{
 		{"--momentum", s.momentum.known && adam, "--opt sgd or muon"},
 		{"--nesterov", s.nesterov.known && s.nesterov.value && !sgd, "--opt sgd"},
@@ -80,7 +80,11 @@ func (s *settings) checkRates(r models.Recipe) error {
 		{"--lr-patience", s.lrPatience.known && schedule != "plateau", "--sched plateau"},
 	} {
 		if unused.given {
-			return refuse(unused.flag, "leave it out, or give "+unused.wants, "has no meaning with --opt %s and --sched %s", name, schedule)
+			with := "--sched " + schedule
+			if strings.HasPrefix(unused.wants, "--opt ") {
+				with = "--opt " + name
+			}
+			return refuse(unused.flag, "leave it out, or give "+unused.wants, "has no meaning with %s", with)
 		}
 	}
 	if w := r.Schedule.Warmup; w > 0 && w >= float64(r.Epochs) {
@@ -102,7 +106,8 @@ func paramGroups() reader[[]optim.Group] {
 	}
 	return reader[[]optim.Group]{
 		kind: "groups",
-		want: "none, or a list such as fc*=10:0,conv1.*=0.1 of names, factors of the learning rate and, behind colons, of the weight decay, and epochs in which the rate falls to 0",
+		want: "none, or a list of NAME=RATE, NAME=RATE:DECAY or NAME=RATE:DECAY:EPOCHS, such as fc*=10:0,conv1.*=0.1: names may have *, " +
+			"RATE and DECAY are factors of --lr and --weight-decay, and in EPOCHS, more than 0, the rate falls to 0 in a straight line",
 		read: func(s string) (groups []optim.Group, ok bool) {
 			if s == "none" {
 				return nil, true

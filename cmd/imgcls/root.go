@@ -93,6 +93,7 @@ func newFrame(s *settings, env []string) *frame {
 	f.root.SetOut(s.out)
 	f.root.SetErr(s.err)
 	f.root.SetFlagErrorFunc(f.flagError)
+	f.root.SetUsageFunc(f.usage)
 	f.root.CompletionOptions.DisableNoDescFlag = true
 	// cobra looks for these two by name.
 	f.root.PersistentFlags().VarPF(bind(new(bool), truth()), "help", "h", "explain the command").NoOptDefVal = "true"
@@ -254,14 +255,4 @@ func words(cmd *cobra.Command) *word {
 		}
 	}
 	return w
-}
-
-// explain prints the help of a command, or of imgcls for an empty path.
-func (f *frame) explain(path []string) error {
-	cmd, rest, err := f.root.Find(path)
-	if err != nil || len(rest) > 0 {
-		g := f.grammar()
-		return g.unknownCommand(g.root, strings.Join(path, " "))
-	}
-	return cmd.Help()
 }

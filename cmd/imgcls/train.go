@@ -273,6 +273,10 @@ func checkMixes(p augment.Policy, batch, accum int) error {
 	if !p.Mixes() || batch/accum > 1 {
 		return nil
 	}
+	if accum == 1 {
+		return fault.New(fault.Usage, "--augment", "", "use a larger --batch-size, or leave mixup and cutmix out",
+			"%s mixes a picture with others of its batch, which is of one", p)
+	}
 	return fault.New(fault.Usage, "--augment", "", "use a larger --batch-size or fewer --grad-accum, or leave mixup and cutmix out",
 		"%s mixes a picture with others of its micro-batch, and a --batch-size of %d with --grad-accum %d has one in each", p, batch, accum)
 }
@@ -306,19 +310,18 @@ func (s *settings) openRun(from *prior, source run.Data, index []byte, cfg train
 	return folder, err
 }
 
-// trainInto trains, shows how it goes, and closes the run however it ends.
-func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.Trainer, cfg train.Config, by checkpoint.Build) error {
-	record, steps := folder.Record(), cfg.Epochs*t.Steps()
-	if cfg.Budget.MaxSteps > 0 {
-		steps = min(steps, cfg.Budget.MaxSteps)
-	}
-	s.say("model   %s  %s", record.Model, parameters(t, cfg))
+// tellPlan says what is trained, and how.
+func (s *settings) tellPlan(t *train.Trainer, cfg train.Config) {
+	s.say("model   %s  %s", cfg.Network.Model.Name, parameters(t, cfg))
 	rates := cfg.Optimizer.String()
 	if schedule := cfg.Schedule.String(); schedule != "" {
 		rates += " " + schedule
 	}
 	if cfg.ClipGrad > 0 {
 		rates += fmt.Sprintf(" gradients clipped to norm %g", cfg.ClipGrad)
+	}
+	if cfg.Smooth > 0 {
+		rates += fmt.Sprintf(" label smoothing %g", cfg.Smooth)
 	}
 	if cfg.EMA > 0 {
 		rates += fmt.Sprintf(" ema %g", cfg.EMA)
@@ -328,13 +331,25 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 		batch += fmt.Sprintf(" as %d × %d", cfg.Accum, cfg.Batch/cfg.Accum)
 	}
 	s.say("plan    %d epochs × %d steps  batch %s  %s  %s  seed %d",
-		cfg.Epochs, t.Steps(), batch, rates, record.Precision, cfg.Seed)
+		cfg.Epochs, t.Steps(), batch, rates, device.PrecisionName(cfg.Precision), cfg.Seed)
 	if from := t.Place().Step; from > 0 && cfg.Schedule.ByStep() {
 		s.say("rate    %.4g at step %d, by the schedule over %d epochs", t.Rate(), from+1, cfg.Epochs)
+	}
+	if cfg.Groups != nil {
+		s.say("groups  %s", paramGroups().show(cfg.Groups))
 	}
 	if cfg.Augment != (augment.Policy{}) {
 		s.say("augment %s", cfg.Augment)
 	}
+}
+
+// trainInto trains, shows how it goes, and closes the run however it ends.
+func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.Trainer, cfg train.Config, by checkpoint.Build) error {
+	record, steps := folder.Record(), cfg.Epochs*t.Steps()
+	if cfg.Budget.MaxSteps > 0 {
+		steps = min(steps, cfg.Budget.MaxSteps)
+	}
+	s.tellPlan(t, cfg)
 	s.say("out     %s  stop safely with Ctrl+C", fault.Quote(folder.Dir()))
 	s.event(run.Start{
 		Run: folder.Dir(), Command: record.Command, Version: record.Version, Seed: record.Seed, Device: record.Device,
@@ -361,7 +376,7 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 	if folder.Record().ModelSHA256 != "" && !unsaved {
 		s.say("saved   %s at step %d of %d%s", fault.Quote(folder.Model()), folder.Record().Step, steps, bestOf(t.Place()))
 	}
-	if folder.Record().ModelSHA256 != "" && (!unsaved || folder.Keep() == nil) {
+	if fault.KindOf(err) == fault.Diverged || folder.Record().ModelSHA256 != "" && (!unsaved || folder.Keep() == nil) {
 		s.next(folder, t.Place().Epoch > cfg.Epochs, err)
 	}
 	ended := cfg.Reached(t.Place())
@@ -424,7 +439,11 @@ func (s *settings) next(folder *run.Folder, ended bool, err error) {
 	how := "resume  imgcls train --resume=" + quoteArg(folder.Dir())
 	switch {
 	case fault.KindOf(err) == fault.Diverged:
-		s.say("%s --override lr --lr RATE", how)
+		from := "begins anew"
+		if steps, unread := folder.Checkpoints(1).Steps(); unread == nil && len(steps) > 0 {
+			from = fmt.Sprintf("goes on from step %d", steps[0])
+		}
+		s.say("%s --override lr --lr RATE  %s at another rate", how, from)
 		return
 	case err != nil:
 		s.say("%s", how)

@@ -15,8 +15,9 @@ import (
 
 // A reader turns the text of a setting into a T and back.
 type reader[T any] struct {
-	kind    string // shown in the help: int, number, bool, text
-	want    string // completes "… is not"
+	kind    string              // shown in the help: int, number, bool, text
+	want    string              // completes "… is not"
+	why     func(string) string // says more exactly what is wrong with a text, in want's place; or nil
 	read    func(string) (T, bool)
 	show    func(T) string
 	choices []string // the only texts, where they can be listed
@@ -153,7 +154,19 @@ func interval() reader[train.Interval] {
 
 // policy reads what is done to training pictures at random.
 func policy() reader[augment.Policy] {
-	return reader[augment.Policy]{kind: "list", want: augment.Syntax, read: augment.Parse, show: augment.Policy.String}
+	return reader[augment.Policy]{
+		kind: "list",
+		want: augment.Syntax,
+		why: func(s string) string {
+			_, err := augment.Parse(s)
+			return fmt.Sprintf("a list of augmentations: %v", err)
+		},
+		read: func(s string) (augment.Policy, bool) {
+			p, err := augment.Parse(s)
+			return p, err == nil
+		},
+		show: augment.Policy.String,
+	}
 }
 
 // optional reads a path, true for a choice of the program's, or false. Without a
@@ -280,6 +293,7 @@ func orAuto[T any](of reader[T]) reader[auto[T]] {
 	return reader[auto[T]]{
 		kind: of.kind,
 		want: of.want,
+		why:  of.why,
 		read: func(s string) (auto[T], bool) {
 			if s == "auto" {
 				return auto[T]{}, true
@@ -308,7 +322,11 @@ func bind[T any](field *T, r reader[T]) value[T] { return value[T]{field, r} }
 
 func (v value[T]) Set(s string) error {
 	x, ok := v.read(s)
-	if !ok {
+	switch {
+	case ok:
+	case v.why != nil:
+		return errors.New(v.why(s))
+	default:
 		return errors.New(v.want)
 	}
 	*v.field = x

@@ -132,10 +132,15 @@ func forSize(err error, file *checkpoint.Model, n models.Network, head map[strin
 	return err
 }
 
-// tellMapping says what became of the tensors of the weights, of each where more is
-// to be said.
+// tellMapping says what became of the tensors of the weights: of each module that the
+// file names otherwise, or of each tensor where more is to be said.
 func (s *settings) tellMapping(path string, m *checkpoint.Mapping) {
-	if s.verbose > 0 {
+	renamed := m.Renamed()
+	if s.verbose == 0 {
+		for _, r := range renamed {
+			s.say("        %s ← %s", r.Name, run.Plain(r.From))
+		}
+	} else {
 		for _, t := range m.Taken {
 			s.say("        %s %v ← %s", t.Name, t.Dims, run.Plain(t.From))
 		}
@@ -146,7 +151,11 @@ func (s *settings) tellMapping(path string, m *checkpoint.Mapping) {
 			s.say("        %s is ignored (%s)", run.Plain(i.Name), i.Why)
 		}
 	}
-	line := fmt.Sprintf("%d tensors taken, named as by %s", len(m.Taken), m.Library)
+	named := "under their own names"
+	if renamed != nil {
+		named = "which " + m.Library + " names otherwise"
+	}
+	line := fmt.Sprintf("%d tensors taken %s", len(m.Taken), named)
 	if m.Fresh != nil {
 		line += "; begins anew: " + strings.Join(m.Fresh, ", ")
 	}

@@ -20,11 +20,11 @@ func TestParse(t *testing.T) {
 		"cutout=16,brightness=0.1": {Cutout: 16, Brightness: 0.1},
 		"mixup=0.2,cutmix=1,flip":  {Mixup: 0.2, Cutmix: 1, Flip: RandomFlip},
 	} {
-		got, ok := Parse(text)
-		if !ok || got != want {
-			t.Errorf("%s: %+v, %v, want %+v", text, got, ok, want)
+		got, err := Parse(text)
+		if err != nil || got != want {
+			t.Errorf("%s: %+v, %v, want %+v", text, got, err, want)
 		}
-		if again, ok := Parse(got.String()); !ok || again != got {
+		if again, err := Parse(got.String()); err != nil || again != got {
 			t.Errorf("%s is shown as %s, which is read as %+v", text, got, again)
 		}
 	}
@@ -34,7 +34,7 @@ func TestParse(t *testing.T) {
 		"jitter=1.1", "jitter=NaN", "jitter=inf", "jitter=-1", "jitter=0.1,contrast=0.1", "contrast=0.1,jitter=0.1", "mixup", "mixup=0", "mixup=0.001", "mixup=11", "cutmix=-1", "cutmix=nan", "rotate=5", "=", "FLIP",
 		strings.Repeat("flip,", 100_000),
 	} {
-		if p, ok := Parse(text); ok {
+		if p, err := Parse(text); err == nil {
 			t.Errorf("%.40q is read as %+v", text, p)
 		}
 	}
@@ -45,11 +45,11 @@ func FuzzParse(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		p, ok := Parse(text)
-		if !ok {
+		p, err := Parse(text)
+		if err != nil {
 			return
 		}
-		if again, ok := Parse(p.String()); !ok || again != p {
+		if again, err := Parse(p.String()); err != nil || again != p {
 			t.Errorf("%q is %+v, shown as %s, read as %+v", text, p, p, again)
 		}
 		if p.Fit(32, 32) == nil {

@@ -5,7 +5,9 @@
 package augment
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -47,82 +49,99 @@ const Syntax = "none, or a list of standard (flip,crop=4), flip, flip=alternate,
 	"jitter=0…1 (brightness, contrast, saturation alone too), cutout=PIXELS, " +
 	"mixup=ALPHA and cutmix=ALPHA (0.01…10)"
 
-// Parse reads the text form, and reports whether it is one: each kind once, with commas
-// between them.
-func Parse(text string) (Policy, bool) {
+const kinds = "standard, flip, crop, reflect, jitter, brightness, contrast, saturation, cutout, mixup and cutmix"
+
+// Parse reads the text form: each kind once, with commas between them. Its error says
+// which kind is wrong, and why.
+func Parse(text string) (Policy, error) {
 	var p Policy
 	if text == "none" {
-		return p, true
+		return p, nil
 	}
 	seen := map[string]bool{}
 	for kind := range strings.SplitSeq(text, ",") {
 		name, value, given := strings.Cut(strings.TrimSpace(kind), "=")
-		if seen[name] || !p.set(name, value, given) {
-			return Policy{}, false
+		if seen[name] {
+			return Policy{}, fmt.Errorf("%s comes twice", name)
 		}
 		seen[name] = true
+		if err := p.set(name, value, given); err != nil {
+			return Policy{}, err
+		}
 	}
-	twice := seen["jitter"] && (seen["brightness"] || seen["contrast"] || seen["saturation"]) ||
-		seen["standard"] && (seen["flip"] || seen["crop"])
-	if twice || p.Reflect && p.Crop == 0 {
-		return Policy{}, false
+	for _, short := range []struct{ name, has string }{
+		{"standard", "flip"}, {"standard", "crop"}, {"jitter", "brightness"}, {"jitter", "contrast"}, {"jitter", "saturation"},
+	} {
+		if seen[short.name] && seen[short.has] {
+			return Policy{}, fmt.Errorf("%s has %s in it already", short.name, short.has)
+		}
 	}
-	return p, true
+	if p.Reflect && p.Crop == 0 {
+		return Policy{}, errors.New("reflect is a way to crop, and wants crop=PIXELS beside it")
+	}
+	return p, nil
 }
 
 // set takes in one kind of the list.
-func (p *Policy) set(name, value string, given bool) (ok bool) {
-	if !given {
-		switch name {
-		case "standard":
-			p.Crop, p.Flip = Standard.Crop, Standard.Flip
-		case "flip":
-			p.Flip = RandomFlip
-		case "reflect":
-			p.Reflect = true
-		default:
-			return false
-		}
-		return true
-	}
-	switch name {
-	case "flip":
+func (p *Policy) set(name, value string, given bool) error {
+	switch {
+	case name == "standard" && !given:
+		p.Crop, p.Flip = Standard.Crop, Standard.Flip
+	case name == "flip" && !given:
+		p.Flip = RandomFlip
+	case name == "flip" && value == "alternate":
 		p.Flip = Alternate
-		return value == "alternate"
-	case "crop":
-		p.Crop, ok = pixels(value)
-	case "cutout":
-		p.Cutout, ok = pixels(value)
-	case "mixup":
-		p.Mixup, ok = alpha(value)
-	case "cutmix":
-		p.Cutmix, ok = alpha(value)
-	case "brightness":
-		p.Brightness, ok = strength(value)
-	case "contrast":
-		p.Contrast, ok = strength(value)
-	case "saturation":
-		p.Saturation, ok = strength(value)
-	case "jitter":
-		p.Brightness, ok = strength(value)
+	case name == "reflect" && !given:
+		p.Reflect = true
+	case name == "standard" || name == "reflect":
+		return fmt.Errorf("%s has no value", name)
+	case name == "flip":
+		return fmt.Errorf("flip is flip or flip=alternate, not flip=%s", value)
+	case name == "crop":
+		return whole(&p.Crop, name, value)
+	case name == "cutout":
+		return whole(&p.Cutout, name, value)
+	case name == "mixup":
+		return number(&p.Mixup, name, value, leastAlpha, mostAlpha)
+	case name == "cutmix":
+		return number(&p.Cutmix, name, value, leastAlpha, mostAlpha)
+	case name == "brightness":
+		return number(&p.Brightness, name, value, math.SmallestNonzeroFloat64, 1)
+	case name == "contrast":
+		return number(&p.Contrast, name, value, math.SmallestNonzeroFloat64, 1)
+	case name == "saturation":
+		return number(&p.Saturation, name, value, math.SmallestNonzeroFloat64, 1)
+	case name == "jitter":
+		err := number(&p.Brightness, name, value, math.SmallestNonzeroFloat64, 1)
 		p.Contrast, p.Saturation = p.Brightness, p.Brightness
+		return err
+	default:
+		return fmt.Errorf("%q is none of %s", name, kinds)
 	}
-	return ok
+	return nil
 }
 
-func pixels(text string) (int, bool) {
-	n, err := strconv.Atoi(text)
-	return n, err == nil && 0 < n && n <= mostPixels
+// The parameter of Beta distributions.
+const leastAlpha, mostAlpha = 0.01, 10
+
+// whole reads what is counted in pixels.
+func whole(n *int, name, value string) (err error) {
+	if *n, err = strconv.Atoi(value); err != nil || *n < 1 || *n > mostPixels {
+		return fmt.Errorf("%s is %s=PIXELS from 1 to %d, not %s=%s", name, name, mostPixels, name, value)
+	}
+	return nil
 }
 
-func strength(text string) (float64, bool) {
-	x, err := strconv.ParseFloat(text, 64)
-	return x, err == nil && 0 < x && x <= 1
-}
-
-func alpha(text string) (float64, bool) {
-	x, err := strconv.ParseFloat(text, 64)
-	return x, err == nil && 0.01 <= x && x <= 10
+// number reads a number from least to most; the least that there is means any above 0.
+func number(x *float64, name, value string, least, most float64) (err error) {
+	if *x, err = strconv.ParseFloat(value, 64); err == nil && least <= *x && *x <= most {
+		return nil
+	}
+	from := fmt.Sprintf("from %g", least)
+	if least == math.SmallestNonzeroFloat64 {
+		from = "above 0"
+	}
+	return fmt.Errorf("%s is %s=NUMBER %s to %g, not %s=%s", name, name, from, most, name, value)
 }
 
 // String returns the text form.

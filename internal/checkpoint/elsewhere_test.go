@@ -140,6 +140,33 @@ func TestLogitsFromElsewhere(t *testing.T) {
 	}
 }
 
+// The mapping names each module that another library names otherwise, once.
+func TestRenamed(t *testing.T) {
+	nets := madeElsewhere(t)
+	for _, c := range []struct {
+		theirs  string
+		modules int // with parameters, of another name
+		has     Renamed
+	}{
+		{"torchvision/resnet18", 0, Renamed{}},
+		{"transformers/resnet18", 41, Renamed{"layer2.0.downsample.1", "resnet.encoder.stages.1.layers.0.shortcut.normalization"}},
+	} {
+		file := open(t, nets[c.theirs].weights(t))
+		n, err := file.Network(Overrides{Model: "resnet18"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mapping, err := file.LoadBody(n.Single(), nil, false, func(graph.Value, []byte) error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		renamed := mapping.Renamed()
+		if len(renamed) != c.modules || c.modules > 0 && !slices.Contains(renamed, c.has) {
+			t.Errorf("%s: %v", c.theirs, renamed)
+		}
+	}
+}
+
 // logitsOf returns the logits of a picture, computed on the CPU.
 func logitsOf(t *testing.T, n models.Network, file *Model, pixels []byte) []float32 {
 	t.Helper()

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"imgcls/internal/checkpoint/naming"
 	"imgcls/internal/checkpoint/safetensors"
 	"imgcls/internal/device"
 	"imgcls/internal/fault"
@@ -32,6 +33,21 @@ type Taken struct {
 
 // An Ignored is a tensor of the file that is not read.
 type Ignored struct{ Name, Why string }
+
+// Renamed returns the modules whose tensors the file has under another name than the
+// network, in the network's order.
+func (m *Mapping) Renamed() (modules []Renamed) {
+	for _, t := range m.Taken {
+		r := Renamed{naming.Module(t.Name), naming.Module(t.From)}
+		if r.Name != r.From && !slices.Contains(modules, r) {
+			modules = append(modules, r)
+		}
+	}
+	return modules
+}
+
+// A Renamed is a module of the network, and what the file calls it.
+type Renamed struct{ Name, From string }
 
 // Load writes the file's tensors to the parameters of g through write. Names and
 // shapes must be those of g, and every number finite; with convert, half and

@@ -110,8 +110,14 @@ func (m *Model) CheckClasses(n models.Network, data string) error {
 	if m.Info != nil {
 		return m.compareClasses(m.Info.Classes, n.Classes, data, do)
 	}
-	head := n.Head()
-	if !slices.ContainsFunc(m.Tensors, func(t safetensors.Tensor) bool { return head[m.library.Translate(t.Name)] }) {
+	g, head := n.Single(), n.Head()
+	has := func(is func(name string) bool) bool {
+		return slices.ContainsFunc(m.Tensors, func(t safetensors.Tensor) bool { return is(m.library.Translate(t.Name)) })
+	}
+	if !has(func(name string) bool { return g.Named(name) != 0 }) {
+		return nil // it is of another network: loading it says so
+	}
+	if !has(func(name string) bool { return head[name] }) {
 		return bad(m.Path, do, "holds no head: %s is missing", slices.Sorted(maps.Keys(head))[0])
 	}
 	if have, want := m.classCount(n), len(n.Classes); have != 0 && have != want {

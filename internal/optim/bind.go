@@ -1,9 +1,11 @@
 package optim
 
 import (
+	"fmt"
 	"math"
 	"path"
 	"slices"
+	"strings"
 
 	"imgcls/internal/fault"
 	"imgcls/internal/graph"
@@ -47,7 +49,9 @@ const most = 1 << 22
 func Bind(o Optimizer, s Schedule, groups []Group, params []graph.Tensor, epochs, perEpoch int) (*Bound, error) {
 	b := &Bound{Optimizer: o, schedule: s, perEpoch: perEpoch, total: epochs * perEpoch, offset: map[string]int{}}
 	matched := make([]bool, len(groups))
+	var names []string
 	for _, p := range params {
+		names = append(names, p.Name)
 		k := kind{rule: o.of(p), lr: 1, decay: 1}
 		if len(p.Shape) < 2 {
 			k.decay = 0
@@ -66,8 +70,7 @@ func Bind(o Optimizer, s Schedule, groups []Group, params []graph.Tensor, epochs
 	}
 	for i, ok := range matched {
 		if !ok {
-			return nil, fault.New(fault.Usage, "--param-group", "", "imgcls info names the parameters of a model file",
-				"%s matches no parameter that is in no group before it", fault.Quote(groups[i].Match))
+			return nil, unmatched(groups[i].Match, names)
 		}
 	}
 	b.rows = max(o.settled(), s.rise(perEpoch)+1, b.until+1)
@@ -79,6 +82,23 @@ func Bind(o Optimizer, s Schedule, groups []Group, params []graph.Tensor, epochs
 			"a rate for each of %s steps is too much; at most %s", fault.Grouped(int64(b.rows)), fault.Grouped(most))
 	}
 	return b, nil
+}
+
+// unmatched is the error of a group that nothing is left for.
+func unmatched(match string, params []string) error {
+	for _, name := range params {
+		if ok, _ := path.Match(match, name); ok {
+			return fault.New(fault.Usage, "--param-group", "", "put it before the groups that match more",
+				"groups before %s have all that it matches: a parameter is in the first one that matches it", fault.Quote(match))
+		}
+	}
+	const most = 12
+	shown := strings.Join(params[:min(len(params), most)], ", ")
+	if more := len(params) - most; more > 0 {
+		shown += fmt.Sprintf(" and %d more, which imgcls info names for a model file", more)
+	}
+	return fault.New(fault.Usage, "--param-group", "", "use a name or a pattern of these, with * for any text",
+		"%s matches no parameter; those that are trained are %s", fault.Quote(match), shown)
 }
 
 // place returns the number of a kind among those that differ.

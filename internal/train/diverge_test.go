@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,6 +65,51 @@ func TestDivergenceAtAnyStep(t *testing.T) {
 			}
 			tr.Close()
 		})
+	}
+}
+
+// What was saved before the numbers ran away is what a run goes on from: neither the
+// only checkpoint nor the model makes room for parameters that are finite and lost. A
+// run that has no model yet gets those, and no checkpoint: it begins anew.
+func TestDivergenceKeepsWhatWasBefore(t *testing.T) {
+	for epoch := range 3 {
+		set := few(40)
+		cfg := Config{
+			Network: tutorialNet(len(set.Classes)), Epochs: 4, Batch: 5, Seed: 7, EvalBatch: 16,
+			Optimizer: optim.SGD{LR: 0.01, Momentum: 0.9}, SaveEvery: Interval{Epochs: 1},
+		}
+		cfg.Network.Classes = set.Classes
+		tr, err := New(cpu.New(1), set, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		folder := newFolder(t, set)
+		_, err = tr.Into(context.Background(), folder, Saving{Keep: 1}, func(run.Event) error { return nil }, func(at int, _ float64) {
+			if at >= epoch*8+3 {
+				poison(t, tr, "fc3.weight", 3e38)
+			}
+		})
+		if fault.KindOf(err) != fault.Diverged {
+			t.Fatalf("error %v", err)
+		}
+		steps, err := folder.Checkpoints(1).Steps()
+		if want := []int{8 * epoch}[:min(epoch, 1)]; err != nil || !slices.Equal(steps, want) {
+			t.Errorf("checkpoints of steps %v, want %v: %v", steps, want, err)
+		}
+		file, err := checkpoint.Open(folder.Model())
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := folder.Record()
+		if evaluated := epoch > 0; evaluated != (r.Step == 8*epoch) || evaluated != r.TestLoss.Defined() || file.SHA256 != r.ModelSHA256 {
+			t.Errorf("epoch %d: the model is %s of step %d, run.json says %s", epoch+1, file.SHA256, r.Step, r.ModelSHA256)
+		}
+		for _, tensor := range file.Tensors {
+			if n := safetensors.NonFinite(tensor); n > 0 {
+				t.Errorf("%d numbers of %s in the model are not finite", n, tensor.Name)
+			}
+		}
+		tr.Close()
 	}
 }
 

@@ -28,10 +28,10 @@ type Saving struct {
 // the model file.
 //
 // A save that fails in mid-run is a warning, and is tried again when the next one
-// is due; the last one of a run is an error. When ctx ends, training diverges or the
-// device finds no room for a step, the place and the parameters of the last whole
-// step are saved, and the cause is returned. With any other error of the device
-// nothing is read from it any more: what it holds cannot be trusted.
+// is due; the last one of a run is an error. When ctx ends or the device finds no room
+// for a step, the place and the parameters of the last whole step are saved, and the
+// cause is returned. When training diverges, see abandon. With any other error of the
+// device nothing is read from it any more: what it holds cannot be trusted.
 func (t *Trainer) Into(ctx context.Context, folder *run.Folder, saving Saving, tell func(run.Event) error, slice func(step int, loss float64)) (*metrics.Report, error) {
 	s := &session{t: t, folder: folder, saving: saving, store: folder.Checkpoints(saving.Keep), saved: time.Now(), failing: map[string]bool{}}
 	if err := s.recoverBest(); err != nil {
@@ -43,8 +43,10 @@ func (t *Trainer) Into(ctx context.Context, folder *run.Folder, saving Saving, t
 		Pause: s.pause,
 		Epoch: func(e Epoch) error { return s.epoch(e, tell) },
 	})
-	kind := fault.KindOf(err)
-	if err != nil && (kind == fault.Device || context.Cause(ctx) == nil && kind != fault.Diverged && kind != fault.Room) {
+	switch kind := fault.KindOf(err); {
+	case kind == fault.Diverged:
+		return nil, cmp.Or(s.abandon(), err)
+	case err != nil && kind != fault.Room && (kind == fault.Device || context.Cause(ctx) == nil):
 		return nil, err
 	}
 	if unsaved := s.finish(); unsaved != nil {
@@ -243,6 +245,22 @@ func (s *session) finish() error {
 		s.folder.Warn(unwritten.Error())
 	}
 	return cmp.Or(err, unwritten)
+}
+
+// abandon ends a run whose numbers have run away. What was saved before stays as it is,
+// since the parameters of the last steps, though finite, are lost already: to go on from
+// them at a lower rate would lead nowhere. Only where there is no model yet do they
+// become it.
+func (s *session) abandon() error {
+	if err := s.folder.Keep(); err != nil {
+		return err
+	}
+	if s.pending == nil && s.t.place.Model == nil && s.t.place.Step > 0 {
+		if err := s.prepare(s.t.newestWeights(), nil); err != nil {
+			return err
+		}
+	}
+	return s.write()
 }
 
 // lacksLast reports whether the last step is to be made the model.

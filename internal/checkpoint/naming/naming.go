@@ -63,6 +63,12 @@ func (l Library) Translate(name string) string {
 	return name
 }
 
+// Module returns the name of the module that a tensor of that name belongs to.
+func Module(name string) string {
+	module, _ := split(name)
+	return module
+}
+
 // split takes a name apart into the module and what the module calls the tensor,
 // with the dot before it.
 func split(name string) (module, leaf string) {
