@@ -11,14 +11,11 @@ import (
 // taken, of which the second is timed. Nothing is written.
 func (s *settings) tryOut(ctx context.Context, t *train.Trainer, cfg train.Config) error {
 	place := t.Place().Step // the steps tried here are none of the run
-	s.tellPlan(t, cfg)
+	steps := stepsOf(t, cfg)
+	s.tellPlan(t, cfg, steps)
 	step, err := t.Try(ctx, func(step int) { s.say("dry run step %d of 2", step) })
 	if err != nil {
 		return err
-	}
-	steps := cfg.Epochs * t.Steps()
-	if most := cfg.Budget.MaxSteps; most > 0 {
-		steps = min(steps, most)
 	}
 	left := max(steps-place, 0)
 	s.say("dry run %d steps of %v, about %v beside evaluation; nothing was written",

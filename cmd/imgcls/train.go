@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -310,8 +311,8 @@ func (s *settings) openRun(from *prior, source run.Data, index []byte, cfg train
 	return folder, err
 }
 
-// tellPlan says what is trained, and how.
-func (s *settings) tellPlan(t *train.Trainer, cfg train.Config) {
+// tellPlan says what is trained, and how, in a run of so many steps.
+func (s *settings) tellPlan(t *train.Trainer, cfg train.Config, steps int) {
 	s.say("model   %s  %s", cfg.Network.Model.Name, parameters(t, cfg))
 	rates := cfg.Optimizer.String()
 	if schedule := cfg.Schedule.String(); schedule != "" {
@@ -325,6 +326,10 @@ func (s *settings) tellPlan(t *train.Trainer, cfg train.Config) {
 	}
 	if cfg.EMA > 0 {
 		rates += fmt.Sprintf(" ema %g", cfg.EMA)
+	}
+	// The average begins with the first weights, which count less by the decay each step.
+	if rest := math.Pow(cfg.EMA, float64(steps)); cfg.EMA > 0 && rest > 0.05 {
+		s.warn("--ema %g: after the %d steps of this run %.0f %% of the average are the weights it began with; a smaller one follows sooner", cfg.EMA, steps, 100*rest)
 	}
 	batch := strconv.Itoa(cfg.Batch)
 	if cfg.Accum > 1 {
@@ -343,13 +348,19 @@ func (s *settings) tellPlan(t *train.Trainer, cfg train.Config) {
 	}
 }
 
+// stepsOf returns how many steps a run takes at most.
+func stepsOf(t *train.Trainer, cfg train.Config) int {
+	steps := cfg.Epochs * t.Steps()
+	if most := cfg.Budget.MaxSteps; most > 0 {
+		steps = min(steps, most)
+	}
+	return steps
+}
+
 // trainInto trains, shows how it goes, and closes the run however it ends.
 func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.Trainer, cfg train.Config, by checkpoint.Build) error {
-	record, steps := folder.Record(), cfg.Epochs*t.Steps()
-	if cfg.Budget.MaxSteps > 0 {
-		steps = min(steps, cfg.Budget.MaxSteps)
-	}
-	s.tellPlan(t, cfg)
+	record, steps := folder.Record(), stepsOf(t, cfg)
+	s.tellPlan(t, cfg, steps)
 	s.say("out     %s  stop safely with Ctrl+C", fault.Quote(folder.Dir()))
 	s.event(run.Start{
 		Run: folder.Dir(), Command: record.Command, Version: record.Version, Seed: record.Seed, Device: record.Device,

@@ -76,8 +76,12 @@ func (s *settings) startModel(from *prior) (models.Model, error) {
 		if s.freeze > 0 && !s.weights.known {
 			s.warn("--freeze without --weights keeps layers at random numbers")
 		}
-		if _, err := s.weightsFile(); err != nil {
+		file, err := s.weightsFile()
+		if err != nil {
 			return models.Model{}, err
+		}
+		if file != nil {
+			return file.Architecture(name)
 		}
 	}
 	return models.Lookup(name)

@@ -62,11 +62,15 @@ func (m *Model) Network(o Overrides) (models.Network, error) {
 	return n, err
 }
 
-// Architecture returns the model of that name, or if it is empty the one that the file
-// names.
+// Architecture returns the model of that name, which the file must not contradict, or
+// if it is empty the one that the file names.
 func (m *Model) Architecture(name string) (models.Model, error) {
 	if name != "" {
-		return models.Lookup(name)
+		model, err := models.Lookup(name)
+		if err == nil && m.Info != nil && m.Info.Model != "" && m.Info.Model != name {
+			err = bad(m.Path, "leave out --model", "is of the network %s, not %s", fault.Quote(m.Info.Model), name)
+		}
+		return model, err
 	}
 	if m.Info == nil || m.Info.Model == "" {
 		return models.Model{}, bad(m.Path, "name the network with --model", "holds weights and does not say of which network")
