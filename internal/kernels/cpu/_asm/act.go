@@ -86,7 +86,7 @@ func (c curve) widened(v reg.VecVirtual) pair {
 	return x
 }
 
-func (c curve) constant(which int) Mem { return Mem{Base: c.table, Disp: 8 * doubles * which} }
+func (c curve) constant(which int) Mem { return Mem{Base: c.table, Disp: 8 * c.doubles() * which} }
 
 func (c curve) copied(which int) reg.VecVirtual {
 	v := c.YMM()

@@ -59,19 +59,17 @@ func (w writer) colsTile() {
 		w.ADDQ(aStep, a)
 		w.ADDQ(bStep, b)
 	}
-	if w.unrolled > 1 {
-		w.SUBQ(U8(w.unrolled), length)
-		w.JL(LabelRef(w.name + "_few"))
-		w.Label(w.name + "_several")
-		for range w.unrolled {
-			one()
-		}
-		w.SUBQ(U8(w.unrolled), length)
-		w.JGE(LabelRef(w.name + "_several"))
-		w.Label(w.name + "_few")
-		w.ADDQ(U8(w.unrolled), length)
-		w.JE(LabelRef(w.name + "_next"))
+	w.SUBQ(U8(unrolled), length)
+	w.JL(LabelRef(w.name + "_few"))
+	w.Label(w.name + "_several")
+	for range unrolled {
+		one()
 	}
+	w.SUBQ(U8(unrolled), length)
+	w.JGE(LabelRef(w.name + "_several"))
+	w.Label(w.name + "_few")
+	w.ADDQ(U8(unrolled), length)
+	w.JE(LabelRef(w.name + "_next"))
 	w.Label(w.name + "_k")
 	one()
 	w.DECQ(length)

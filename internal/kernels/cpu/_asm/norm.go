@@ -10,9 +10,9 @@ import (
 // and those of the channels at its place.
 func (g *vec) rows(move []reg.Register, body func(p place)) {
 	width, rows := g.Load(g.Param("mean").Len(), g.GP64()), g.int("rows")
-	index, left, mask := g.GP64(), g.GP64(), g.YMM()
+	index, left, mask := g.GP64(), g.GP64(), g.mask()
 	g.MOVQ(width, left)
-	g.ANDQ(imm(lanes-1), left)
+	g.ANDQ(imm(g.lanes-1), left)
 	g.maskFor(left, mask)
 	row, end := g.label("row"), g.label("end")
 	g.Label(row)
@@ -106,24 +106,24 @@ func (g *vec) normBack(bounded bool) {
 	g.end()
 }
 
-// doubles is the number of float64 in a vector, and of channels that columns does
-// at least at a time.
-const doubles = 4
+// doubles is the number of float64 in a vector.
+func (g *vec) doubles() int { return g.lanes / 2 }
 
 // columns writes the loops of sums of float64 over rows that lie stride elements
 // apart: vectors of sums are kept in registers while they go down the rows. Begin
 // loads them for the channels from index on, add is given the way from a stream's
-// first row to the row in hand, and finish stores them.
+// first row to the row in hand, and finish stores them. The channels are a multiple of
+// AVX2's doubles.
 func (g *vec) columns(begin func(k int), add func(i int, way reg.Register), finish func(i int), column, column8 reg.Register) {
 	rows, stride := g.int("rows"), g.int("stride")
 	n, way, left := g.Load(g.Param("sum").Len(), g.GP64()), g.GP64(), g.GP64()
 	g.SHLQ(Imm(2), stride)
 	g.XORQ(column, column)
 	g.XORQ(column8, column8)
-	for _, k := range []int{4, 2, 1} {
-		next, done, loop := g.label("columns", k), g.label("done", k), g.label("rows", k)
+	some := func(k int) {
+		next, done, loop := g.label("columns", k*g.lanes), g.label("done", k*g.lanes), g.label("rows", k*g.lanes)
 		g.Label(next)
-		g.CMPQ(n, imm(k*doubles))
+		g.CMPQ(n, imm(k*g.doubles()))
 		g.JL(LabelRef(done))
 		begin(k)
 		g.MOVQ(column, way)
@@ -138,19 +138,25 @@ func (g *vec) columns(begin func(k int), add func(i int, way reg.Register), fini
 		for i := range k {
 			finish(i)
 		}
-		g.ADDQ(imm(k*4*doubles), column)
-		g.ADDQ(imm(k*8*doubles), column8)
-		g.SUBQ(imm(k*doubles), n)
+		g.ADDQ(imm(k*4*g.doubles()), column)
+		g.ADDQ(imm(k*8*g.doubles()), column8)
+		g.SUBQ(imm(k*g.doubles()), n)
 		g.JMP(LabelRef(next))
 		g.Label(done)
+	}
+	for _, k := range []int{4, 2, 1} {
+		some(k)
+	}
+	if g.wide() {
+		g.narrower(func() { some(1) })
 	}
 	g.end()
 }
 
 // doublesAt loads sums at index + disp bytes.
 func (g *vec) doublesAt(base, index reg.Register, i int) reg.VecVirtual {
-	v := g.YMM()
-	g.VMOVUPD(Mem{Base: base, Index: index, Scale: 1, Disp: i * 8 * doubles}, v)
+	v := g.register()
+	g.VMOVUPD(Mem{Base: base, Index: index, Scale: 1, Disp: i * 8 * g.doubles()}, v)
 	return v
 }
 
@@ -177,15 +183,15 @@ func (g *vec) sums(squares bool) {
 			}
 		}
 	}, func(i int, way reg.Register) {
-		v := g.YMM()
-		g.VCVTPS2PD(Mem{Base: x, Index: way, Scale: 1, Disp: i * 4 * doubles}, v)
+		v := g.register()
+		g.VCVTPS2PD(Mem{Base: x, Index: way, Scale: 1, Disp: i * 4 * g.doubles()}, v)
 		if squares {
 			g.VSUBPD(middle[i], v, v)
 			g.VMULPD(v, v, v)
 		}
 		g.VADDPD(v, total[i], total[i])
 	}, func(i int) {
-		g.VMOVUPD(total[i], Mem{Base: sum, Index: column8, Scale: 1, Disp: i * 8 * doubles})
+		g.VMOVUPD(total[i], Mem{Base: sum, Index: column8, Scale: 1, Disp: i * 8 * g.doubles()})
 	}, column, column8)
 }
 
@@ -202,7 +208,7 @@ func (g *vec) products(bounded bool) {
 	g.begin(name, signature+")")
 	sum, product, x, dy, mean := g.base("sum"), g.base("product"), g.base("x"), g.base("dy"), g.base("mean")
 	var y reg.Register
-	zero, ceiling := g.XMM(), g.XMM()
+	zero, ceiling := g.halved(), g.halved()
 	if bounded {
 		y = g.base("y")
 		g.VXORPS(zero, zero, zero)
@@ -220,27 +226,24 @@ func (g *vec) products(bounded bool) {
 			total, totals = append(total, g.doublesAt(sum, column8, i)), append(totals, g.doublesAt(product, column8, i))
 		}
 	}, func(i int, way reg.Register) {
-		at := func(base reg.Register) Mem { return Mem{Base: base, Index: way, Scale: 1, Disp: i * 4 * doubles} }
-		d, v := g.YMM(), g.YMM()
+		at := func(base reg.Register) Mem { return Mem{Base: base, Index: way, Scale: 1, Disp: i * 4 * g.doubles()} }
+		d, v := g.register(), g.register()
 		if bounded {
-			narrow, by, keep, over := g.XMM(), g.XMM(), g.XMM(), g.XMM()
+			narrow, by := g.halved(), g.halved()
 			g.VMOVUPS(at(dy), narrow)
 			g.VMOVUPS(at(y), by)
-			g.VCMPPS(Imm(greaterThan), zero, by, keep)
-			g.VCMPPS(Imm(greaterEq), ceiling, by, over)
-			g.VANDPS(narrow, keep, narrow)
-			g.VANDNPS(narrow, over, narrow)
+			place{vec: g}.passes(narrow, by, g.part(zero), g.part(ceiling))
 			g.VCVTPS2PD(narrow, d)
 		} else {
 			g.VCVTPS2PD(at(dy), d)
 		}
 		g.VCVTPS2PD(at(x), v)
-		g.VSUBPD(Mem{Base: mean, Index: column8, Scale: 1, Disp: i * 8 * doubles}, v, v)
+		g.VSUBPD(Mem{Base: mean, Index: column8, Scale: 1, Disp: i * 8 * g.doubles()}, v, v)
 		g.VMULPD(v, d, v)
 		g.VADDPD(d, total[i], total[i])
 		g.VADDPD(v, totals[i], totals[i])
 	}, func(i int) {
-		g.VMOVUPD(total[i], Mem{Base: sum, Index: column8, Scale: 1, Disp: i * 8 * doubles})
-		g.VMOVUPD(totals[i], Mem{Base: product, Index: column8, Scale: 1, Disp: i * 8 * doubles})
+		g.VMOVUPD(total[i], Mem{Base: sum, Index: column8, Scale: 1, Disp: i * 8 * g.doubles()})
+		g.VMOVUPD(totals[i], Mem{Base: product, Index: column8, Scale: 1, Disp: i * 8 * g.doubles()})
 	}, column, column8)
 }

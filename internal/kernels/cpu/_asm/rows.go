@@ -152,19 +152,15 @@ func (w writer) rowsTile() {
 // run adds the products of one tap for the rows lo to hi.
 func (w writer) run(label string, lo, hi int) {
 	label = w.name + label
-	few, done := label, label+"_done"
-	if w.unrolled > 1 {
-		several := label + "_several"
-		few += "_few"
-		w.Label(label)
-		w.CMPQ(reg.R14, I8(-4*w.unrolled))
-		w.JG(LabelRef(few))
-		w.round(several, lo, hi, w.unrolled)
-		w.CMPQ(reg.R14, I8(-4*w.unrolled))
-		w.JLE(LabelRef(several))
-		w.TESTQ(reg.R14, reg.R14)
-		w.JE(LabelRef(done))
-	}
+	several, few, done := label+"_several", label+"_few", label+"_done"
+	w.Label(label)
+	w.CMPQ(reg.R14, I8(-4*unrolled))
+	w.JG(LabelRef(few))
+	w.round(several, lo, hi, unrolled)
+	w.CMPQ(reg.R14, I8(-4*unrolled))
+	w.JLE(LabelRef(several))
+	w.TESTQ(reg.R14, reg.R14)
+	w.JE(LabelRef(done))
 	w.round(few, lo, hi, 1)
 	w.JNE(LabelRef(few))
 	w.Label(done)

@@ -14,9 +14,10 @@ type isa struct {
 	rows   int     // of the largest tile
 	shapes []shape // widest first
 	masks  bool    // AVX-512: masks are in K registers and 32 vectors exist
-
-	unrolled int // steps of the sum in a round; 0 and 1 are one, which is enough where a step is long
 }
+
+// unrolled are the steps of a sum that a round of its loop takes.
+const unrolled = 4
 
 // A shape is a width of tiles: so many vectors of so many lanes.
 type shape struct{ vectors, lanes int }
@@ -25,7 +26,7 @@ func (s shape) width() int { return s.vectors * s.lanes }
 
 var isas = []isa{
 	{suffix: "AVX512", rows: 12, shapes: []shape{{2, 16}, {1, 16}, {1, 8}}, masks: true},
-	{suffix: "AVX2", rows: 6, shapes: []shape{{2, 8}, {1, 8}}, unrolled: 4},
+	{suffix: "AVX2", rows: 6, shapes: []shape{{2, 8}, {1, 8}}},
 }
 
 var (

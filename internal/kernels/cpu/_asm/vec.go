@@ -10,21 +10,19 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// lanes is the number of float32 in a vector.
+// lanes is the number of float32 in a vector of AVX2.
 const lanes = 8
 
 // Predicates of VCMPPS.
 const (
-	unordered   = 0x03
-	notLessEq   = 0x16 // not ≤, true for NaN
-	greaterThan = 0x1e // >, false for NaN
-	greaterEq   = 0x1d // ≥, false for NaN
+	unordered    = 0x03
+	notLessEq    = 0x16 // not ≤, true for NaN
+	greaterThan  = 0x1e // >, false for NaN
+	notGreaterEq = 0x19 // not ≥, true for NaN
 )
 
 func vecKernels(ctx *build.Context) {
-	g := &vec{Context: ctx}
-	g.masks = g.table("masks", lanes, func(i int) Constant { return U32(0xffffffff) }, lanes)
-	g.half = g.table("half", 1, func(int) Constant { return F32(0.5) }, 0)
+	g := newVec(ctx, "AVX2", lanes)
 	g.finite()
 	for _, nesterov := range []bool{false, true} {
 		g.sgdFinite(nesterov)
@@ -44,6 +42,22 @@ func vecKernels(ctx *build.Context) {
 	g.maxPool(true)
 	g.maxPool(false)
 	g.maxPoolBack()
+	g.norms()
+	g.slide()
+	g.slideBack()
+	g.winograd()
+}
+
+// wideKernels are those that a network's training spends its time in, for AVX-512.
+func wideKernels(ctx *build.Context) {
+	g := newVec(ctx, "AVX512", 2*lanes)
+	g.add()
+	g.reluBack()
+	g.norms()
+	g.winograd()
+}
+
+func (g *vec) norms() {
 	for _, bounded := range []bool{false, true} {
 		g.norm(false, bounded)
 		g.norm(true, bounded)
@@ -52,8 +66,9 @@ func vecKernels(ctx *build.Context) {
 	}
 	g.sums(false)
 	g.sums(true)
-	g.slide()
-	g.slideBack()
+}
+
+func (g *vec) winograd() {
 	g.winogradFilter()
 	g.winogradInput()
 	g.winogradOutput()
@@ -61,12 +76,60 @@ func vecKernels(ctx *build.Context) {
 	g.winogradFilterBack()
 }
 
-// A vec writes the kernels of package vec.
+// A vec writes the kernels of package vec, for vectors of so many float32.
 type vec struct {
 	*build.Context
-	name  string // of the function in hand, the prefix of its labels
-	masks Mem    // eight lanes of ones, then eight of zeros
-	half  Mem    // one half
+	suffix string
+	lanes  int
+	name   string // of the function in hand, the prefix of its labels
+	masks  Mem    // eight lanes of ones, then eight of zeros, of AVX2
+	half   Mem    // one half
+}
+
+func newVec(ctx *build.Context, suffix string, lanes int) *vec {
+	g := &vec{Context: ctx, suffix: suffix, lanes: lanes}
+	if !g.wide() {
+		g.masks = g.table("masks", lanes, func(i int) Constant { return U32(0xffffffff) }, lanes)
+	}
+	g.half = g.table("half", 1, func(int) Constant { return F32(0.5) }, 0)
+	return g
+}
+
+// wide reports whether masks are in K registers, of AVX-512.
+func (g *vec) wide() bool { return g.suffix == "AVX512" }
+
+// register returns a new one for a vector.
+func (g *vec) register() reg.VecVirtual {
+	if g.lanes > lanes {
+		return g.ZMM()
+	}
+	return g.YMM()
+}
+
+// halved returns a new register for half a vector.
+func (g *vec) halved() reg.VecVirtual {
+	if g.lanes > lanes {
+		return g.YMM()
+	}
+	return g.XMM()
+}
+
+// part returns as much of v, which is a vector or half of one, as narrower leaves of it.
+func (g *vec) part(v reg.VecVirtual) reg.VecVirtual {
+	if !g.wide() || g.lanes > lanes {
+		return v
+	}
+	if v.Size() == 64 {
+		return v.AsY().(reg.VecVirtual)
+	}
+	return v.AsX().(reg.VecVirtual)
+}
+
+// narrower writes body for vectors half as long.
+func (g *vec) narrower(body func()) {
+	g.lanes /= 2
+	body()
+	g.lanes *= 2
 }
 
 // table lays down n words and so many zero words behind them.
@@ -85,7 +148,7 @@ func (g *vec) table(name string, n int, word func(i int) Constant, zeros int) Me
 // begin starts a function of that name, whose specification is the Go function.
 func (g *vec) begin(name, signature string) {
 	g.name = name
-	g.Function(name + "AVX2")
+	g.Function(name + g.suffix)
 	g.Attributes(attr.NOSPLIT)
 	g.Pragma("noescape")
 	g.SignatureExpr("func" + signature)
@@ -113,14 +176,14 @@ func (g *vec) base(param string) reg.Register {
 func (g *vec) int(param string) reg.Register { return g.Load(g.Param(param), g.GP64()) }
 
 func (g *vec) zero() reg.VecVirtual {
-	v := g.YMM()
+	v := g.register()
 	g.VXORPS(v, v, v)
 	return v
 }
 
 // everywhere returns a vector of a float32 parameter.
 func (g *vec) everywhere(param string) reg.VecVirtual {
-	v := g.YMM()
+	v := g.register()
 	at, err := g.Param(param).Resolve()
 	if err != nil {
 		panic(err)
@@ -147,20 +210,26 @@ func (p place) in(base reg.Register) Mem {
 
 // load returns the vector there, zero beyond the mask.
 func (p place) load(base reg.Register) reg.VecVirtual {
-	v := p.YMM()
-	if p.mask != nil {
-		p.VMASKMOVPS(p.in(base), p.mask, v)
-	} else {
+	v := p.register()
+	switch {
+	case p.mask == nil:
 		p.VMOVUPS(p.in(base), v)
+	case p.wide():
+		p.VMOVUPS_Z(p.in(base), p.mask, v)
+	default:
+		p.VMASKMOVPS(p.in(base), p.mask, v)
 	}
 	return v
 }
 
 func (p place) store(v, base reg.Register) {
-	if p.mask != nil {
-		p.VMASKMOVPS(v, p.mask, p.in(base))
-	} else {
+	switch {
+	case p.mask == nil:
 		p.VMOVUPS(v, p.in(base))
+	case p.wide():
+		p.VMOVUPS(v, p.mask, p.in(base))
+	default:
+		p.VMASKMOVPS(v, p.mask, p.in(base))
 	}
 }
 
@@ -168,7 +237,7 @@ func (p place) store(v, base reg.Register) {
 // vectors at a time, then one, then what is left under a mask.
 func (g *vec) each(param string, vectors int, body func(p place)) {
 	n := g.Load(g.Param(param).Len(), g.GP64())
-	index, mask := g.GP64(), g.YMM()
+	index, mask := g.GP64(), g.mask()
 	g.XORQ(index, index)
 	g.whole(vectors, n, index, body)
 	end := g.label("end")
@@ -185,21 +254,35 @@ func (g *vec) whole(vectors int, n, index reg.Register, body func(p place)) {
 	for _, k := range slices.Compact([]int{vectors, 1}) {
 		loop, done := g.label("by", k), g.label("done", k)
 		g.Label(loop)
-		g.CMPQ(n, imm(k*lanes))
+		g.CMPQ(n, imm(k*g.lanes))
 		g.JL(LabelRef(done))
 		for i := range k {
-			body(place{g, index, i * 4 * lanes, nil})
+			body(place{g, index, i * 4 * g.lanes, nil})
 		}
-		g.ADDQ(imm(k*4*lanes), index)
-		g.SUBQ(imm(k*lanes), n)
+		g.ADDQ(imm(k*4*g.lanes), index)
+		g.SUBQ(imm(k*g.lanes), n)
 		g.JMP(LabelRef(loop))
 		g.Label(done)
 	}
 }
 
-// maskFor sets the first n of eight lanes of mask, and uses n up.
+// mask returns a new register for a mask of lanes.
+func (g *vec) mask() reg.Register {
+	if g.wide() {
+		return g.K()
+	}
+	return g.YMM()
+}
+
+// maskFor sets the first n lanes of mask, and uses n up.
 func (g *vec) maskFor(n, mask reg.Register) {
 	first := g.GP64()
+	if g.wide() {
+		g.MOVQ(I32(-1), first)
+		g.BZHIQ(n, first, first)
+		g.KMOVW(first.(reg.GPVirtual).As32(), mask)
+		return
+	}
 	g.LEAQ(g.masks.Offset(4*lanes), first)
 	g.SHLQ(Imm(2), n)
 	g.SUBQ(n, first)
@@ -351,9 +434,8 @@ func (g *vec) reluBack() {
 	g.begin("reluBack", "(dx, y, dy []float32)")
 	dx, y, dy, zero := g.base("dx"), g.base("y"), g.base("dy"), g.zero()
 	g.each("dx", 4, func(p place) {
-		v, keep := p.load(dy), p.YMM()
-		p.VCMPPS(Imm(greaterThan), zero, p.load(y), keep)
-		p.VANDPS(v, keep, v)
+		v := p.load(dy)
+		p.keepIf(greaterThan, p.load(y), zero, v)
 		p.store(v, dx)
 	})
 	g.end()
@@ -361,19 +443,35 @@ func (g *vec) reluBack() {
 
 // bounded writes v in 0 … ceiling.
 func (p place) bounded(v, zero, ceiling reg.VecVirtual) {
-	keep := p.YMM()
-	p.VCMPPS(Imm(notLessEq), zero, v, keep)
-	p.VANDPS(v, keep, v)
+	p.keepIf(notLessEq, v, zero, v)
 	p.VMINPS(v, ceiling, v) // v where either is NaN
+}
+
+// keepIf writes 0 over v where a does not compare to b so.
+func (p place) keepIf(predicate int, a, b, v reg.VecVirtual) {
+	if p.wide() {
+		keep := p.K()
+		p.VCMPPS(U8(predicate), b, a, keep)
+		p.VMOVAPS_Z(v, keep, v)
+		return
+	}
+	keep := p.like(v)
+	p.VCMPPS(U8(predicate), b, a, keep)
+	p.VANDPS(v, keep, v)
+}
+
+// like returns a new register of v's size.
+func (g *vec) like(v reg.VecVirtual) reg.VecVirtual {
+	if v.Size() == 16 {
+		return g.XMM()
+	}
+	return g.YMM()
 }
 
 // passes writes 0 over d where y is not in between 0 and the ceiling.
 func (p place) passes(d, y, zero, ceiling reg.VecVirtual) {
-	keep, over := p.YMM(), p.YMM()
-	p.VCMPPS(Imm(greaterThan), zero, y, keep)
-	p.VCMPPS(Imm(greaterEq), ceiling, y, over)
-	p.VANDPS(d, keep, d)
-	p.VANDNPS(d, over, d)
+	p.keepIf(greaterThan, y, zero, d)
+	p.keepIf(notGreaterEq, y, ceiling, d)
 }
 
 func (g *vec) bound() {

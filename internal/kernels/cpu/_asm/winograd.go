@@ -36,19 +36,19 @@ func (p planes) nextRow() { p.LEAQ(Mem{Base: p.at, Index: p.step, Scale: 4}, p.a
 
 // sum and difference return a new vector, of which b may be in memory.
 func (g *vec) sum(a reg.VecVirtual, b Op) reg.VecVirtual {
-	v := g.YMM()
+	v := g.register()
 	g.VADDPS(b, a, v)
 	return v
 }
 
 func (g *vec) difference(a reg.VecVirtual, b Op) reg.VecVirtual {
-	v := g.YMM()
+	v := g.register()
 	g.VSUBPS(b, a, v)
 	return v
 }
 
 func (g *vec) vectorAt(m Mem) reg.VecVirtual {
-	v := g.YMM()
+	v := g.register()
 	g.VMOVUPS(m, v)
 	return v
 }
@@ -60,12 +60,25 @@ func (g *vec) bytesOf(param string) reg.Register {
 	return n
 }
 
-// vectors writes a loop over bytes, a vector's at a time, that uses n up.
-func (g *vec) vectors(name string, n reg.Register, body func()) {
+// vectors writes a loop over bytes, a vector's at a time, that uses n up. The last
+// eight lanes of them are alone where vectors are longer.
+func (g *vec) vectors(name string, n reg.Register, body func(bytes Constant)) {
 	g.Label(name)
-	body()
-	g.SUBQ(imm(4*lanes), n)
-	g.JNE(LabelRef(name))
+	if g.lanes == lanes {
+		body(imm(4 * lanes))
+		g.SUBQ(imm(4*lanes), n)
+		g.JNE(LabelRef(name))
+		return
+	}
+	g.SUBQ(imm(4*g.lanes), n)
+	g.JL(LabelRef(name + "_half"))
+	body(imm(4 * g.lanes))
+	g.JMP(LabelRef(name))
+	g.Label(name + "_half")
+	g.ADDQ(imm(4*g.lanes), n)
+	g.JE(LabelRef(name + "_done"))
+	g.narrower(func() { body(imm(4 * lanes)) })
+	g.Label(name + "_done")
 }
 
 // winogradFilter keeps a tap's address and steps from tap to tap.
@@ -76,16 +89,16 @@ func (g *vec) winogradFilter() {
 	g.ADDQ(g.bytesOf("first"), w)
 	next3, row := g.GP64(), g.GP64()
 	g.LEAQ(Mem{Base: next, Index: next, Scale: 2}, next3)
-	half := g.YMM()
+	half := g.register()
 	g.VBROADCASTSS(g.half, half)
 	columns := func(a, b, c reg.VecVirtual) [4]reg.VecVirtual {
 		outer := g.sum(a, c)
 		plus, minus := g.sum(outer, b), g.difference(outer, b)
-		g.VMULPS(half, plus, plus)
-		g.VMULPS(half, minus, minus)
+		g.VMULPS(g.part(half), plus, plus)
+		g.VMULPS(g.part(half), minus, minus)
 		return [4]reg.VecVirtual{a, plus, minus, c}
 	}
-	g.vectors(g.label("by"), n, func() {
+	g.vectors(g.label("by"), n, func(bytes Constant) {
 		// Row r of the filter begins at w + 3·r·next.
 		tap := func(s int) Mem {
 			if s == 0 {
@@ -116,7 +129,7 @@ func (g *vec) winogradFilter() {
 				} else {
 					t[s] = g.difference(last[s], tap(s))
 				}
-				g.VMULPS(half, t[s], t[s])
+				g.VMULPS(g.part(half), t[s], t[s])
 			}
 			return t
 		}
@@ -130,8 +143,8 @@ func (g *vec) winogradFilter() {
 				p.nextRow()
 			}
 		}
-		g.ADDQ(imm(4*lanes), u)
-		g.ADDQ(imm(4*lanes), w)
+		g.ADDQ(bytes, u)
+		g.ADDQ(bytes, w)
 	})
 	g.end()
 }
@@ -147,7 +160,7 @@ func (g *vec) winogradInput() {
 	g.Label(g.label("patch"))
 	g.Load(g.Param("n"), left)
 	g.SHLQ(Imm(2), left)
-	g.vectors(g.label("by"), left, func() {
+	g.vectors(g.label("by"), left, func(bytes Constant) {
 		column := func(r, s int) Mem {
 			switch s {
 			case 1, 2:
@@ -176,9 +189,9 @@ func (g *vec) winogradInput() {
 				p.nextRow()
 			}
 		}
-		g.ADDQ(imm(4*lanes), v)
+		g.ADDQ(bytes, v)
 		for _, row := range x {
-			g.ADDQ(imm(4*lanes), row)
+			g.ADDQ(bytes, row)
 		}
 	})
 	g.twoPlaces(place, left, x[:]...)
@@ -201,7 +214,7 @@ func (g *vec) winogradOutput() {
 	g.SHLQ(Imm(2), left)
 	g.XORQ(index, index)
 	g.Load(g.Param("bias").Base(), bias)
-	g.vectors(g.label("by"), left, func() {
+	g.vectors(g.label("by"), left, func(bytes Constant) {
 		// Row i of m begins at row + i·step4; its column j a step after the one before.
 		var upper, lower [4]reg.VecVirtual
 		g.LEAQ(Mem{Base: m, Index: index, Scale: 1}, row)
@@ -225,7 +238,7 @@ func (g *vec) winogradOutput() {
 			g.VMOVUPS(g.sum(g.sum(g.sum(out.s[0], out.s[1]), out.s[2]), add), Mem{Base: to})
 			g.VMOVUPS(g.sum(g.difference(g.difference(out.s[1], out.s[2]), out.s[3]), add), Mem{Base: to, Index: next, Scale: 1})
 		}
-		g.ADDQ(imm(4*lanes), index)
+		g.ADDQ(bytes, index)
 	})
 	stride := g.bytesOf("stride")
 	g.ADDQ(stride, m)
@@ -257,7 +270,7 @@ func (g *vec) winogradGradient() {
 	g.Label(g.label("patch"))
 	g.Load(g.Param("n"), left)
 	g.SHLQ(Imm(2), left)
-	g.vectors(g.label("by"), left, func() {
+	g.vectors(g.label("by"), left, func(bytes Constant) {
 		var a, b [2]reg.VecVirtual
 		for s := range 2 {
 			a[s] = g.vectorAt(Mem{Base: y0, Index: next, Scale: 1})
@@ -290,7 +303,7 @@ func (g *vec) winogradGradient() {
 			}
 		}
 		for _, at := range []reg.Register{z, y0, y1} {
-			g.ADDQ(imm(4*lanes), at)
+			g.ADDQ(bytes, at)
 		}
 	})
 	g.twoPlaces(next, left, y0, y1)
@@ -308,16 +321,16 @@ func (g *vec) winogradFilterBack() {
 	g.MOVQ(step, step4)
 	g.SHLQ(Imm(2), step4)
 	g.LEAQ(Mem{Base: next, Index: next, Scale: 2}, next3)
-	half := g.YMM()
+	half := g.register()
 	g.VBROADCASTSS(g.half, half)
 	// column sums a, b, c, d, of which d may be in memory.
 	column := func(a, b, c reg.VecVirtual, d Op) [3]reg.VecVirtual {
 		both, apart := g.sum(b, c), g.difference(b, c)
-		g.VMULPS(half, both, both)
-		g.VMULPS(half, apart, apart)
+		g.VMULPS(g.part(half), both, both)
+		g.VMULPS(g.part(half), apart, apart)
 		return [3]reg.VecVirtual{g.sum(a, both), apart, g.difference(both, d)}
 	}
-	g.vectors(g.label("by"), n, func() {
+	g.vectors(g.label("by"), n, func(bytes Constant) {
 		var t [3][4]reg.VecVirtual
 		g.MOVQ(u, row)
 		for j := range 4 {
@@ -343,8 +356,8 @@ func (g *vec) winogradFilterBack() {
 				g.ADDQ(next3, row)
 			}
 		}
-		g.ADDQ(imm(4*lanes), u)
-		g.ADDQ(imm(4*lanes), w)
+		g.ADDQ(bytes, u)
+		g.ADDQ(bytes, w)
 	})
 	g.end()
 }

@@ -19,10 +19,26 @@ var fourfold = func() (wide [27][4]float64) {
 }()
 
 func native() []*set {
-	if !cpu.X86.HasAVX2 {
+	has := cpu.X86
+	if !has.HasAVX2 {
 		return nil
 	}
-	return []*set{{
+	if !has.HasAVX512F || !has.HasAVX512VL || !has.HasAVX512DQ || !has.HasBMI2 {
+		return []*set{avx2()}
+	}
+	wide := avx2()
+	wide.name = "avx512"
+	wide.add, wide.reluBack = addAVX512, reluBackAVX512
+	wide.norm, wide.normBounded, wide.normPlus, wide.normPlusBounded = normAVX512, normBoundedAVX512, normPlusAVX512, normPlusBoundedAVX512
+	wide.normBack, wide.normBackBounded = normBackAVX512, normBackBoundedAVX512
+	wide.sums, wide.squares, wide.products, wide.productsBounded = sumsAVX512, squaresAVX512, productsAVX512, productsBoundedAVX512
+	wide.winogradFilter, wide.winogradInput, wide.winogradOutput = winogradFilterAVX512, winogradInputAVX512, winogradOutputAVX512
+	wide.winogradGradient, wide.winogradFilterBack = winogradGradientAVX512, winogradFilterBackAVX512
+	return []*set{avx2(), wide}
+}
+
+func avx2() *set {
+	return &set{
 		name:           "avx2",
 		finite:         finiteAVX2,
 		sgdFinite:      sgdFiniteAVX2,
@@ -57,5 +73,5 @@ func native() []*set {
 		slide: slideAVX2, slideBack: slideBackAVX2,
 		winogradFilter: winogradFilterAVX2, winogradInput: winogradInputAVX2, winogradOutput: winogradOutputAVX2,
 		winogradGradient: winogradGradientAVX2, winogradFilterBack: winogradFilterBackAVX2,
-	}}
+	}
 }

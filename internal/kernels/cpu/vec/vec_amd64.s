@@ -728,30 +728,30 @@ boundBack_by4:
 	VMOVUPS (DX)(SI*1), Y2
 	VMOVUPS (CX)(SI*1), Y3
 	VCMPPS  $0x1e, Y0, Y3, Y4
-	VCMPPS  $0x1d, Y1, Y3, Y3
 	VANDPS  Y2, Y4, Y2
-	VANDNPS Y2, Y3, Y2
+	VCMPPS  $0x19, Y1, Y3, Y3
+	VANDPS  Y2, Y3, Y2
 	VMOVUPS Y2, (AX)(SI*1)
 	VMOVUPS 32(DX)(SI*1), Y2
 	VMOVUPS 32(CX)(SI*1), Y3
 	VCMPPS  $0x1e, Y0, Y3, Y4
-	VCMPPS  $0x1d, Y1, Y3, Y3
 	VANDPS  Y2, Y4, Y2
-	VANDNPS Y2, Y3, Y2
+	VCMPPS  $0x19, Y1, Y3, Y3
+	VANDPS  Y2, Y3, Y2
 	VMOVUPS Y2, 32(AX)(SI*1)
 	VMOVUPS 64(DX)(SI*1), Y2
 	VMOVUPS 64(CX)(SI*1), Y3
 	VCMPPS  $0x1e, Y0, Y3, Y4
-	VCMPPS  $0x1d, Y1, Y3, Y3
 	VANDPS  Y2, Y4, Y2
-	VANDNPS Y2, Y3, Y2
+	VCMPPS  $0x19, Y1, Y3, Y3
+	VANDPS  Y2, Y3, Y2
 	VMOVUPS Y2, 64(AX)(SI*1)
 	VMOVUPS 96(DX)(SI*1), Y2
 	VMOVUPS 96(CX)(SI*1), Y3
 	VCMPPS  $0x1e, Y0, Y3, Y4
-	VCMPPS  $0x1d, Y1, Y3, Y3
 	VANDPS  Y2, Y4, Y2
-	VANDNPS Y2, Y3, Y2
+	VCMPPS  $0x19, Y1, Y3, Y3
+	VANDPS  Y2, Y3, Y2
 	VMOVUPS Y2, 96(AX)(SI*1)
 	ADDQ    $+128, SI
 	SUBQ    $+32, BX
@@ -764,9 +764,9 @@ boundBack_by1:
 	VMOVUPS (DX)(SI*1), Y2
 	VMOVUPS (CX)(SI*1), Y3
 	VCMPPS  $0x1e, Y0, Y3, Y4
-	VCMPPS  $0x1d, Y1, Y3, Y3
 	VANDPS  Y2, Y4, Y2
-	VANDNPS Y2, Y3, Y2
+	VCMPPS  $0x19, Y1, Y3, Y3
+	VANDPS  Y2, Y3, Y2
 	VMOVUPS Y2, (AX)(SI*1)
 	ADDQ    $+32, SI
 	SUBQ    $+8, BX
@@ -782,9 +782,9 @@ boundBack_done1:
 	VMASKMOVPS (DX)(SI*1), Y2, Y3
 	VMASKMOVPS (CX)(SI*1), Y2, Y4
 	VCMPPS     $0x1e, Y0, Y4, Y0
-	VCMPPS     $0x1d, Y1, Y4, Y1
 	VANDPS     Y3, Y0, Y3
-	VANDNPS    Y3, Y1, Y3
+	VCMPPS     $0x19, Y1, Y4, Y0
+	VANDPS     Y3, Y0, Y3
 	VMASKMOVPS Y3, Y2, (AX)(SI*1)
 
 boundBack_end:
@@ -2815,9 +2815,9 @@ TEXT ·productsAVX2(SB), NOSPLIT, $0-136
 	XORQ DI, DI
 	XORQ R8, R8
 
-products_columns4:
+products_columns32:
 	CMPQ    R11, $+16
-	JL      products_done4
+	JL      products_done32
 	VMOVUPD (AX)(R8*1), Y0
 	VMOVUPD (CX)(R8*1), Y1
 	VMOVUPD 32(AX)(R8*1), Y2
@@ -2829,7 +2829,7 @@ products_columns4:
 	MOVQ    DI, R12
 	MOVQ    R9, R13
 
-products_rows4:
+products_rows32:
 	VCVTPS2PD (BX)(R12*1), Y8
 	VCVTPS2PD (DX)(R12*1), Y9
 	VSUBPD    (SI)(R8*1), Y9, Y9
@@ -2856,7 +2856,7 @@ products_rows4:
 	VADDPD    Y9, Y7, Y7
 	ADDQ      R10, R12
 	DECQ      R13
-	JNE       products_rows4
+	JNE       products_rows32
 	VMOVUPD   Y0, (AX)(R8*1)
 	VMOVUPD   Y1, (CX)(R8*1)
 	VMOVUPD   Y2, 32(AX)(R8*1)
@@ -2868,12 +2868,12 @@ products_rows4:
 	ADDQ      $+64, DI
 	ADDQ      $+128, R8
 	SUBQ      $+16, R11
-	JMP       products_columns4
+	JMP       products_columns32
 
-products_done4:
-products_columns2:
+products_done32:
+products_columns16:
 	CMPQ    R11, $+8
-	JL      products_done2
+	JL      products_done16
 	VMOVUPD (AX)(R8*1), Y0
 	VMOVUPD (CX)(R8*1), Y1
 	VMOVUPD 32(AX)(R8*1), Y2
@@ -2881,7 +2881,7 @@ products_columns2:
 	MOVQ    DI, R12
 	MOVQ    R9, R13
 
-products_rows2:
+products_rows16:
 	VCVTPS2PD (BX)(R12*1), Y4
 	VCVTPS2PD (DX)(R12*1), Y5
 	VSUBPD    (SI)(R8*1), Y5, Y5
@@ -2896,7 +2896,7 @@ products_rows2:
 	VADDPD    Y5, Y3, Y3
 	ADDQ      R10, R12
 	DECQ      R13
-	JNE       products_rows2
+	JNE       products_rows16
 	VMOVUPD   Y0, (AX)(R8*1)
 	VMOVUPD   Y1, (CX)(R8*1)
 	VMOVUPD   Y2, 32(AX)(R8*1)
@@ -2904,18 +2904,18 @@ products_rows2:
 	ADDQ      $+32, DI
 	ADDQ      $+64, R8
 	SUBQ      $+8, R11
-	JMP       products_columns2
+	JMP       products_columns16
 
-products_done2:
-products_columns1:
+products_done16:
+products_columns8:
 	CMPQ    R11, $+4
-	JL      products_done1
+	JL      products_done8
 	VMOVUPD (AX)(R8*1), Y0
 	VMOVUPD (CX)(R8*1), Y1
 	MOVQ    DI, R12
 	MOVQ    R9, R13
 
-products_rows1:
+products_rows8:
 	VCVTPS2PD (BX)(R12*1), Y2
 	VCVTPS2PD (DX)(R12*1), Y3
 	VSUBPD    (SI)(R8*1), Y3, Y3
@@ -2924,15 +2924,15 @@ products_rows1:
 	VADDPD    Y3, Y1, Y1
 	ADDQ      R10, R12
 	DECQ      R13
-	JNE       products_rows1
+	JNE       products_rows8
 	VMOVUPD   Y0, (AX)(R8*1)
 	VMOVUPD   Y1, (CX)(R8*1)
 	ADDQ      $+16, DI
 	ADDQ      $+32, R8
 	SUBQ      $+4, R11
-	JMP       products_columns1
+	JMP       products_columns8
 
-products_done1:
+products_done8:
 	VZEROUPPER
 	RET
 
@@ -3175,9 +3175,9 @@ normBackBounded_by2:
 	VMOVUPS (CX)(R12*1), Y4
 	VMOVUPS (R9)(R12*1), Y5
 	VCMPPS  $0x1e, Y0, Y5, Y6
-	VCMPPS  $0x1d, Y1, Y5, Y5
 	VANDPS  Y3, Y6, Y3
-	VANDNPS Y3, Y5, Y3
+	VCMPPS  $0x19, Y1, Y5, Y5
+	VANDPS  Y3, Y5, Y3
 	VMOVUPS (R8)(R12*1), Y5
 	VSUBPS  Y5, Y3, Y3
 	VMOVUPS (BX)(R12*1), Y5
@@ -3192,9 +3192,9 @@ normBackBounded_by2:
 	VMOVUPS 32(CX)(R12*1), Y4
 	VMOVUPS 32(R9)(R12*1), Y5
 	VCMPPS  $0x1e, Y0, Y5, Y6
-	VCMPPS  $0x1d, Y1, Y5, Y5
 	VANDPS  Y3, Y6, Y3
-	VANDNPS Y3, Y5, Y3
+	VCMPPS  $0x19, Y1, Y5, Y5
+	VANDPS  Y3, Y5, Y3
 	VMOVUPS 32(R8)(R12*1), Y5
 	VSUBPS  Y5, Y3, Y3
 	VMOVUPS 32(BX)(R12*1), Y5
@@ -3217,9 +3217,9 @@ normBackBounded_by1:
 	VMOVUPS (CX)(R12*1), Y4
 	VMOVUPS (R9)(R12*1), Y5
 	VCMPPS  $0x1e, Y0, Y5, Y6
-	VCMPPS  $0x1d, Y1, Y5, Y5
 	VANDPS  Y3, Y6, Y3
-	VANDNPS Y3, Y5, Y3
+	VCMPPS  $0x19, Y1, Y5, Y5
+	VANDPS  Y3, Y5, Y3
 	VMOVUPS (R8)(R12*1), Y5
 	VSUBPS  Y5, Y3, Y3
 	VMOVUPS (BX)(R12*1), Y5
@@ -3241,9 +3241,9 @@ normBackBounded_done1:
 	VMASKMOVPS (CX)(R12*1), Y2, Y4
 	VMASKMOVPS (R9)(R12*1), Y2, Y5
 	VCMPPS     $0x1e, Y0, Y5, Y6
-	VCMPPS     $0x1d, Y1, Y5, Y5
 	VANDPS     Y3, Y6, Y3
-	VANDNPS    Y3, Y5, Y3
+	VCMPPS     $0x19, Y1, Y5, Y5
+	VANDPS     Y3, Y5, Y3
 	VMASKMOVPS (R8)(R12*1), Y2, Y5
 	VSUBPS     Y5, Y3, Y3
 	VMASKMOVPS (BX)(R12*1), Y2, Y5
@@ -3284,9 +3284,9 @@ TEXT ·productsBoundedAVX2(SB), NOSPLIT, $0-164
 	XORQ         R8, R8
 	XORQ         R9, R9
 
-productsBounded_columns4:
+productsBounded_columns32:
 	CMPQ    R12, $+16
-	JL      productsBounded_done4
+	JL      productsBounded_done32
 	VMOVUPD (AX)(R9*1), Y2
 	VMOVUPD (CX)(R9*1), Y3
 	VMOVUPD 32(AX)(R9*1), Y4
@@ -3298,13 +3298,13 @@ productsBounded_columns4:
 	MOVQ    R8, R13
 	MOVQ    R10, R14
 
-productsBounded_rows4:
+productsBounded_rows32:
 	VMOVUPS   (BX)(R13*1), X10
 	VMOVUPS   (DI)(R13*1), X11
 	VCMPPS    $0x1e, X0, X11, X12
-	VCMPPS    $0x1d, X1, X11, X11
 	VANDPS    X10, X12, X10
-	VANDNPS   X10, X11, X10
+	VCMPPS    $0x19, X1, X11, X11
+	VANDPS    X10, X11, X10
 	VCVTPS2PD X10, Y10
 	VCVTPS2PD (DX)(R13*1), Y11
 	VSUBPD    (SI)(R9*1), Y11, Y11
@@ -3314,9 +3314,9 @@ productsBounded_rows4:
 	VMOVUPS   16(BX)(R13*1), X10
 	VMOVUPS   16(DI)(R13*1), X11
 	VCMPPS    $0x1e, X0, X11, X12
-	VCMPPS    $0x1d, X1, X11, X11
 	VANDPS    X10, X12, X10
-	VANDNPS   X10, X11, X10
+	VCMPPS    $0x19, X1, X11, X11
+	VANDPS    X10, X11, X10
 	VCVTPS2PD X10, Y10
 	VCVTPS2PD 16(DX)(R13*1), Y11
 	VSUBPD    32(SI)(R9*1), Y11, Y11
@@ -3326,9 +3326,9 @@ productsBounded_rows4:
 	VMOVUPS   32(BX)(R13*1), X10
 	VMOVUPS   32(DI)(R13*1), X11
 	VCMPPS    $0x1e, X0, X11, X12
-	VCMPPS    $0x1d, X1, X11, X11
 	VANDPS    X10, X12, X10
-	VANDNPS   X10, X11, X10
+	VCMPPS    $0x19, X1, X11, X11
+	VANDPS    X10, X11, X10
 	VCVTPS2PD X10, Y10
 	VCVTPS2PD 32(DX)(R13*1), Y11
 	VSUBPD    64(SI)(R9*1), Y11, Y11
@@ -3338,9 +3338,9 @@ productsBounded_rows4:
 	VMOVUPS   48(BX)(R13*1), X10
 	VMOVUPS   48(DI)(R13*1), X11
 	VCMPPS    $0x1e, X0, X11, X12
-	VCMPPS    $0x1d, X1, X11, X11
 	VANDPS    X10, X12, X10
-	VANDNPS   X10, X11, X10
+	VCMPPS    $0x19, X1, X11, X11
+	VANDPS    X10, X11, X10
 	VCVTPS2PD X10, Y10
 	VCVTPS2PD 48(DX)(R13*1), Y11
 	VSUBPD    96(SI)(R9*1), Y11, Y11
@@ -3349,7 +3349,7 @@ productsBounded_rows4:
 	VADDPD    Y11, Y9, Y9
 	ADDQ      R11, R13
 	DECQ      R14
-	JNE       productsBounded_rows4
+	JNE       productsBounded_rows32
 	VMOVUPD   Y2, (AX)(R9*1)
 	VMOVUPD   Y3, (CX)(R9*1)
 	VMOVUPD   Y4, 32(AX)(R9*1)
@@ -3361,12 +3361,12 @@ productsBounded_rows4:
 	ADDQ      $+64, R8
 	ADDQ      $+128, R9
 	SUBQ      $+16, R12
-	JMP       productsBounded_columns4
+	JMP       productsBounded_columns32
 
-productsBounded_done4:
-productsBounded_columns2:
+productsBounded_done32:
+productsBounded_columns16:
 	CMPQ    R12, $+8
-	JL      productsBounded_done2
+	JL      productsBounded_done16
 	VMOVUPD (AX)(R9*1), Y2
 	VMOVUPD (CX)(R9*1), Y3
 	VMOVUPD 32(AX)(R9*1), Y4
@@ -3374,13 +3374,13 @@ productsBounded_columns2:
 	MOVQ    R8, R13
 	MOVQ    R10, R14
 
-productsBounded_rows2:
+productsBounded_rows16:
 	VMOVUPS   (BX)(R13*1), X6
 	VMOVUPS   (DI)(R13*1), X7
 	VCMPPS    $0x1e, X0, X7, X8
-	VCMPPS    $0x1d, X1, X7, X7
 	VANDPS    X6, X8, X6
-	VANDNPS   X6, X7, X6
+	VCMPPS    $0x19, X1, X7, X7
+	VANDPS    X6, X7, X6
 	VCVTPS2PD X6, Y6
 	VCVTPS2PD (DX)(R13*1), Y7
 	VSUBPD    (SI)(R9*1), Y7, Y7
@@ -3390,9 +3390,9 @@ productsBounded_rows2:
 	VMOVUPS   16(BX)(R13*1), X6
 	VMOVUPS   16(DI)(R13*1), X7
 	VCMPPS    $0x1e, X0, X7, X8
-	VCMPPS    $0x1d, X1, X7, X7
 	VANDPS    X6, X8, X6
-	VANDNPS   X6, X7, X6
+	VCMPPS    $0x19, X1, X7, X7
+	VANDPS    X6, X7, X6
 	VCVTPS2PD X6, Y6
 	VCVTPS2PD 16(DX)(R13*1), Y7
 	VSUBPD    32(SI)(R9*1), Y7, Y7
@@ -3401,7 +3401,7 @@ productsBounded_rows2:
 	VADDPD    Y7, Y5, Y5
 	ADDQ      R11, R13
 	DECQ      R14
-	JNE       productsBounded_rows2
+	JNE       productsBounded_rows16
 	VMOVUPD   Y2, (AX)(R9*1)
 	VMOVUPD   Y3, (CX)(R9*1)
 	VMOVUPD   Y4, 32(AX)(R9*1)
@@ -3409,24 +3409,24 @@ productsBounded_rows2:
 	ADDQ      $+32, R8
 	ADDQ      $+64, R9
 	SUBQ      $+8, R12
-	JMP       productsBounded_columns2
+	JMP       productsBounded_columns16
 
-productsBounded_done2:
-productsBounded_columns1:
+productsBounded_done16:
+productsBounded_columns8:
 	CMPQ    R12, $+4
-	JL      productsBounded_done1
+	JL      productsBounded_done8
 	VMOVUPD (AX)(R9*1), Y2
 	VMOVUPD (CX)(R9*1), Y3
 	MOVQ    R8, R13
 	MOVQ    R10, R14
 
-productsBounded_rows1:
+productsBounded_rows8:
 	VMOVUPS   (BX)(R13*1), X4
 	VMOVUPS   (DI)(R13*1), X5
 	VCMPPS    $0x1e, X0, X5, X6
-	VCMPPS    $0x1d, X1, X5, X5
 	VANDPS    X4, X6, X4
-	VANDNPS   X4, X5, X4
+	VCMPPS    $0x19, X1, X5, X5
+	VANDPS    X4, X5, X4
 	VCVTPS2PD X4, Y4
 	VCVTPS2PD (DX)(R13*1), Y5
 	VSUBPD    (SI)(R9*1), Y5, Y5
@@ -3435,15 +3435,15 @@ productsBounded_rows1:
 	VADDPD    Y5, Y3, Y3
 	ADDQ      R11, R13
 	DECQ      R14
-	JNE       productsBounded_rows1
+	JNE       productsBounded_rows8
 	VMOVUPD   Y2, (AX)(R9*1)
 	VMOVUPD   Y3, (CX)(R9*1)
 	ADDQ      $+16, R8
 	ADDQ      $+32, R9
 	SUBQ      $+4, R12
-	JMP       productsBounded_columns1
+	JMP       productsBounded_columns8
 
-productsBounded_done1:
+productsBounded_done8:
 	VZEROUPPER
 	RET
 
@@ -3459,9 +3459,9 @@ TEXT ·sumsAVX2(SB), NOSPLIT, $0-64
 	XORQ DX, DX
 	XORQ BX, BX
 
-sums_columns4:
+sums_columns32:
 	CMPQ    R8, $+16
-	JL      sums_done4
+	JL      sums_done32
 	VMOVUPD (AX)(BX*1), Y0
 	VMOVUPD 32(AX)(BX*1), Y1
 	VMOVUPD 64(AX)(BX*1), Y2
@@ -3469,7 +3469,7 @@ sums_columns4:
 	MOVQ    DX, R9
 	MOVQ    SI, R10
 
-sums_rows4:
+sums_rows32:
 	VCVTPS2PD (CX)(R9*1), Y4
 	VADDPD    Y4, Y0, Y0
 	VCVTPS2PD 16(CX)(R9*1), Y4
@@ -3480,7 +3480,7 @@ sums_rows4:
 	VADDPD    Y4, Y3, Y3
 	ADDQ      DI, R9
 	DECQ      R10
-	JNE       sums_rows4
+	JNE       sums_rows32
 	VMOVUPD   Y0, (AX)(BX*1)
 	VMOVUPD   Y1, 32(AX)(BX*1)
 	VMOVUPD   Y2, 64(AX)(BX*1)
@@ -3488,53 +3488,53 @@ sums_rows4:
 	ADDQ      $+64, DX
 	ADDQ      $+128, BX
 	SUBQ      $+16, R8
-	JMP       sums_columns4
+	JMP       sums_columns32
 
-sums_done4:
-sums_columns2:
+sums_done32:
+sums_columns16:
 	CMPQ    R8, $+8
-	JL      sums_done2
+	JL      sums_done16
 	VMOVUPD (AX)(BX*1), Y0
 	VMOVUPD 32(AX)(BX*1), Y1
 	MOVQ    DX, R9
 	MOVQ    SI, R10
 
-sums_rows2:
+sums_rows16:
 	VCVTPS2PD (CX)(R9*1), Y2
 	VADDPD    Y2, Y0, Y0
 	VCVTPS2PD 16(CX)(R9*1), Y2
 	VADDPD    Y2, Y1, Y1
 	ADDQ      DI, R9
 	DECQ      R10
-	JNE       sums_rows2
+	JNE       sums_rows16
 	VMOVUPD   Y0, (AX)(BX*1)
 	VMOVUPD   Y1, 32(AX)(BX*1)
 	ADDQ      $+32, DX
 	ADDQ      $+64, BX
 	SUBQ      $+8, R8
-	JMP       sums_columns2
+	JMP       sums_columns16
 
-sums_done2:
-sums_columns1:
+sums_done16:
+sums_columns8:
 	CMPQ    R8, $+4
-	JL      sums_done1
+	JL      sums_done8
 	VMOVUPD (AX)(BX*1), Y0
 	MOVQ    DX, R9
 	MOVQ    SI, R10
 
-sums_rows1:
+sums_rows8:
 	VCVTPS2PD (CX)(R9*1), Y1
 	VADDPD    Y1, Y0, Y0
 	ADDQ      DI, R9
 	DECQ      R10
-	JNE       sums_rows1
+	JNE       sums_rows8
 	VMOVUPD   Y0, (AX)(BX*1)
 	ADDQ      $+16, DX
 	ADDQ      $+32, BX
 	SUBQ      $+4, R8
-	JMP       sums_columns1
+	JMP       sums_columns8
 
-sums_done1:
+sums_done8:
 	VZEROUPPER
 	RET
 
@@ -3551,9 +3551,9 @@ TEXT ·squaresAVX2(SB), NOSPLIT, $0-88
 	XORQ BX, BX
 	XORQ SI, SI
 
-squares_columns4:
+squares_columns32:
 	CMPQ    R9, $+16
-	JL      squares_done4
+	JL      squares_done32
 	VMOVUPD (AX)(SI*1), Y0
 	VMOVUPD (DX)(SI*1), Y1
 	VMOVUPD 32(AX)(SI*1), Y2
@@ -3565,7 +3565,7 @@ squares_columns4:
 	MOVQ    BX, R10
 	MOVQ    DI, R11
 
-squares_rows4:
+squares_rows32:
 	VCVTPS2PD (CX)(R10*1), Y8
 	VSUBPD    Y1, Y8, Y8
 	VMULPD    Y8, Y8, Y8
@@ -3584,7 +3584,7 @@ squares_rows4:
 	VADDPD    Y8, Y6, Y6
 	ADDQ      R8, R10
 	DECQ      R11
-	JNE       squares_rows4
+	JNE       squares_rows32
 	VMOVUPD   Y0, (AX)(SI*1)
 	VMOVUPD   Y2, 32(AX)(SI*1)
 	VMOVUPD   Y4, 64(AX)(SI*1)
@@ -3592,12 +3592,12 @@ squares_rows4:
 	ADDQ      $+64, BX
 	ADDQ      $+128, SI
 	SUBQ      $+16, R9
-	JMP       squares_columns4
+	JMP       squares_columns32
 
-squares_done4:
-squares_columns2:
+squares_done32:
+squares_columns16:
 	CMPQ    R9, $+8
-	JL      squares_done2
+	JL      squares_done16
 	VMOVUPD (AX)(SI*1), Y0
 	VMOVUPD (DX)(SI*1), Y1
 	VMOVUPD 32(AX)(SI*1), Y2
@@ -3605,7 +3605,7 @@ squares_columns2:
 	MOVQ    BX, R10
 	MOVQ    DI, R11
 
-squares_rows2:
+squares_rows16:
 	VCVTPS2PD (CX)(R10*1), Y4
 	VSUBPD    Y1, Y4, Y4
 	VMULPD    Y4, Y4, Y4
@@ -3616,38 +3616,38 @@ squares_rows2:
 	VADDPD    Y4, Y2, Y2
 	ADDQ      R8, R10
 	DECQ      R11
-	JNE       squares_rows2
+	JNE       squares_rows16
 	VMOVUPD   Y0, (AX)(SI*1)
 	VMOVUPD   Y2, 32(AX)(SI*1)
 	ADDQ      $+32, BX
 	ADDQ      $+64, SI
 	SUBQ      $+8, R9
-	JMP       squares_columns2
+	JMP       squares_columns16
 
-squares_done2:
-squares_columns1:
+squares_done16:
+squares_columns8:
 	CMPQ    R9, $+4
-	JL      squares_done1
+	JL      squares_done8
 	VMOVUPD (AX)(SI*1), Y0
 	VMOVUPD (DX)(SI*1), Y1
 	MOVQ    BX, R10
 	MOVQ    DI, R11
 
-squares_rows1:
+squares_rows8:
 	VCVTPS2PD (CX)(R10*1), Y2
 	VSUBPD    Y1, Y2, Y2
 	VMULPD    Y2, Y2, Y2
 	VADDPD    Y2, Y0, Y0
 	ADDQ      R8, R10
 	DECQ      R11
-	JNE       squares_rows1
+	JNE       squares_rows8
 	VMOVUPD   Y0, (AX)(SI*1)
 	ADDQ      $+16, BX
 	ADDQ      $+32, SI
 	SUBQ      $+4, R9
-	JMP       squares_columns1
+	JMP       squares_columns8
 
-squares_done1:
+squares_done8:
 	VZEROUPPER
 	RET
 
