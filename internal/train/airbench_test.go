@@ -12,8 +12,9 @@ import (
 	"imgcls/internal/optim"
 )
 
-// airbenchSteps takes the steps of airbench() in testdata/models.py.
-func airbenchSteps(t *testing.T, dev device.Device) (*Trainer, []float32) {
+// airbenchSteps takes the steps of airbench() in testdata/models.py, with a look at what
+// the first leaves.
+func airbenchSteps(t *testing.T, dev device.Device, look func(*Trainer)) (*Trainer, []float32) {
 	t.Helper()
 	return formulaRun(t, dev, Config{
 		Network: formulaNetwork(models.AirBench94, 32, 0.5), Smooth: 0.2,
@@ -22,7 +23,18 @@ func airbenchSteps(t *testing.T, dev device.Device) (*Trainer, []float32) {
 		Groups: []optim.Group{
 			{Match: "whiten.bias", LR: 1, Decay: 1, Epochs: 0.5}, {Match: "*norm*", LR: 1, Decay: 1}, {Match: "head.weight", LR: 0.5, Decay: 0.5},
 		},
-	}, formulaSteps)
+	}, formulaSteps, look)
+}
+
+// compareAirBench holds those in single precision to PyTorch's.
+func compareAirBench(t *testing.T, dev device.Device) {
+	defer dev.Close()
+	want := readModelGoldens(t).Steps["airbench94@32"]
+	tr, losses := airbenchSteps(t, dev, func(tr *Trainer) {
+		compareGradients(t, tr, readWide(t, tr.Program(), tr.Graph()), want.Gradients, 1e-2)
+	})
+	defer tr.Close()
+	compareLosses(t, losses, want.Losses, 1e-4, 1e-2)
 }
 
 // Twenty steps by the recipe of airbench94 are those of the original in PyTorch. In
@@ -30,17 +42,14 @@ func airbenchSteps(t *testing.T, dev device.Device) (*Trainer, []float32) {
 // 80 seconds of a core.
 func TestAirBench94(t *testing.T) {
 	want := readModelGoldens(t).Steps["airbench94@32"]
-	t.Run("in single precision", func(t *testing.T) {
-		dev := cpu.New(2)
-		defer dev.Close()
-		_, losses := airbenchSteps(t, dev)
-		compareLosses(t, losses, want.Losses, 1e-4, 1e-2)
-	})
+	t.Run("in single precision", func(t *testing.T) { compareAirBench(t, cpu.New(2)) })
 	t.Run("in double precision", func(t *testing.T) {
 		if !slowModels {
 			t.Skip("IMGCLS_SLOW=models runs it")
 		}
-		tr, _ := airbenchSteps(t, ref.New())
+		tr, _ := airbenchSteps(t, ref.New(), func(tr *Trainer) {
+			compareGradients(t, tr, tr.Program().(*ref.Program).Float64, want.Gradients, 1e-9)
+		})
 		compareLosses(t, tr.Program().(*ref.Program).Float64(tr.cells.losses)[:formulaSteps], want.Losses, 1e-9, 1e-9)
 		compareStatistics(t, tr.Graph(), tr.Program().(*ref.Program).Float64, want.Sums, 1e-9)
 	})

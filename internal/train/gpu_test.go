@@ -53,11 +53,7 @@ func TestAirBench94StepsOnTheGPU(t *testing.T) {
 	if !slowModels {
 		t.Skip("IMGCLS_SLOW=models runs it")
 	}
-	dev := gpu(t)
-	defer dev.Close()
-	tr, losses := airbenchSteps(t, dev)
-	defer tr.Close()
-	compareLosses(t, losses, readModelGoldens(t).Steps["airbench94@32"].Losses, 1e-4, 1e-2)
+	compareAirBench(t, gpu(t))
 }
 
 func TestClippedStepsOnTheGPU(t *testing.T) { compareClipped(t, gpu(t)) }

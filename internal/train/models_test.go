@@ -150,22 +150,22 @@ func formulaNetwork(m models.Model, size int, std float64) models.Network {
 func formulaTrainer(t *testing.T, dev device.Device, c formulaCase, steps int, look func(*Trainer)) (*Trainer, []float32) {
 	t.Helper()
 	n := formulaNetwork(c.net, 32, cmp.Or(c.std, 0.5))
-	tr, losses := formulaRun(t, dev, Config{Network: n, Optimizer: optim.SGD{LR: cmp.Or(c.lr, 0.01), Momentum: 0.9}}, 1)
+	return formulaRun(t, dev, Config{Network: n, Optimizer: optim.SGD{LR: cmp.Or(c.lr, 0.01), Momentum: 0.9}}, steps, look)
+}
+
+// formulaRun takes steps of cfg on the pictures and from the weights of models.py, with a
+// look at what the first leaves, and returns their losses.
+func formulaRun(t *testing.T, dev device.Device, cfg Config, steps int, look func(*Trainer)) (*Trainer, []float32) {
+	t.Helper()
+	cfg.Epochs = 1
+	tr := formulaStart(t, dev, cfg)
+	losses := formulaEpoch(t, tr, 1)
 	look(tr)
 	more, err := tr.steps(tr.full, steps-1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return tr, append(losses, more...)
-}
-
-// formulaRun takes steps of cfg on the pictures and from the weights of models.py, and
-// returns their losses.
-func formulaRun(t *testing.T, dev device.Device, cfg Config, steps int) (*Trainer, []float32) {
-	t.Helper()
-	cfg.Epochs = 1
-	tr := formulaStart(t, dev, cfg)
-	return tr, formulaEpoch(t, tr, steps)
 }
 
 // formulaStart returns what takes formulaSteps steps in cfg.Epochs epochs.

@@ -360,7 +360,7 @@ func (b *builder) convBackFilter(op graph.ConvBackFilter, n graph.Node) {
 	}
 	panels := ceil(len(dw), kernel.PanelSide*kernel.PanelSide)
 	f, dy, groups := kernel.NewFilter(b.set, c), b.f32(n.In[1]), min(many, chunks, ceil(enough, panels))
-	b.filterSums(f, c, dw, groups, max(1, min(f.Panels(), chunks/groups)), func(sum []float32, from, until, lo, hi int, scratch []float32) {
+	b.filterSums(f, c, dw, groups, max(1, min(f.Panels(), chunks/groups, ceil(4*b.threads, groups))), func(sum []float32, from, until, lo, hi int, scratch []float32) {
 		f.Sum(sum, x[lo*image:], dy[lo*size:], from, until, hi-lo, false, scratch)
 	})
 }

@@ -24,6 +24,7 @@ func allocate(size, beside int) ([]byte, error) {
 	if room == nil {
 		return nil, fault.New(fault.Room, "memory", "", do, "network and data need %d bytes, more than can be had", size+beside)
 	}
+	largePages(room)
 	misfit := int(uintptr(unsafe.Pointer(unsafe.SliceData(room))) % plan.Align)
 	return room[plan.Align-misfit:][:size:size], nil
 }

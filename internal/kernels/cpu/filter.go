@@ -142,11 +142,19 @@ func (f *Filter) Sum(dw, x, dy []float32, from, until, images int, add bool, scr
 	case !f.set.Native():
 		f.places(dw, x, dy, from, until, images, add)
 	default:
-		for ; from < until; from++ {
-			f.panel(&f.panels[from], dw, x, dy, images, add, scratch)
+		// All panels read the same images: while these are in a cache.
+		image, gradient := f.conv.H*f.conv.W*f.conv.I, f.conv.Places()*f.conv.O
+		block := max(1, nearby/(image+gradient))
+		for n := 0; n < images; n += block {
+			for p := from; p < until; p++ {
+				f.panel(&f.panels[p], dw, x[n*image:], dy[n*gradient:], min(block, images-n), add || n > 0, scratch)
+			}
 		}
 	}
 }
+
+// nearby is the elements of images that stay in a nearby cache.
+const nearby = 1 << 16
 
 // channels does so for the channels lo to hi of a depthwise convolution.
 func (f *Filter) channels(dw, x, dy []float32, lo, hi, images int, add bool) {
@@ -230,7 +238,7 @@ func (f *Filter) tiles(cols tile.Cols, dw []float32, left, right factor, p *filt
 		cols.N = min(cols.Width, p.columns-j)
 		cols.B = right.at(j)
 		for i := 0; i < p.rows; i += cols.M {
-			cols.M = f.set.Share(min(left.wide-i%left.wide, p.rows-i))
+			cols.M = f.set.ShareCols(min(left.wide-i%left.wide, p.rows-i), cols.Width)
 			cols.A, cols.C = left.at(i), &dw[i*rowsApart+j]
 			f.set.Cols(&cols)
 		}

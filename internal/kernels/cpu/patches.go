@@ -81,7 +81,12 @@ func (g *patches) inputLine(t transform, lines [4][]float32, first, row, count i
 			clear(t.patch)
 			for i := range x {
 				x[i] = t.patch[i*4*next:][:4*next]
-				for s := max(0, from); s < min(g.w, from+4); s++ {
+				left, right := max(0, from), min(g.w, from+4)
+				if t.channels == g.c {
+					copy(x[i][(left-from)*next:], lines[i][left*next:right*next])
+					continue
+				}
+				for s := left; s < right; s++ {
 					copy(x[i][(s-from)*next:][:next], lines[i][s*g.c+t.first:])
 				}
 			}

@@ -108,7 +108,7 @@ func (w *WinogradBack) multiply(sum, z, v []float32, p winogradPanel, n int, add
 		t.N = min(t.Width, p.columns-j)
 		t.B = &v[j]
 		for i := 0; i < p.rows; i += t.M {
-			t.M = w.set.Share(p.rows - i)
+			t.M = w.set.ShareCols(p.rows-i, t.Width)
 			t.A, t.C = &z[i], &sum[i*p.columns+j]
 			w.set.Cols(&t)
 		}

@@ -334,6 +334,8 @@ def airbench():
         net.zero_grad()
         loss = F.cross_entropy(net(x[batch]), t[batch], label_smoothing=0.2)
         loss.backward()
+        if step == 0:  # of the head as imgcls has it
+            gradients = sums((k, p.grad * (features if k == "head.weight" else 1)) for k, p in learnt.items())
         rate = lr - lr * (step / STEPS)
         first, second, head = sgd.param_groups
         first["lr"] = single(lr * max(0, 1 - step / half))
@@ -342,7 +344,7 @@ def airbench():
         muon.step()
         sgd.step()
         losses.append(loss.item())
-    return {"losses": losses, "sums": running(net)}
+    return {"losses": losses, "sums": running(net), "gradients": gradients}
 
 
 def entries():

@@ -12,7 +12,13 @@ func colsKernel(ctx *build.Context, i isa) {
 	ctx.MOVQ(args.at(reg.R14, "cols.M"), reg.RAX)
 	ctx.MOVQ(args.at(reg.R14, "cols.Width"), reg.RCX)
 	i.jumpToWidth(ctx, "cols")
-	i.tiles(ctx, "cols", func(w writer) {
+	rows := func(s shape) int {
+		if s.vectors == 1 {
+			return i.cols
+		}
+		return i.rows
+	}
+	i.tiles(ctx, "cols", rows, func(w writer) {
 		w.colsTile()
 		w.VZEROUPPER()
 		w.RET()

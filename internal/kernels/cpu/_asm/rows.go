@@ -77,7 +77,7 @@ func rowsKernel(ctx *build.Context, i isa) {
 	ctx.MOVQ(field("Width"), reg.RCX)
 	ctx.MOVQ(field("Bias"), reg.RDX)
 	i.jumpToWidth(ctx, "rows")
-	i.tiles(ctx, "rows", func(w writer) {
+	i.tiles(ctx, "rows", func(shape) int { return i.rows }, func(w writer) {
 		w.rowsTile()
 		w.DECQ(rowsOthers)
 		w.JNE(LabelRef("rows_next"))

@@ -12,6 +12,7 @@ import (
 type isa struct {
 	suffix string
 	rows   int     // of the largest tile
+	cols   int     // of the largest tile of cols that is one vector wide
 	shapes []shape // widest first
 	masks  bool    // AVX-512: masks are in K registers and 32 vectors exist
 }
@@ -25,8 +26,8 @@ type shape struct{ vectors, lanes int }
 func (s shape) width() int { return s.vectors * s.lanes }
 
 var isas = []isa{
-	{suffix: "AVX512", rows: 12, shapes: []shape{{2, 16}, {1, 16}, {1, 8}}, masks: true},
-	{suffix: "AVX2", rows: 6, shapes: []shape{{2, 8}, {1, 8}}},
+	{suffix: "AVX512", rows: 12, cols: 16, shapes: []shape{{2, 16}, {1, 16}, {1, 8}}, masks: true},
+	{suffix: "AVX2", rows: 6, cols: 6, shapes: []shape{{2, 8}, {1, 8}}},
 }
 
 var (
@@ -74,17 +75,17 @@ func function(ctx *build.Context, name string, words int) {
 	ctx.MOVQ(param, reg.R14)
 }
 
-// tiles calls tile for each width and, at the label of that name and width, jumps
-// to the tile of as many rows as RAX says.
-func (i isa) tiles(ctx *build.Context, name string, tile func(writer)) {
+// tiles calls tile for each width and up to so many rows of it and, at the label of that
+// name and width, jumps to the tile of as many rows as RAX says.
+func (i isa) tiles(ctx *build.Context, name string, rows func(shape) int, tile func(writer)) {
 	for _, s := range i.shapes {
 		label := func(m int) string { return fmt.Sprintf("%s_%dx%d", name, m, s.width()) }
 		ctx.Label(fmt.Sprintf("%s_%d", name, s.width()))
-		for m := i.rows; m > 1; m-- {
+		for m := rows(s); m > 1; m-- {
 			ctx.CMPQ(reg.RAX, U8(m))
 			ctx.JEQ(LabelRef(label(m)))
 		}
-		for m := 1; m <= i.rows; m++ {
+		for m := 1; m <= rows(s); m++ {
 			ctx.Label(label(m))
 			tile(writer{ctx, i, s, m, label(m)})
 		}

@@ -5,7 +5,7 @@ package tile
 import "golang.org/x/sys/cpu"
 
 var (
-	avx512Set = Set{Name: "avx512", Tall: 12, Widths: []int{32, 16, 8}, DotTall: 4, DotWide: 6, kind: avx512}
+	avx512Set = Set{Name: "avx512", Tall: 12, Widths: []int{32, 16, 8}, TallCols: []int{12, 16, 16}, DotTall: 4, DotWide: 6, kind: avx512}
 	avx2Set   = Set{Name: "avx2", Tall: 6, Widths: []int{16, 8}, DotTall: 2, DotWide: 3, kind: avx2}
 )
 

@@ -20,11 +20,14 @@
 // The callers are trusted: pointers, steps and extents are not checked.
 package tile
 
+import "slices"
+
 // A Set is the products in one instruction set.
 type Set struct {
 	Name             string
-	Tall             int   // most rows of a tile of Cols and Rows
+	Tall             int   // most rows of a tile of Rows, and of one of Cols of any width
 	Widths           []int // widths of such tiles, the widest first
+	TallCols         []int // most rows of a tile of Cols of each width; nil where they are all Tall
 	DotTall, DotWide int   // most rows and columns of a tile of Dot
 
 	kind kind
@@ -62,8 +65,18 @@ func (s *Set) Width(n int) int {
 
 // Share returns how many of the remaining n rows the next tile should have, so
 // that tiles are about equally tall.
-func (s *Set) Share(n int) int {
-	tiles := (n + s.Tall - 1) / s.Tall
+func (s *Set) Share(n int) int { return share(n, s.Tall) }
+
+// ShareCols is Share for tiles of Cols of that width.
+func (s *Set) ShareCols(n, width int) int {
+	if i := slices.Index(s.Widths, width); s.TallCols != nil {
+		return share(n, s.TallCols[i])
+	}
+	return s.Share(n)
+}
+
+func share(n, most int) int {
+	tiles := (n + most - 1) / most
 	return (n + tiles - 1) / tiles
 }
 

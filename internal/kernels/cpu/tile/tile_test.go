@@ -89,6 +89,11 @@ func TestWidths(t *testing.T) {
 			if m := s.Share(n); m < 1 || m > s.Tall || (n <= s.Tall && m != n) {
 				t.Errorf("%s: a tile of %d of %d rows", s.Name, m, n)
 			}
+			for i, width := range s.Widths[:len(s.TallCols)] {
+				if m, most := s.ShareCols(n, width), s.TallCols[i]; m < 1 || m > most || (n <= most && m != n) {
+					t.Errorf("%s: a tile of Cols of %d of %d rows, %d wide", s.Name, m, n, width)
+				}
+			}
 		}
 	}
 }

@@ -138,7 +138,9 @@ func Sums(sum []float64, x []float32, rows, stride int) {
 		return
 	}
 	active.sums(sum[:n], x, rows, stride)
-	sums(sum[n:], x[n:], rows, stride)
+	if n < len(sum) {
+		sums(sum[n:], x[n:], rows, stride)
+	}
 }
 
 func sums(sum []float64, x []float32, rows, stride int) {
@@ -158,7 +160,9 @@ func Squares(sum []float64, x []float32, mean []float64, rows, stride int) {
 		return
 	}
 	active.squares(sum[:n], x, mean, rows, stride)
-	squares(sum[n:], x[n:], mean[n:], rows, stride)
+	if n < len(sum) {
+		squares(sum[n:], x[n:], mean[n:], rows, stride)
+	}
 }
 
 func squares(sum []float64, x []float32, mean []float64, rows, stride int) {
@@ -179,14 +183,24 @@ func Products(sum, product []float64, x, dy, y []float32, mean []float64, ceilin
 	if rows == 0 {
 		return
 	}
-	if y == nil {
-		active.products(sum[:n], product, x, dy, mean, rows, c)
-		products(sum[n:], product[n:], x[n:], dy[n:], mean[n:], rows, c)
-		return
+	if y != nil {
+		y = y[:len(x)]
 	}
-	y = y[:len(x)]
-	active.productsBounded(sum[:n], product, x, dy, y, mean, rows, c, ceiling)
-	productsBounded(sum[n:], product[n:], x[n:], dy[n:], y[n:], mean[n:], rows, c, ceiling)
+	if active.sumsOf(sum[:n], product, x, dy, y, mean, rows, c, ceiling); n < c {
+		if y != nil {
+			y = y[n:]
+		}
+		portable.sumsOf(sum[n:], product[n:], x[n:], dy[n:], y, mean[n:], rows, c, ceiling)
+	}
+}
+
+// sumsOf is Products without a look at lengths.
+func (s *set) sumsOf(sum, product []float64, x, dy, y []float32, mean []float64, rows, stride int, ceiling float32) {
+	if y == nil {
+		s.products(sum, product, x, dy, mean, rows, stride)
+	} else {
+		s.productsBounded(sum, product, x, dy, y, mean, rows, stride, ceiling)
+	}
 }
 
 func products(sum, product []float64, x, dy []float32, mean []float64, rows, stride int) {
