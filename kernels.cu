@@ -53,6 +53,9 @@
 // fmaf. There are no atomics. A sum has one order, which follows from shapes
 // and launch alone: the same bits on every run.
 //
+// __launch_bounds__(256, 4) lets ptxas take 64 registers where it would keep to 32 and
+// spill.
+//
 // "Bound" in a header names the resource that should limit the kernel, judged by
 // its traffic and arithmetic.
 

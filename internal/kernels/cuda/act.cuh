@@ -247,12 +247,12 @@ extern "C" __global__ void __launch_bounds__(256) act_silu_f16(f16 *y, const f16
 // Bound    memory for 16 bits; f64 arithmetic for f32 where it is slow; not yet run on a
 //          GPU
 // Exact    no: libm's exp in f64 for f32, then one rounding; in f32 for 16 bits
-extern "C" __global__ void __launch_bounds__(256) act_silu_back_f32(float *dx, const float *x, const float *dy, i64 n) {
+extern "C" __global__ void __launch_bounds__(256, 4) act_silu_back_f32(float *dx, const float *x, const float *dy, i64 n) {
   act_silu_back(dx, x, dy, n);
 }
-extern "C" __global__ void __launch_bounds__(256) act_silu_back_bf16(bf16 *dx, const bf16 *x, const bf16 *dy, i64 n) {
+extern "C" __global__ void __launch_bounds__(256, 4) act_silu_back_bf16(bf16 *dx, const bf16 *x, const bf16 *dy, i64 n) {
   act_silu_back(dx, x, dy, n);
 }
-extern "C" __global__ void __launch_bounds__(256) act_silu_back_f16(f16 *dx, const f16 *x, const f16 *dy, i64 n) {
+extern "C" __global__ void __launch_bounds__(256, 4) act_silu_back_f16(f16 *dx, const f16 *x, const f16 *dy, i64 n) {
   act_silu_back(dx, x, dy, n);
 }

@@ -76,13 +76,13 @@ template <class T> static __device__ void depthwise_forward(const Store<T> to, c
 // Traffic  x once in, and R·S/stride² times from cache; plus once in, y once out
 // Bound    memory; not yet run on a GPU
 // Exact    no: taps in ascending order in one chain of fmaf; what follows, as conv_fwd_*
-extern "C" __global__ void __launch_bounds__(256) depthwise_fwd_f32(float *y, double *part, const float *x, const float *w, const float *bias, const float *mean, const float *scale, const float *shift, const float *plus, DEPTHWISE_ARGUMENTS, i64 act) {
+extern "C" __global__ void __launch_bounds__(256, 4) depthwise_fwd_f32(float *y, double *part, const float *x, const float *w, const float *bias, const float *mean, const float *scale, const float *shift, const float *plus, DEPTHWISE_ARGUMENTS, i64 act) {
   depthwise_forward<float>({y, nullptr, bias, (i32)(N * P * Q), (i32)C, C, 1, (i32)act, false, plus, {mean, scale, shift}, part}, x, w, DEPTHWISE_VALUES);
 }
-extern "C" __global__ void __launch_bounds__(256) depthwise_fwd_bf16(bf16 *y, double *part, const bf16 *x, const bf16 *w, const float *bias, const float *mean, const float *scale, const float *shift, const bf16 *plus, DEPTHWISE_ARGUMENTS, i64 act) {
+extern "C" __global__ void __launch_bounds__(256, 4) depthwise_fwd_bf16(bf16 *y, double *part, const bf16 *x, const bf16 *w, const float *bias, const float *mean, const float *scale, const float *shift, const bf16 *plus, DEPTHWISE_ARGUMENTS, i64 act) {
   depthwise_forward<bf16>({y, nullptr, bias, (i32)(N * P * Q), (i32)C, C, 1, (i32)act, false, plus, {mean, scale, shift}, part}, x, w, DEPTHWISE_VALUES);
 }
-extern "C" __global__ void __launch_bounds__(256) depthwise_fwd_f16(f16 *y, double *part, const f16 *x, const f16 *w, const float *bias, const float *mean, const float *scale, const float *shift, const f16 *plus, DEPTHWISE_ARGUMENTS, i64 act) {
+extern "C" __global__ void __launch_bounds__(256, 4) depthwise_fwd_f16(f16 *y, double *part, const f16 *x, const f16 *w, const float *bias, const float *mean, const float *scale, const float *shift, const f16 *plus, DEPTHWISE_ARGUMENTS, i64 act) {
   depthwise_forward<f16>({y, nullptr, bias, (i32)(N * P * Q), (i32)C, C, 1, (i32)act, false, plus, {mean, scale, shift}, part}, x, w, DEPTHWISE_VALUES);
 }
 

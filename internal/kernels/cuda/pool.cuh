@@ -140,13 +140,13 @@ static __device__ void pool_avg(T *y, const T *x, i64 H, i64 W, i64 C, i64 P, i6
 // Bound    memory; not yet run on a GPU
 // Exact    no: the sum in kernels/ref/pool.go's order, in f64 for f32 and in f32
 //          for 16 bits, divided once
-extern "C" __global__ void __launch_bounds__(256) pool_avg_f32(float *y, const float *x, i64 H, i64 W, i64 C, i64 P, i64 Q, i64 R, i64 S, i64 stride, i64 pad) {
+extern "C" __global__ void __launch_bounds__(256, 4) pool_avg_f32(float *y, const float *x, i64 H, i64 W, i64 C, i64 P, i64 Q, i64 R, i64 S, i64 stride, i64 pad) {
   pool_avg(y, x, H, W, C, P, Q, R, S, stride, pad);
 }
-extern "C" __global__ void __launch_bounds__(256) pool_avg_bf16(bf16 *y, const bf16 *x, i64 H, i64 W, i64 C, i64 P, i64 Q, i64 R, i64 S, i64 stride, i64 pad) {
+extern "C" __global__ void __launch_bounds__(256, 4) pool_avg_bf16(bf16 *y, const bf16 *x, i64 H, i64 W, i64 C, i64 P, i64 Q, i64 R, i64 S, i64 stride, i64 pad) {
   pool_avg(y, x, H, W, C, P, Q, R, S, stride, pad);
 }
-extern "C" __global__ void __launch_bounds__(256) pool_avg_f16(f16 *y, const f16 *x, i64 H, i64 W, i64 C, i64 P, i64 Q, i64 R, i64 S, i64 stride, i64 pad) {
+extern "C" __global__ void __launch_bounds__(256, 4) pool_avg_f16(f16 *y, const f16 *x, i64 H, i64 W, i64 C, i64 P, i64 Q, i64 R, i64 S, i64 stride, i64 pad) {
   pool_avg(y, x, H, W, C, P, Q, R, S, stride, pad);
 }
 
