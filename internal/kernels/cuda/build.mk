@@ -86,3 +86,8 @@ test-cuda-device:
 	$(STANDINTEST) ./internal/device/cuda ./internal/device/cuda/driver # the stand-in's own tests need no tag
 test-cuda-runs:
 	$(STANDINTEST) -run "GPU|OfTheDriver" ./internal/train ./cmd/imgcls
+
+## goldens-cuda: PyTorch's golden steps of the large models too, on the stand-in driver
+.PHONY: goldens-cuda
+goldens-cuda: $(FATBIN) build/standin/libcuda.so.1
+	IMGCLS_SLOW=models $(STANDINTEST) -timeout 5h -v -run "^Test(Formula|AirBench94)StepsOnTheGPU$$" ./internal/train
