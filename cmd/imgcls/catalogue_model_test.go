@@ -159,9 +159,9 @@ func badMeaning(good []byte, file func([]byte) func(*scene), fileError func(stri
 			stderr: fileError(`the logits of 1 of 2 pictures are not finite`)},
 
 		{id: "K9", what: "another network", args: "eval $MODEL digits --model resnet20", code: 4,
-			stderr: `model file: ".*": is of the network "cifar-net", not resnet20; leave out --model\n`},
+			stderr: `model file: ".*": is of the network cifar-net, not resnet20; leave out --model\n`},
 		{id: "K9", what: "another network to start from", args: "train digits --weights $MODEL --model resnet20", code: 4,
-			stderr: `model file: ".*": is of the network "cifar-net", not resnet20; leave out --model\n`},
+			stderr: `model file: ".*": is of the network cifar-net, not resnet20; leave out --model\n`},
 		{id: "K9", what: "count of classes", args: "eval $MODEL shapes", code: 4, stderr: `model file: ".*": has 10 classes, shapes has 3; `},
 		{id: "K9", what: "order of classes", given: file(with("classes", `["1","0","2","3","4","5","6","7","8","9"]`)), args: eval, code: 4,
 			stderr: fileError(`calls class 0 "1", digits calls it "0"`)},

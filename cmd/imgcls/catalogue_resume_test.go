@@ -194,6 +194,12 @@ var badResumes = []badInput{
 	{id: "row 13", what: "diverged, and gone on with", given: func(s *scene) {
 		s.run(strings.Fields("train " + tiny + " --epochs 50 --lr 1e6 --name a")...)
 	}, args: "train --resume=runs/a", code: 7, leaves: goesOn, stderr: `training: the [^:;]+ is not finite at step \d+ \(learning rate 1e\+06\); lower --lr\n`},
+	{id: "row 13", what: "diverged after a checkpoint that was lost already", given: func(s *scene) {
+		s.run(strings.Fields("train " + tiny + " --epochs 50 --lr 1e4 --save-every 1it --keep 9 --name a")...)
+	}, args: "train --resume=runs/a --override lr --lr 0.001", code: 7, leaves: goesOn,
+		stderr: `training: the [^:;]+ is not finite at step \d+ \(learning rate 0.001\); lower --lr\n`},
+	{id: "row 13", what: "not finite at the end", args: "train " + tiny + " --epochs 50 --lr 1e4 --max-steps 2 --name a", code: 7, leaves: []string{"runs/a", "runs/latest"},
+		stderr: `training: the logits of \d+ of 10 test pictures are not finite after it \(learning rate 10000\); lower --lr\n`},
 	{id: "row 13", what: "diverged, and passed over", given: func(s *scene) {
 		s.run(strings.Fields("train " + tiny + " --epochs 50 --lr 1e6 --name a")...)
 	}, args: "train " + tiny + " --epochs 1 --resume", leaves: []string{"runs"}, stdout: `^accuracy `,

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"imgcls/internal/fault"
+	"imgcls/internal/graph"
 	"imgcls/internal/metrics"
 	"imgcls/internal/picture"
 	"imgcls/internal/run"
@@ -33,6 +34,8 @@ type scored struct {
 type unanswered struct {
 	Input string `json:"input"`
 	Error string `json:"error"`
+
+	overflowed bool // it was read, and the logits are not finite
 }
 
 func runPredict(ctx context.Context, s *settings, args []string) error {
@@ -54,7 +57,7 @@ func runPredict(ctx context.Context, s *settings, args []string) error {
 		}
 		if bad, ok := answer.(unanswered); ok {
 			s.warn("picture: %s: %s", fault.Quote(input), bad.Error)
-			if bad.Error == notFinite {
+			if bad.overflowed {
 				overflowed++
 			} else {
 				unread++
@@ -72,7 +75,7 @@ func runPredict(ctx context.Context, s *settings, args []string) error {
 		}
 	}
 	switch {
-	case overflowed > 0:
+	case overflowed > 0: // the warnings name those that were not read
 		return overflow(c, overflowed, len(inputs))
 	case unread > 0:
 		return fault.New(fault.Data, "predict", "", "give PNG or JPEG files; the warnings above name those that are not", "%d of %d inputs could not be read", unread, len(inputs))
@@ -80,29 +83,30 @@ func runPredict(ctx context.Context, s *settings, args []string) error {
 	return nil
 }
 
-const notFinite = "its logits are not finite"
-
 // overflow is the error of a model whose numbers are finite and too large.
 func overflow(c *loaded, pictures, of int) error {
-	return fault.New(fault.Model, "model file", c.File.Path, "take weights from before the training diverged, or --precision fp32",
-		"the logits of %d of %d pictures are not finite", pictures, of)
+	do := "take weights from before the training diverged"
+	if c.Precision != graph.F32 {
+		do += ", or --precision fp32"
+	}
+	return fault.New(fault.Model, "model file", c.File.Path, do, "the logits of %d of %d pictures are not finite", pictures, of)
 }
 
 // predict answers one input, with a prediction or an unanswered.
 func (s *settings) predict(ctx context.Context, c *loaded, input string) (any, error) {
 	if info, err := os.Stat(input); err == nil && info.IsDir() {
-		return unanswered{input, "holds no PNG or JPEG files"}, nil
+		return unanswered{Input: input, Error: "holds no PNG or JPEG files"}, nil
 	}
 	p, err := picture.Open(input, picture.Default)
 	if err != nil {
-		return unanswered{input, err.Error()}, nil
+		return unanswered{Input: input, Error: err.Error()}, nil
 	}
 	logits, err := c.Logits(ctx, p)
 	if err != nil {
 		return nil, err
 	}
 	if slices.ContainsFunc(logits, func(x float32) bool { return x-x != 0 }) {
-		return unanswered{input, notFinite}, nil
+		return unanswered{input, "its logits are not finite", true}, nil
 	}
 	scores := make([]float64, len(logits))
 	metrics.Softmax(scores, logits)

@@ -68,23 +68,20 @@ func (s *settings) checkRates(r models.Recipe) error {
 	name := r.Optimizer.Name()
 	sgd, adam := name == "sgd", name == "adamw"
 	for _, unused := range []struct {
-		flag  string
-		given bool
-		wants string // of the flag that decides
+		flag   string
+		given  bool
+		by, is string // the flag that decides, and its value
+		wants  string // in its place
 	}{
-		{"--momentum", s.momentum.known && adam, "--opt sgd or muon"},
-		{"--nesterov", s.nesterov.known && s.nesterov.value && !sgd, "--opt sgd"},
-		{"--lr-min", s.lrMin.known && schedule != "cosine" && schedule != "linear" && schedule != "plateau", "--sched cosine, linear or plateau"},
-		{"--lr-step-size", s.lrStep.known && schedule != "step", "--sched step"},
-		{"--lr-gamma", s.lrGamma.known && schedule != "step" && schedule != "plateau", "--sched step or plateau"},
-		{"--lr-patience", s.lrPatience.known && schedule != "plateau", "--sched plateau"},
+		{"--momentum", s.momentum.known && adam, "--opt", name, "sgd or muon"},
+		{"--nesterov", s.nesterov.known && s.nesterov.value && !sgd, "--opt", name, "sgd"},
+		{"--lr-min", s.lrMin.known && schedule != "cosine" && schedule != "linear" && schedule != "plateau", "--sched", schedule, "cosine, linear or plateau"},
+		{"--lr-step-size", s.lrStep.known && schedule != "step", "--sched", schedule, "step"},
+		{"--lr-gamma", s.lrGamma.known && schedule != "step" && schedule != "plateau", "--sched", schedule, "step or plateau"},
+		{"--lr-patience", s.lrPatience.known && schedule != "plateau", "--sched", schedule, "plateau"},
 	} {
 		if unused.given {
-			with := "--sched " + schedule
-			if strings.HasPrefix(unused.wants, "--opt ") {
-				with = "--opt " + name
-			}
-			return refuse(unused.flag, "leave it out, or give "+unused.wants, "has no meaning with %s", with)
+			return refuse(unused.flag, "leave it out, or give "+unused.by+" "+unused.wants, "has no meaning with %s %s", unused.by, unused.is)
 		}
 	}
 	if w := r.Schedule.Warmup; w > 0 && w >= float64(r.Epochs) {

@@ -327,10 +327,6 @@ func (s *settings) tellPlan(t *train.Trainer, cfg train.Config, steps int) {
 	if cfg.EMA > 0 {
 		rates += fmt.Sprintf(" ema %g", cfg.EMA)
 	}
-	// The average begins with the first weights, which count less by the decay each step.
-	if rest := math.Pow(cfg.EMA, float64(steps)); cfg.EMA > 0 && rest > 0.05 {
-		s.warn("--ema %g: after the %d steps of this run %.0f %% of the average are the weights it began with; a smaller one follows sooner", cfg.EMA, steps, 100*rest)
-	}
 	batch := strconv.Itoa(cfg.Batch)
 	if cfg.Accum > 1 {
 		batch += fmt.Sprintf(" as %d × %d", cfg.Accum, cfg.Batch/cfg.Accum)
@@ -345,6 +341,11 @@ func (s *settings) tellPlan(t *train.Trainer, cfg train.Config, steps int) {
 	}
 	if cfg.Augment != (augment.Policy{}) {
 		s.say("augment %s", cfg.Augment)
+	}
+	// The average begins with the first weights, which count less by the decay each step.
+	const most = 0.05
+	if rest := math.Pow(cfg.EMA, float64(steps)); cfg.EMA > 0 && rest > most && t.Place().Step == 0 {
+		s.warn("--ema %g: after the %d steps of this run %.0f %% of the average are the weights it began with; a smaller one follows sooner", cfg.EMA, steps, 100*rest)
 	}
 }
 
@@ -366,6 +367,7 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 		Run: folder.Dir(), Command: record.Command, Version: record.Version, Seed: record.Seed, Device: record.Device,
 		Model: record.Model, Data: record.Data, Epochs: cfg.Epochs, Steps: steps, Step: t.Place().Step,
 	})
+	begun := t.Place().Step
 	bar := s.progress()
 	bar.Start("train", steps)
 	last, err := t.Into(ctx, folder, train.Saving{Keep: s.keep, Build: by}, func(e run.Event) error {
@@ -385,9 +387,16 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 		err = withCheckpoint(folder, err)
 	}
 	if folder.Record().ModelSHA256 != "" && !unsaved {
-		s.say("saved   %s at step %d of %d%s", fault.Quote(folder.Model()), folder.Record().Step, steps, bestOf(t.Place()))
+		what := bestOf(t.Place())
+		if fault.KindOf(err) == fault.Diverged && !folder.Record().TestLoss.Defined() {
+			what = ", the last finite weights"
+		}
+		s.say("saved   %s at step %d of %d%s", fault.Quote(folder.Model()), folder.Record().Step, steps, what)
 	}
-	if fault.KindOf(err) == fault.Diverged || folder.Record().ModelSHA256 != "" && (!unsaved || folder.Keep() == nil) {
+	switch {
+	case fault.KindOf(err) == fault.Diverged:
+		s.afterDivergence(folder, begun)
+	case folder.Record().ModelSHA256 != "" && (!unsaved || folder.Keep() == nil):
 		s.next(folder, t.Place().Epoch > cfg.Epochs, err)
 	}
 	ended := cfg.Reached(t.Place())
@@ -447,17 +456,8 @@ func below(m models.Model, r run.Record) bool {
 // next says what can be done with a run that ended, by taking all its epochs or
 // otherwise.
 func (s *settings) next(folder *run.Folder, ended bool, err error) {
-	how := "resume  imgcls train --resume=" + quoteArg(folder.Dir())
-	switch {
-	case fault.KindOf(err) == fault.Diverged:
-		from := "begins anew"
-		if steps, unread := folder.Checkpoints(1).Steps(); unread == nil && len(steps) > 0 {
-			from = fmt.Sprintf("goes on from step %d", steps[0])
-		}
-		s.say("%s --override lr --lr RATE  %s at another rate", how, from)
-		return
-	case err != nil:
-		s.say("%s", how)
+	if err != nil {
+		s.say("resume  imgcls train --resume=%s", quoteArg(folder.Dir()))
 		return
 	}
 	s.say("next    imgcls eval %s", quoteArg(folder.Dir()))
@@ -465,6 +465,21 @@ func (s *settings) next(folder *run.Folder, ended bool, err error) {
 	if m, err := models.Lookup(folder.Record().Model); err == nil && m.Stronger != "" && ended && !below(m, folder.Record()) {
 		s.say("tip     %s is stronger, and takes longer: %s", m.Stronger, trainCommand(s.data.fallBack(defaultData), m.Stronger))
 	}
+}
+
+// afterDivergence says what can be done with a run that diverged, and had gone on from the
+// step begun. Where it has saved nothing since, its checkpoint is lost as well.
+func (s *settings) afterDivergence(folder *run.Folder, begun int) {
+	store, from := folder.Checkpoints(1), "begins anew"
+	steps, err := store.Steps()
+	if err == nil && len(steps) > 0 && steps[0] == begun {
+		s.say("resume  the numbers ran away before step %d already: remove %s to go on from before it", begun, quoteArg(store.Path(begun)))
+		steps = steps[1:]
+	}
+	if err == nil && len(steps) > 0 {
+		from = fmt.Sprintf("goes on from step %d", steps[0])
+	}
+	s.say("resume  imgcls train --resume=%s --override lr --lr RATE  %s at another rate", quoteArg(folder.Dir()), from)
 }
 
 // result prints the last evaluation: to standard output, unless that is for

@@ -139,9 +139,8 @@ func forSize(err error, file *checkpoint.Model, n models.Network, head map[strin
 // tellMapping says what became of the tensors of the weights: of each module that the
 // file names otherwise, or of each tensor where more is to be said.
 func (s *settings) tellMapping(path string, m *checkpoint.Mapping) {
-	renamed := m.Renamed()
 	if s.verbose == 0 {
-		for _, r := range renamed {
+		for _, r := range m.Renamed() {
 			s.say("        %s ← %s", r.Name, run.Plain(r.From))
 		}
 	} else {
@@ -155,11 +154,7 @@ func (s *settings) tellMapping(path string, m *checkpoint.Mapping) {
 			s.say("        %s is ignored (%s)", run.Plain(i.Name), i.Why)
 		}
 	}
-	named := "under their own names"
-	if renamed != nil {
-		named = "which " + m.Library + " names otherwise"
-	}
-	line := fmt.Sprintf("%d tensors taken %s", len(m.Taken), named)
+	line := fmt.Sprintf("%d tensors taken, named as by %s", len(m.Taken), m.Library)
 	if m.Fresh != nil {
 		line += "; begins anew: " + strings.Join(m.Fresh, ", ")
 	}

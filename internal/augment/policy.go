@@ -49,7 +49,30 @@ const Syntax = "none, or a list of standard (flip,crop=4), flip, flip=alternate,
 	"jitter=0…1 (brightness, contrast, saturation alone too), cutout=PIXELS, " +
 	"mixup=ALPHA and cutmix=ALPHA (0.01…10)"
 
-const kinds = "standard, flip, crop, reflect, jitter, brightness, contrast, saturation, cutout, mixup and cutmix"
+// A measured kind has a number from least to most, in pixels a whole one, which fields
+// of a Policy take.
+type measured struct {
+	name        string
+	least, most float64
+	pixels      func(*Policy) *int
+	shares      func(*Policy) []*float64
+}
+
+// smallest is the least number above 0.
+const smallest = math.SmallestNonzeroFloat64
+
+var kinds = []measured{
+	{name: "crop", least: 1, most: mostPixels, pixels: func(p *Policy) *int { return &p.Crop }},
+	{name: "jitter", least: smallest, most: 1, shares: func(p *Policy) []*float64 {
+		return []*float64{&p.Brightness, &p.Contrast, &p.Saturation}
+	}},
+	{name: "brightness", least: smallest, most: 1, shares: func(p *Policy) []*float64 { return []*float64{&p.Brightness} }},
+	{name: "contrast", least: smallest, most: 1, shares: func(p *Policy) []*float64 { return []*float64{&p.Contrast} }},
+	{name: "saturation", least: smallest, most: 1, shares: func(p *Policy) []*float64 { return []*float64{&p.Saturation} }},
+	{name: "cutout", least: 1, most: mostPixels, pixels: func(p *Policy) *int { return &p.Cutout }},
+	{name: "mixup", least: 0.01, most: 10, shares: func(p *Policy) []*float64 { return []*float64{&p.Mixup} }},
+	{name: "cutmix", least: 0.01, most: 10, shares: func(p *Policy) []*float64 { return []*float64{&p.Cutmix} }},
+}
 
 // Parse reads the text form: each kind once, with commas between them. Its error says
 // which kind is wrong, and why.
@@ -84,6 +107,13 @@ func Parse(text string) (Policy, error) {
 
 // set takes in one kind of the list.
 func (p *Policy) set(name, value string, given bool) error {
+	names := "standard, flip, reflect"
+	for _, k := range kinds {
+		if k.name == name {
+			return k.set(p, value)
+		}
+		names += ", " + k.name
+	}
 	switch {
 	case name == "standard" && !given:
 		p.Crop, p.Flip = Standard.Crop, Standard.Flip
@@ -91,65 +121,46 @@ func (p *Policy) set(name, value string, given bool) error {
 		p.Flip = RandomFlip
 	case name == "flip" && value == "alternate":
 		p.Flip = Alternate
+	case name == "flip":
+		return fmt.Errorf("flip has no value but alternate, not %q", value)
 	case name == "reflect" && !given:
 		p.Reflect = true
 	case name == "standard" || name == "reflect":
 		return fmt.Errorf("%s has no value", name)
-	case name == "flip":
-		return fmt.Errorf("flip is flip or flip=alternate, not flip=%s", value)
-	case name == "crop":
-		return whole(&p.Crop, name, value)
-	case name == "cutout":
-		return whole(&p.Cutout, name, value)
-	case name == "mixup":
-		return number(&p.Mixup, name, value, leastAlpha, mostAlpha)
-	case name == "cutmix":
-		return number(&p.Cutmix, name, value, leastAlpha, mostAlpha)
-	case name == "brightness":
-		return number(&p.Brightness, name, value, math.SmallestNonzeroFloat64, 1)
-	case name == "contrast":
-		return number(&p.Contrast, name, value, math.SmallestNonzeroFloat64, 1)
-	case name == "saturation":
-		return number(&p.Saturation, name, value, math.SmallestNonzeroFloat64, 1)
-	case name == "jitter":
-		err := number(&p.Brightness, name, value, math.SmallestNonzeroFloat64, 1)
-		p.Contrast, p.Saturation = p.Brightness, p.Brightness
-		return err
 	default:
-		return fmt.Errorf("%q is none of %s", name, kinds)
+		return fmt.Errorf("%q is none of %s", name, names)
 	}
 	return nil
 }
 
-// The parameter of Beta distributions.
-const leastAlpha, mostAlpha = 0.01, 10
-
-// whole reads what is counted in pixels.
-func whole(n *int, name, value string) (err error) {
-	if *n, err = strconv.Atoi(value); err != nil || *n < 1 || *n > mostPixels {
-		return fmt.Errorf("%s is %s=PIXELS from 1 to %d, not %s=%s", name, name, mostPixels, name, value)
+// set takes in the number.
+func (k measured) set(p *Policy, value string) (err error) {
+	var x float64
+	if k.pixels != nil {
+		to := k.pixels(p)
+		*to, err = strconv.Atoi(value)
+		x = float64(*to)
+	} else if x, err = strconv.ParseFloat(value, 64); err == nil {
+		for _, to := range k.shares(p) {
+			*to = x
+		}
 	}
-	return nil
-}
-
-// number reads a number from least to most; the least that there is means any above 0.
-func number(x *float64, name, value string, least, most float64) (err error) {
-	if *x, err = strconv.ParseFloat(value, 64); err == nil && least <= *x && *x <= most {
+	if err == nil && k.least <= x && x <= k.most {
 		return nil
 	}
-	from := fmt.Sprintf("from %g", least)
-	if least == math.SmallestNonzeroFloat64 {
+	from := fmt.Sprintf("from %g", k.least)
+	if k.least == smallest {
 		from = "above 0"
 	}
-	return fmt.Errorf("%s is %s=NUMBER %s to %g, not %s=%s", name, name, from, most, name, value)
+	return fmt.Errorf("%s=%q is no number %s to %g", k.name, value, from, k.most)
 }
 
 // String returns the text form.
 func (p Policy) String() string {
-	var kinds []string
+	var list []string
 	add := func(is bool, format string, args ...any) {
 		if is {
-			kinds = append(kinds, fmt.Sprintf(format, args...))
+			list = append(list, fmt.Sprintf(format, args...))
 		}
 	}
 	add(p.Flip == RandomFlip, "flip")
@@ -164,10 +175,10 @@ func (p Policy) String() string {
 	add(p.Cutout > 0, "cutout=%d", p.Cutout)
 	add(p.Mixup > 0, "mixup=%g", p.Mixup)
 	add(p.Cutmix > 0, "cutmix=%g", p.Cutmix)
-	if kinds == nil {
+	if list == nil {
 		return "none"
 	}
-	return strings.Join(kinds, ",")
+	return strings.Join(list, ",")
 }
 
 // Mixes reports whether pictures are mixed with others.

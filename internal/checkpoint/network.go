@@ -67,8 +67,10 @@ func (m *Model) Network(o Overrides) (models.Network, error) {
 func (m *Model) Architecture(name string) (models.Model, error) {
 	if name != "" {
 		model, err := models.Lookup(name)
-		if err == nil && m.Info != nil && m.Info.Model != "" && m.Info.Model != name {
-			err = bad(m.Path, "leave out --model", "is of the network %s, not %s", fault.Quote(m.Info.Model), name)
+		if err == nil && m.Info != nil && m.Info.Model != name {
+			if own, unknown := models.Lookup(m.Info.Model); unknown == nil {
+				err = bad(m.Path, "leave out --model", "is of the network %s, not %s", own.Name, name)
+			}
 		}
 		return model, err
 	}

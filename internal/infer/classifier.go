@@ -20,8 +20,11 @@ import (
 type Classifier struct {
 	Network models.Network
 	File    *checkpoint.Model
-	runner  Runner
-	named   bool // the classes have names, given by the file or by the user
+
+	Precision graph.DType // that it computes in
+
+	runner Runner
+	named  bool // the classes have names, given by the file or by the user
 }
 
 // Options say how a model file is loaded.
@@ -68,7 +71,7 @@ func Open(dev device.Device, path string, o Options) (*Classifier, error) {
 		return nil, err
 	}
 	return &Classifier{
-		Network: network, File: file, runner: entry.Bind(prog, module), named: file.Info != nil || o.Classes != nil,
+		Network: network, File: file, Precision: precision, runner: entry.Bind(prog, module), named: file.Info != nil || o.Classes != nil,
 	}, nil
 }
 

@@ -92,8 +92,11 @@ func TestDivergenceKeepsWhatWasBefore(t *testing.T) {
 		if fault.KindOf(err) != fault.Diverged {
 			t.Fatalf("error %v", err)
 		}
-		steps, err := folder.Checkpoints(1).Steps()
-		if want := []int{8 * epoch}[:min(epoch, 1)]; err != nil || !slices.Equal(steps, want) {
+		var want []int
+		if epoch > 0 {
+			want = []int{8 * epoch}
+		}
+		if steps, err := folder.Checkpoints(1).Steps(); err != nil || !slices.Equal(steps, want) {
 			t.Errorf("checkpoints of steps %v, want %v: %v", steps, want, err)
 		}
 		file, err := checkpoint.Open(folder.Model())
@@ -101,8 +104,11 @@ func TestDivergenceKeepsWhatWasBefore(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := folder.Record()
-		if evaluated := epoch > 0; evaluated != (r.Step == 8*epoch) || evaluated != r.TestLoss.Defined() || file.SHA256 != r.ModelSHA256 {
-			t.Errorf("epoch %d: the model is %s of step %d, run.json says %s", epoch+1, file.SHA256, r.Step, r.ModelSHA256)
+		if epoch > 0 && r.Step != 8*epoch {
+			t.Errorf("epoch %d: the model is of step %d", epoch+1, r.Step)
+		}
+		if r.TestLoss.Defined() != (epoch > 0) || file.SHA256 != r.ModelSHA256 {
+			t.Errorf("epoch %d: the model is %s, run.json says %s and a loss of %v", epoch+1, file.SHA256, r.ModelSHA256, r.TestLoss)
 		}
 		for _, tensor := range file.Tensors {
 			if n := safetensors.NonFinite(tensor); n > 0 {

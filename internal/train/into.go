@@ -45,7 +45,10 @@ func (t *Trainer) Into(ctx context.Context, folder *run.Folder, saving Saving, t
 	})
 	switch kind := fault.KindOf(err); {
 	case kind == fault.Diverged:
-		return nil, cmp.Or(s.abandon(), err)
+		if unsaved := s.abandon(); unsaved != nil {
+			folder.Warn(unsaved.Error())
+		}
+		return nil, err
 	case err != nil && kind != fault.Room && (kind == fault.Device || context.Cause(ctx) == nil):
 		return nil, err
 	}
@@ -55,7 +58,12 @@ func (t *Trainer) Into(ctx context.Context, folder *run.Folder, saving Saving, t
 	if err != nil {
 		return nil, err
 	}
-	return s.result(ctx)
+	report, err := s.result(ctx)
+	if err == nil && report != nil && report.NonFinite > 0 {
+		err = fault.New(fault.Diverged, "training", "", "lower --lr", "the logits of %d of %d test pictures are not finite after it (learning rate %g)",
+			report.NonFinite, report.Samples, t.Rate())
+	}
+	return report, err
 }
 
 // A session is one process's part of a run.
@@ -248,9 +256,9 @@ func (s *session) finish() error {
 }
 
 // abandon ends a run whose numbers have run away. What was saved before stays as it is,
-// since the parameters of the last steps, though finite, are lost already: to go on from
-// them at a lower rate would lead nowhere. Only where there is no model yet do they
-// become it.
+// since the parameters of the last steps, though finite, are mostly lost already: to go
+// on from them at a lower rate would lead nowhere. Only where there is no model yet do
+// they become it, to be looked at.
 func (s *session) abandon() error {
 	if err := s.folder.Keep(); err != nil {
 		return err

@@ -285,9 +285,8 @@ func compareLosses[T device.Number](t *testing.T, got []T, want []float64, five,
 
 // Twenty steps of every layer and model on the reference are PyTorch's in double
 // precision, and so are the gradients of the first and the running statistics after
-// them. IMGCLS_SLOW=models runs the
-// large models: MobileNetV2 takes 45 seconds of a core, ResNet-18 three minutes, and
-// ResNet-34 and -50 some seven minutes each.
+// them. IMGCLS_SLOW=models runs the large models: MobileNetV2 takes half a minute of a
+// core, ResNet-18 one, and ResNet-34 and -50 some three each.
 func TestModelsOnTheReference(t *testing.T) {
 	goldens := readModelGoldens(t)
 	for _, c := range formulaCases {

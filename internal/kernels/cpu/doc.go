@@ -22,7 +22,7 @@
 // Package vec has the loops over slices in Go and in assembly of AVX2 and in part
 // AVX-512, which give the same bits. The assembly is written by the program in _asm,
 // which is a module of its own, so that what it imports is nobody's burden; go generate
-// runs it. Without AVX2, on other processors and under the tag noasm the Go
+// runs it. GODEBUG=cpu.avx512f=off takes AVX2 where there is more. Without AVX2, on other processors and under the tag noasm the Go
 // bodies run.
 //
 // # Matrix products

@@ -142,7 +142,8 @@ func (f *Filter) Sum(dw, x, dy []float32, from, until, images int, add bool, scr
 	case !f.set.Native():
 		f.places(dw, x, dy, from, until, images, add)
 	default:
-		// All panels read the same images: while these are in a cache.
+		// Every panel reads all images, so they take their turns at a few images, while
+		// these are in a nearby cache.
 		image, gradient := f.conv.H*f.conv.W*f.conv.I, f.conv.Places()*f.conv.O
 		block := max(1, nearby/(image+gradient))
 		for n := 0; n < images; n += block {
@@ -153,7 +154,8 @@ func (f *Filter) Sum(dw, x, dy []float32, from, until, images int, add bool, scr
 	}
 }
 
-// nearby is the elements of images that stay in a nearby cache.
+// nearby is the elements of images that stay there: 256 KiB, a part of every second
+// cache.
 const nearby = 1 << 16
 
 // channels does so for the channels lo to hi of a depthwise convolution.

@@ -14,7 +14,7 @@ func colsKernel(ctx *build.Context, i isa) {
 	i.jumpToWidth(ctx, "cols")
 	rows := func(s shape) int {
 		if s.vectors == 1 {
-			return i.cols
+			return i.slim
 		}
 		return i.rows
 	}

@@ -29,7 +29,7 @@ func main() {
 	for _, o := range []output{
 		{"../tile/tile_amd64.s", "", tileKernels, false},
 		{"../vec/vec_amd64.s", "../vec/stubs_amd64.go", vecKernels, true},
-		{"../vec/wide_amd64.s", "../vec/stubs_wide_amd64.go", wideKernels, false},
+		{"../vec/avx512_amd64.s", "../vec/stubs_avx512_amd64.go", avx512Kernels, false},
 	} {
 		if err := o.write(); err != nil {
 			build.LogError(log.Default(), err, 0)

@@ -147,7 +147,7 @@ func (g *vec) columns(begin func(k int), add func(i int, way reg.Register), fini
 	for _, k := range []int{4, 2, 1} {
 		some(k)
 	}
-	if g.wide() {
+	if g.avx512() {
 		g.narrower(func() { some(1) })
 	}
 	g.end()

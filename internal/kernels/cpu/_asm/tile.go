@@ -12,7 +12,7 @@ import (
 type isa struct {
 	suffix string
 	rows   int     // of the largest tile
-	cols   int     // of the largest tile of cols that is one vector wide
+	slim   int     // rows of the largest tile of cols that is one vector wide
 	shapes []shape // widest first
 	masks  bool    // AVX-512: masks are in K registers and 32 vectors exist
 }
@@ -26,8 +26,8 @@ type shape struct{ vectors, lanes int }
 func (s shape) width() int { return s.vectors * s.lanes }
 
 var isas = []isa{
-	{suffix: "AVX512", rows: 12, cols: 16, shapes: []shape{{2, 16}, {1, 16}, {1, 8}}, masks: true},
-	{suffix: "AVX2", rows: 6, cols: 6, shapes: []shape{{2, 8}, {1, 8}}},
+	{suffix: "AVX512", rows: 12, slim: 16, shapes: []shape{{2, 16}, {1, 16}, {1, 8}}, masks: true},
+	{suffix: "AVX2", rows: 6, slim: 6, shapes: []shape{{2, 8}, {1, 8}}},
 }
 
 var (

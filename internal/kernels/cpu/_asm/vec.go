@@ -48,8 +48,8 @@ func vecKernels(ctx *build.Context) {
 	g.winograd()
 }
 
-// wideKernels are those that a network's training spends its time in, for AVX-512.
-func wideKernels(ctx *build.Context) {
+// avx512Kernels are those that a network's training spends its time in, for AVX-512.
+func avx512Kernels(ctx *build.Context) {
 	g := newVec(ctx, "AVX512", 2*lanes)
 	g.add()
 	g.reluBack()
@@ -88,15 +88,15 @@ type vec struct {
 
 func newVec(ctx *build.Context, suffix string, lanes int) *vec {
 	g := &vec{Context: ctx, suffix: suffix, lanes: lanes}
-	if !g.wide() {
+	if !g.avx512() {
 		g.masks = g.table("masks", lanes, func(i int) Constant { return U32(0xffffffff) }, lanes)
 	}
 	g.half = g.table("half", 1, func(int) Constant { return F32(0.5) }, 0)
 	return g
 }
 
-// wide reports whether masks are in K registers, of AVX-512.
-func (g *vec) wide() bool { return g.suffix == "AVX512" }
+// avx512 reports whether masks are in K registers.
+func (g *vec) avx512() bool { return g.suffix == "AVX512" }
 
 // register returns a new one for a vector.
 func (g *vec) register() reg.VecVirtual {
@@ -116,7 +116,7 @@ func (g *vec) halved() reg.VecVirtual {
 
 // part returns as much of v, which is a vector or half of one, as narrower leaves of it.
 func (g *vec) part(v reg.VecVirtual) reg.VecVirtual {
-	if !g.wide() || g.lanes > lanes {
+	if !g.avx512() || g.lanes > lanes {
 		return v
 	}
 	if v.Size() == 64 {
@@ -214,7 +214,7 @@ func (p place) load(base reg.Register) reg.VecVirtual {
 	switch {
 	case p.mask == nil:
 		p.VMOVUPS(p.in(base), v)
-	case p.wide():
+	case p.avx512():
 		p.VMOVUPS_Z(p.in(base), p.mask, v)
 	default:
 		p.VMASKMOVPS(p.in(base), p.mask, v)
@@ -226,7 +226,7 @@ func (p place) store(v, base reg.Register) {
 	switch {
 	case p.mask == nil:
 		p.VMOVUPS(v, p.in(base))
-	case p.wide():
+	case p.avx512():
 		p.VMOVUPS(v, p.mask, p.in(base))
 	default:
 		p.VMASKMOVPS(v, p.mask, p.in(base))
@@ -268,7 +268,7 @@ func (g *vec) whole(vectors int, n, index reg.Register, body func(p place)) {
 
 // mask returns a new register for a mask of lanes.
 func (g *vec) mask() reg.Register {
-	if g.wide() {
+	if g.avx512() {
 		return g.K()
 	}
 	return g.YMM()
@@ -277,7 +277,7 @@ func (g *vec) mask() reg.Register {
 // maskFor sets the first n lanes of mask, and uses n up.
 func (g *vec) maskFor(n, mask reg.Register) {
 	first := g.GP64()
-	if g.wide() {
+	if g.avx512() {
 		g.MOVQ(I32(-1), first)
 		g.BZHIQ(n, first, first)
 		g.KMOVW(first.(reg.GPVirtual).As32(), mask)
@@ -449,7 +449,7 @@ func (p place) bounded(v, zero, ceiling reg.VecVirtual) {
 
 // keepIf writes 0 over v where a does not compare to b so.
 func (p place) keepIf(predicate int, a, b, v reg.VecVirtual) {
-	if p.wide() {
+	if p.avx512() {
 		keep := p.K()
 		p.VCMPPS(U8(predicate), b, a, keep)
 		p.VMOVAPS_Z(v, keep, v)

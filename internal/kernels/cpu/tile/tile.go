@@ -25,9 +25,9 @@ import "slices"
 // A Set is the products in one instruction set.
 type Set struct {
 	Name             string
-	Tall             int   // most rows of a tile of Rows, and of one of Cols of any width
-	Widths           []int // widths of such tiles, the widest first
-	TallCols         []int // most rows of a tile of Cols of each width; nil where they are all Tall
+	Tall             int   // most rows that a tile of any width may have
+	Widths           []int // widths of tiles of Cols and Rows, the widest first
+	TallCols         []int // most rows of a tile of Cols of each width; nil where it is Tall
 	DotTall, DotWide int   // most rows and columns of a tile of Dot
 
 	kind kind
@@ -69,10 +69,10 @@ func (s *Set) Share(n int) int { return share(n, s.Tall) }
 
 // ShareCols is Share for tiles of Cols of that width.
 func (s *Set) ShareCols(n, width int) int {
-	if i := slices.Index(s.Widths, width); s.TallCols != nil {
-		return share(n, s.TallCols[i])
+	if s.TallCols == nil {
+		return s.Share(n)
 	}
-	return s.Share(n)
+	return share(n, s.TallCols[slices.Index(s.Widths, width)])
 }
 
 func share(n, most int) int {

@@ -10,12 +10,12 @@ import (
 
 // fourfold holds the constants of act.go in the order of ../_asm/act.go, each for four
 // lanes.
-var fourfold = func() (wide [27][4]float64) {
+var fourfold = func() (four [27][4]float64) {
 	single := []float64{1, toInteger, leastPower, gaussBase, expBase, tailShift, density}
 	for i, v := range slices.Concat(single, power[:], tail[:]) {
-		wide[i] = [4]float64{v, v, v, v}
+		four[i] = [4]float64{v, v, v, v}
 	}
-	return wide
+	return four
 }()
 
 func native() []*set {
@@ -26,15 +26,15 @@ func native() []*set {
 	if !has.HasAVX512F || !has.HasAVX512VL || !has.HasAVX512DQ || !has.HasBMI2 {
 		return []*set{avx2()}
 	}
-	wide := avx2()
-	wide.name = "avx512"
-	wide.add, wide.reluBack = addAVX512, reluBackAVX512
-	wide.norm, wide.normBounded, wide.normPlus, wide.normPlusBounded = normAVX512, normBoundedAVX512, normPlusAVX512, normPlusBoundedAVX512
-	wide.normBack, wide.normBackBounded = normBackAVX512, normBackBoundedAVX512
-	wide.sums, wide.squares, wide.products, wide.productsBounded = sumsAVX512, squaresAVX512, productsAVX512, productsBoundedAVX512
-	wide.winogradFilter, wide.winogradInput, wide.winogradOutput = winogradFilterAVX512, winogradInputAVX512, winogradOutputAVX512
-	wide.winogradGradient, wide.winogradFilterBack = winogradGradientAVX512, winogradFilterBackAVX512
-	return []*set{avx2(), wide}
+	best := avx2()
+	best.name = "avx512"
+	best.add, best.reluBack = addAVX512, reluBackAVX512
+	best.norm, best.normBounded, best.normPlus, best.normPlusBounded = normAVX512, normBoundedAVX512, normPlusAVX512, normPlusBoundedAVX512
+	best.normBack, best.normBackBounded = normBackAVX512, normBackBoundedAVX512
+	best.sums, best.squares, best.products, best.productsBounded = sumsAVX512, squaresAVX512, productsAVX512, productsBoundedAVX512
+	best.winogradFilter, best.winogradInput, best.winogradOutput = winogradFilterAVX512, winogradInputAVX512, winogradOutputAVX512
+	best.winogradGradient, best.winogradFilterBack = winogradGradientAVX512, winogradFilterBackAVX512
+	return []*set{avx2(), best}
 }
 
 func avx2() *set {

@@ -186,12 +186,14 @@ func Products(sum, product []float64, x, dy, y []float32, mean []float64, ceilin
 	if y != nil {
 		y = y[:len(x)]
 	}
-	if active.sumsOf(sum[:n], product, x, dy, y, mean, rows, c, ceiling); n < c {
-		if y != nil {
-			y = y[n:]
-		}
-		portable.sumsOf(sum[n:], product[n:], x[n:], dy[n:], y, mean[n:], rows, c, ceiling)
+	active.sumsOf(sum[:n], product, x, dy, y, mean, rows, c, ceiling)
+	if n == c {
+		return
 	}
+	if y != nil {
+		y = y[n:]
+	}
+	portable.sumsOf(sum[n:], product[n:], x[n:], dy[n:], y, mean[n:], rows, c, ceiling)
 }
 
 // sumsOf is Products without a look at lengths.
