@@ -14,7 +14,7 @@ type source struct {
 	file, name, title, header string
 }
 
-var kernelPattern = regexp.MustCompile(`((?:(?://.*)?\n)*)extern "C" __global__ void\s+(?:__launch_bounds__\(\d+\)\s+)?(\w+)\(`)
+var kernelPattern = regexp.MustCompile(`((?:(?://.*)?\n)*)extern "C" __global__ void\s+(?:__launch_bounds__\(\d+(?:, \d+)?\)\s+)?(\w+)\(`)
 
 // titlePattern finds what a header calls its kernels.
 var titlePattern = regexp.MustCompile(`(?m)^// (\w+): `)

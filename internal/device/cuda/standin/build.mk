@@ -29,7 +29,7 @@ $(STANDINBUILD)/kernels.inc: $(STANDINKERNELS) $(wildcard internal/kernels/cuda/
 	@mkdir -p $(STANDINBUILD)
 	$(CXX) $(STANDINFLAGS) -DSTANDIN_LIST -E -P -x c++ -include $(STANDIN)/src/language.h $(STANDINKERNELS) | tr -s '\n\t ' ' ' | \
 		grep -oE 'STANDIN_GLOBAL void (STANDIN_BOUNDS\([^)]*\) )?[a-z0-9_]+\(' | \
-		sed -E 's/STANDIN_GLOBAL void STANDIN_BOUNDS\(([^)]*)\) ([a-z0-9_]+)\(/KERNEL(\2, (\1))/; s/STANDIN_GLOBAL void ([a-z0-9_]+)\(/KERNEL(\1, 1024)/' > $@
+		sed -E 's/STANDIN_GLOBAL void STANDIN_BOUNDS\(([^,)]*)[^)]*\) ([a-z0-9_]+)\(/KERNEL(\2, (\1))/; s/STANDIN_GLOBAL void ([a-z0-9_]+)\(/KERNEL(\1, 1024)/' > $@
 	@test -s $@
 
 $(STANDINBUILD)/kernels.o: $(STANDIN)/src/kernels.cpp $(STANDINBUILD)/kernels.inc

@@ -95,7 +95,7 @@ extern "C" __global__ void lane_left(float *y) {
   y[threadIdx.x] = d[0];
 }
 
-extern "C" __global__ void __launch_bounds__(64) bounded(float *y) { y[threadIdx.x] = 1; }
+extern "C" __global__ void __launch_bounds__(64, 2) bounded(float *y) { y[threadIdx.x] = 1; }
 
 // ---- what streams and graphs are tried with ----
 
