@@ -62,6 +62,9 @@ func runModels(_ context.Context, s *settings, _ []string) error {
 		for _, m := range r.Measured {
 			if m.Data == defaultData {
 				top1 = percent(metrics.Figure(m.Top1))
+				if m.Epochs != r.Epochs {
+					top1 += fmt.Sprintf(" after %d", m.Epochs)
+				}
 				if m.Seconds.Defined() {
 					took = fmt.Sprintf("%.0f s", float64(m.Seconds))
 				}

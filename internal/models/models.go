@@ -30,6 +30,7 @@ type Model struct {
 // A Measured is what a run or several gave, by a command that anybody can repeat.
 type Measured struct {
 	Data    string         `json:"data"`
+	Epochs  int            `json:"epochs"`
 	Top1    float64        `json:"top1"`    // of the test pictures; the mean of several seeds
 	Seeds   int            `json:"seeds"`   // how many
 	Seconds metrics.Figure `json:"seconds"` // of training, a run; undefined where it was not taken

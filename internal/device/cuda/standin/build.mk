@@ -25,7 +25,7 @@ $(STANDINBUILD)/%.o: $(STANDIN)/src/%.cpp $(wildcard $(STANDIN)/src/*.h)
 
 # The kernels' names and bounds are taken from the source as the compiler sees it,
 # so those that macros make are among them.
-$(STANDINBUILD)/kernels.inc: $(STANDINKERNELS) $(wildcard internal/kernels/cuda/*.cuh) $(wildcard $(STANDIN)/src/*.h)
+$(STANDINBUILD)/kernels.inc: $(STANDIN)/build.mk $(STANDINKERNELS) $(wildcard internal/kernels/cuda/*.cuh) $(wildcard $(STANDIN)/src/*.h)
 	@mkdir -p $(STANDINBUILD)
 	$(CXX) $(STANDINFLAGS) -DSTANDIN_LIST -E -P -x c++ -include $(STANDIN)/src/language.h $(STANDINKERNELS) | tr -s '\n\t ' ' ' | \
 		grep -oE 'STANDIN_GLOBAL void (STANDIN_BOUNDS\([^)]*\) )?[a-z0-9_]+\(' | \
