@@ -120,21 +120,21 @@ func badMeaning(good []byte, file func([]byte) func(*scene), fileError func(stri
 	return []badInput{
 		{id: "K7", what: "bare without --model", given: file(changed(good, strip)), args: eval, code: 4, stderr: fileError(`.*; name the network with --model`)},
 		{id: "K7", what: "missing", given: file(changed(good, func(f *safetensors.File) { f.Tensors = f.Tensors[1:] })), args: eval, code: 4,
-			stderr: fileError(`does not fit the network: conv1.bias is missing; `)},
+			stderr: fileError(`does not fit the network cifar-net: conv1.bias is missing; `)},
 		{id: "K7", what: "extra", given: file(changed(good, func(f *safetensors.File) {
 			f.Tensors = append(f.Tensors, safetensors.FromFloat32s("fc4.bias", []int{1}, []float32{0}))
-		})), args: eval, code: 4, stderr: fileError(`does not fit the network: "fc4.bias" is not in the model`)},
+		})), args: eval, code: 4, stderr: fileError(`does not fit the network cifar-net: "fc4.bias" is not in the model`)},
 		{id: "K7", what: "shape", given: file(changed(good, func(f *safetensors.File) { f.Tensors[1].Shape = []int{6, 3, 25, 1} })), args: eval, code: 4,
-			stderr: fileError(`does not fit the network: conv1.weight is \[6 3 25 1\], want \[6 3 5 5\]`)},
+			stderr: fileError(`does not fit the network cifar-net: conv1.weight is \[6 3 25 1\], want \[6 3 5 5\]`)},
 		{id: "K7", what: "all names", given: file(changed(good, func(f *safetensors.File) {
 			strip(f)
 			for i := range f.Tensors {
 				f.Tensors[i].Name = "module." + f.Tensors[i].Name
 			}
-		})), args: bare, code: 4, stderr: fileError(`does not fit the network: ("module\.\S+" is not in the model; ){5}and 15 more; `)},
+		})), args: bare, code: 4, stderr: fileError(`does not fit the network cifar-net: ("module\.\S+" is not in the model; ){5}and 15 more; `)},
 		{id: "K7", what: "other names to start from", given: file(headed(`{"a":`+f32(1, 0, 4)+`}`, 4)), args: "train digits --weights m.safetensors --model resnet20", code: 4,
-			stderr: fileError(`does not fit the network: "a" is not in the model; `)},
-		{id: "K7", what: "no tensors", given: file(headed("{}", 0)), args: bare, code: 4, stderr: fileError(`does not fit the network: conv1.weight is missing`)},
+			stderr: fileError(`does not fit the network resnet20: "a" is not in the model; `)},
+		{id: "K7", what: "no tensors", given: file(headed("{}", 0)), args: bare, code: 4, stderr: fileError(`does not fit the network cifar-net: conv1.weight is missing`)},
 		{id: "K7", what: "no classes", given: file(changed(good, func(f *safetensors.File) {
 			strip(f)
 			for i, t := range f.Tensors {
@@ -144,6 +144,8 @@ func badMeaning(good []byte, file func([]byte) func(*scene), fileError func(stri
 			}
 		})), args: bare, code: 4, stderr: fileError(``)},
 
+		{id: "K11", what: "half precision to start from, under another head", given: file(changed(good, halved)), args: "train digits --weights m.safetensors --model cifar-net --reset-head", code: 4,
+			stderr: fileError(`tensor "conv1.weight" is F16, want F32; use --convert to make it F32\n`)},
 		{id: "K8", what: "NaN", given: file(changed(good, poison)), args: eval, code: 4,
 			stderr: fileError(`tensor "conv1.bias" holds 2 values that are NaN or infinite`)},
 		{id: "K8", what: "NaN to start from", given: file(changed(good, poison)), args: "train digits --weights m.safetensors", code: 4,
@@ -180,7 +182,7 @@ func badMeaning(good []byte, file func([]byte) func(*scene), fileError func(stri
 			args: eval, code: 4, stderr: fileError(`wants pictures of 1000000×1000000×3`)},
 
 		{id: "K10", what: "pictures beyond memory", given: file(with("preprocess", `{"height":16384,"width":16384,"channels":3,"resize":"squash","mean":[0,0,0],"std":[1,1,1]}`)),
-			args: eval, code: 4, stderr: fileError(`does not fit the network: fc1.weight is \[120 400\], want`)},
+			args: eval, code: 4, stderr: fileError(`does not fit the network cifar-net: fc1.weight is \[120 400\], want`)},
 
 		{id: "K15", what: "5 MB of metadata", given: file(headed(`{"__metadata__":{"x":"`+strings.Repeat("x", 5<<20)+`"}}`, 0)), args: "info m.safetensors", code: 4,
 			stderr: fileError(`the header is wrong at byte \d+: more than 1048576 bytes of metadata`)},

@@ -319,7 +319,7 @@ func TestContractOfTheRest(t *testing.T) {
 	}
 	networks := s.list("models", "--format", "json")
 	wantObject(t, "model", networks[0], "name about parameters macs size epochs batch_size recipe command measured")
-	wantObject(t, "measurement", networks[0]["measured"].([]any)[0].(map[string]any), "data top1 seeds seconds on command date")
+	wantObject(t, "measurement", networks[0]["measured"].([]any)[0].(map[string]any), "data epochs top1 seeds seconds on command date")
 	if networks[0]["name"] != "cifar-net" || networks[0]["parameters"] != 62006.0 {
 		t.Errorf("models: %v", networks)
 	}

@@ -265,7 +265,7 @@ func newSettings(c *console) *settings {
 			{"logits", "", "predict", never, bind(&s.logits, truth()), "print the logits too (json and jsonl)"},
 		}},
 		{"Measuring", []row{
-			{"mode", "", "bench", never, bind(&s.modes, listOf(oneOf("train", "infer"))), "measure train, infer or both"},
+			{"mode", "", "bench", never, bind(&s.modes, listOf(oneOf("train", "infer"))), "measure train, infer or train,infer"},
 			{"serve", "", "bench", never, bind(&s.serve, truth()), "measure what standard input asks for (bench/README.md)"},
 		}},
 	}
@@ -282,6 +282,7 @@ var aliases = map[string]string{"wd": "weight-decay", "aug": "augment", "pretrai
 var foreign = map[string]string{
 	"optimizer": "opt", "optim": "opt", "scheduler": "sched", "lr-scheduler": "sched", "learning-rate": "lr",
 	"gradient-accumulation-steps": "grad-accum", "grad-accum-steps": "grad-accum",
+	"mixup": "augment", "cutmix": "augment", "cutout": "augment", "amp": "precision", "half": "precision", "fp16": "precision", "bf16": "precision",
 	"arch": "model", "image-size": "img-size", "imgsz": "img-size", "warmup": "warmup-epochs", "workers": "threads",
 }
 

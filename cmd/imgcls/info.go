@@ -54,11 +54,12 @@ func runInfo(_ context.Context, s *settings, args []string) error {
 		d.Tensors = append(d.Tensors, tensorRow{t.Name, t.DType, t.Shape, file.Sums[t.Name], safetensors.NonFinite(t)})
 	}
 	if dir != "" {
-		record, err := run.Read(dir)
-		if err != nil {
+		switch record, err := run.Read(dir); {
+		case err == nil:
+			d.Origin = &record
+		case file.Info != nil: // made by imgcls, so that a run is expected beside it
 			return err
 		}
-		d.Origin = &record
 	}
 	if s.format != "text" {
 		return s.print(s.format, d)

@@ -39,7 +39,10 @@ type unanswered struct {
 }
 
 func runPredict(ctx context.Context, s *settings, args []string) error {
-	inputs := expand(args[1:])
+	inputs, others := expand(args[1:])
+	if others > 0 {
+		s.warn("%d files in the folders are left out: their names do not end in %s", others, strings.Join(pictureNames, ", "))
+	}
 	c, _, err := s.openModel(args[0], s.batchSize.settle(1))
 	if err != nil {
 		return err
@@ -148,9 +151,9 @@ func (s *settings) printAnswer(answer any) error {
 var pictureNames = []string{".png", ".jpg", ".jpeg"}
 
 // expand puts in the place of each folder the pictures in it and below, in byte
-// order of their paths. A folder without any stays, and cannot be read.
-func expand(inputs []string) []string {
-	var files []string
+// order of their paths, and counts what else is there. A folder without any stays, and
+// cannot be read.
+func expand(inputs []string) (files []string, others int) {
 	for _, input := range inputs {
 		info, err := os.Stat(input)
 		if err != nil || !info.IsDir() {
@@ -160,8 +163,12 @@ func expand(inputs []string) []string {
 		var found []string
 		// What cannot be listed is left out, as any other program would.
 		_ = filepath.WalkDir(input, func(path string, d fs.DirEntry, err error) error {
-			if err == nil && d.Type().IsRegular() && slices.Contains(pictureNames, strings.ToLower(filepath.Ext(path))) {
+			switch {
+			case err != nil || !d.Type().IsRegular():
+			case slices.Contains(pictureNames, strings.ToLower(filepath.Ext(path))):
 				found = append(found, path)
+			default:
+				others++
 			}
 			return nil
 		})
@@ -171,5 +178,5 @@ func expand(inputs []string) []string {
 		}
 		files = append(files, found...)
 	}
-	return files
+	return files, others
 }

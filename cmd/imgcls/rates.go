@@ -74,7 +74,7 @@ func (s *settings) checkRates(r models.Recipe) error {
 		wants  string // in its place
 	}{
 		{"--momentum", s.momentum.known && adam, "--opt", name, "sgd or muon"},
-		{"--nesterov", s.nesterov.known && s.nesterov.value && !sgd, "--opt", name, "sgd"},
+		{"--nesterov", s.nesterov.known && !sgd, "--opt", name, "sgd"},
 		{"--lr-min", s.lrMin.known && schedule != "cosine" && schedule != "linear" && schedule != "plateau", "--sched", schedule, "cosine, linear or plateau"},
 		{"--lr-step-size", s.lrStep.known && schedule != "step", "--sched", schedule, "step"},
 		{"--lr-gamma", s.lrGamma.known && schedule != "step" && schedule != "plateau", "--sched", schedule, "step or plateau"},

@@ -316,16 +316,16 @@ func (s *settings) tellPlan(t *train.Trainer, cfg train.Config, steps int) {
 	s.say("model   %s  %s", cfg.Network.Model.Name, parameters(t, cfg))
 	rates := cfg.Optimizer.String()
 	if schedule := cfg.Schedule.String(); schedule != "" {
-		rates += " " + schedule
+		rates += ", " + schedule
 	}
 	if cfg.ClipGrad > 0 {
-		rates += fmt.Sprintf(" gradients clipped to norm %g", cfg.ClipGrad)
+		rates += fmt.Sprintf(", gradients clipped to norm %g", cfg.ClipGrad)
 	}
 	if cfg.Smooth > 0 {
-		rates += fmt.Sprintf(" label smoothing %g", cfg.Smooth)
+		rates += fmt.Sprintf(", label smoothing %g", cfg.Smooth)
 	}
 	if cfg.EMA > 0 {
-		rates += fmt.Sprintf(" ema %g", cfg.EMA)
+		rates += fmt.Sprintf(", ema %g", cfg.EMA)
 	}
 	batch := strconv.Itoa(cfg.Batch)
 	if cfg.Accum > 1 {
@@ -336,11 +336,21 @@ func (s *settings) tellPlan(t *train.Trainer, cfg train.Config, steps int) {
 	if from := t.Place().Step; from > 0 && cfg.Schedule.ByStep() {
 		s.say("rate    %.4g at step %d, by the schedule over %d epochs", t.Rate(), from+1, cfg.Epochs)
 	}
-	if cfg.Groups != nil {
-		s.say("groups  %s", paramGroups().show(cfg.Groups))
+	if all := cfg.Epochs * t.Steps(); steps < all && cfg.Schedule.ByStep() {
+		s.say("rate    --max-steps %d ends in mid-schedule: that is over %d epochs, %d steps", steps, cfg.Epochs, all)
+	}
+	for i, group := range cfg.Groups {
+		what := "groups"
+		if i > 0 {
+			what = ""
+		}
+		s.say("%-7s %s", what, group)
 	}
 	if cfg.Augment != (augment.Policy{}) {
 		s.say("augment %s", cfg.Augment)
+	}
+	if tta := cfg.Network.Preprocess.TTA; tta != "" {
+		s.say("tta     %s", tta)
 	}
 	// The average begins with the first weights, which count less by the decay each step.
 	const most = 0.05
@@ -395,7 +405,7 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 	}
 	switch {
 	case fault.KindOf(err) == fault.Diverged:
-		s.afterDivergence(folder, begun)
+		s.afterDivergence(folder, t.Place().Step == begun)
 	case folder.Record().ModelSHA256 != "" && (!unsaved || folder.Keep() == nil):
 		s.next(folder, t.Place().Epoch > cfg.Epochs, err)
 	}
@@ -405,6 +415,9 @@ func (s *settings) trainInto(ctx context.Context, folder *run.Folder, t *train.T
 	}
 	if err == nil && cfg.Budget != (train.Budget{}) {
 		s.say("ended   %s%s", ended, missed(cfg, t.Place()))
+		if flag, value, _ := strings.Cut(ended, " "); value != "" && strings.HasPrefix(flag, "--max-") {
+			s.say("        imgcls train --resume=%s %s MORE goes further", quoteArg(folder.Dir()), flag)
+		}
 	}
 	if unwritten := folder.End(exitCode(err), ended); err == nil {
 		err = unwritten
@@ -467,19 +480,23 @@ func (s *settings) next(folder *run.Folder, ended bool, err error) {
 	}
 }
 
-// afterDivergence says what can be done with a run that diverged, and had gone on from the
-// step begun. Where it has saved nothing since, its checkpoint is lost as well.
-func (s *settings) afterDivergence(folder *run.Folder, begun int) {
+// afterDivergence says what can be done with a run that diverged. Where no step could be
+// taken from its newest checkpoint, this is lost as well.
+func (s *settings) afterDivergence(folder *run.Folder, atOnce bool) {
 	store, from := folder.Checkpoints(1), "begins anew"
 	steps, err := store.Steps()
-	if err == nil && len(steps) > 0 && steps[0] == begun {
-		s.say("resume  the numbers ran away before step %d already: remove %s to go on from before it", begun, quoteArg(store.Path(begun)))
+	if err == nil && len(steps) > 0 && atOnce {
+		s.say("resume  the numbers ran away before step %d already: remove %s to go on from before it", steps[0], quoteArg(store.Path(steps[0])))
 		steps = steps[1:]
 	}
 	if err == nil && len(steps) > 0 {
 		from = fmt.Sprintf("goes on from step %d", steps[0])
 	}
-	s.say("resume  imgcls train --resume=%s --override lr --lr RATE  %s at another rate", quoteArg(folder.Dir()), from)
+	more := ""
+	if s.origins["epochs"] == fromFlag { // the checkpoint may be of a shorter run
+		more = fmt.Sprintf(" --epochs %d", s.epochs.value)
+	}
+	s.say("resume  imgcls train --resume=%s%s --override lr --lr RATE  %s at another rate", quoteArg(folder.Dir()), more, from)
 }
 
 // result prints the last evaluation: to standard output, unless that is for

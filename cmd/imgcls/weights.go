@@ -22,7 +22,10 @@ func (s *settings) weightsFile() (*checkpoint.Model, error) {
 	if !s.weights.known || s.start != nil {
 		return s.start, nil
 	}
-	path, _ := run.Locate(s.weights.value)
+	path, dir := run.Locate(s.weights.value)
+	if record, err := run.Read(dir); dir != "" && err == nil && record.Status == run.Diverged && !record.TestLoss.Defined() {
+		s.warn("--weights: the run %s diverged, and its model holds the last finite weights: expect no good of them", fault.Quote(dir))
+	}
 	s.normaliseWeights() // for config.yaml
 	file, err := checkpoint.Open(path)
 	s.start = file
@@ -123,7 +126,7 @@ func forSize(err error, file *checkpoint.Model, n models.Network, head map[strin
 		return err == nil
 	}
 	side := min(n.Preprocess.Height, n.Preprocess.Width)
-	if !errors.As(err, &e) || !fits(most) {
+	if !errors.As(err, &e) || fits(side) || !fits(most) { // of this size it fits but for another reason
 		return err
 	}
 	for size := 1; size < most; size *= 2 { // layers change where a side exceeds a power of two

@@ -171,7 +171,11 @@ func (m *Model) misfit(g *graph.Graph, diffs []string) error {
 	if prefix := m.prefix(g); prefix != "" {
 		do = "save it with names that do not begin with " + fault.Quote(prefix)
 	}
-	return bad(m.Path, do, "does not fit the network: %s", shown)
+	network := "the network"
+	if m.network != "" {
+		network += " " + m.network
+	}
+	return bad(m.Path, do, "does not fit %s: %s", network, shown)
 }
 
 // counter reports whether t, which the network would call by that name, counts the

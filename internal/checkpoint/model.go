@@ -61,6 +61,7 @@ type Model struct {
 	SHA256  string            // of the file
 
 	library naming.Library // whose names the tensors have
+	network string         // that they are asked to fit, for errors
 }
 
 // Save writes the parameters and buffers of g to path, atomically, and returns the SHA-256

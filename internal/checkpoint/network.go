@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 
-	"imgcls/internal/checkpoint/safetensors"
 	"imgcls/internal/fault"
 	"imgcls/internal/models"
 )
@@ -67,6 +66,7 @@ func (m *Model) Network(o Overrides) (models.Network, error) {
 func (m *Model) Architecture(name string) (models.Model, error) {
 	if name != "" {
 		model, err := models.Lookup(name)
+		m.network = model.Name
 		if err == nil && m.Info != nil && m.Info.Model != name {
 			if own, unknown := models.Lookup(m.Info.Model); unknown == nil {
 				err = bad(m.Path, "leave out --model", "is of the network %s, not %s", own.Name, name)
@@ -81,6 +81,7 @@ func (m *Model) Architecture(name string) (models.Model, error) {
 	if err != nil {
 		return models.Model{}, bad(m.Path, "take a newer imgcls", "is of the network %s, which this imgcls does not know", fault.Quote(m.Info.Model))
 	}
+	m.network = model.Name
 	return model, nil
 }
 
@@ -117,13 +118,20 @@ func (m *Model) CheckClasses(n models.Network, data string) error {
 		return m.compareClasses(m.Info.Classes, n.Classes, data, do)
 	}
 	g, head := n.Single(), n.Head()
-	has := func(is func(name string) bool) bool {
-		return slices.ContainsFunc(m.Tensors, func(t safetensors.Tensor) bool { return is(m.library.Translate(t.Name)) })
+	names := map[string]bool{}
+	for _, t := range m.Tensors {
+		names[m.library.Translate(t.Name)] = true
 	}
-	if !has(func(name string) bool { return g.Named(name) != 0 }) {
-		return nil // it is of another network: loading it says so
+	headless := true
+	for _, v := range g.Weights() {
+		switch name := g.Tensor(v).Name; {
+		case head[name]:
+			headless = headless && !names[name]
+		case !names[name]:
+			return nil // it is of another network: loading it says so
+		}
 	}
-	if !has(func(name string) bool { return head[name] }) {
+	if headless {
 		return bad(m.Path, do, "holds no head: %s is missing", slices.Sorted(maps.Keys(head))[0])
 	}
 	if have, want := m.classCount(n), len(n.Classes); have != 0 && have != want {

@@ -19,6 +19,15 @@ type Group struct {
 	Epochs float64 // in which the rate falls to 0 in a straight line, whatever the schedule; 0 means by the schedule
 }
 
+// String says so to people.
+func (g Group) String() string {
+	text := fmt.Sprintf("%s: rate × %.4g, decay × %.4g", g.Match, g.LR, g.Decay)
+	if g.Epochs > 0 {
+		text += fmt.Sprintf(", for %g epochs", g.Epochs)
+	}
+	return text
+}
+
 // A Bound is an optimizer with its schedule and groups, for certain parameters and a
 // certain length of a run.
 type Bound struct {

@@ -30,7 +30,7 @@ var quintic = graph.Quintic{A: 3.4445, B: -4.7750, C: 2.0315}
 func (Muon) Name() string { return "muon" }
 
 func (o Muon) String() string {
-	return fmt.Sprintf("muon lr %g momentum %g, without filters %s", o.LR, o.Momentum, o.Rest)
+	return fmt.Sprintf("muon lr %g momentum %g for filters, %s for the rest", o.LR, o.Momentum, o.Rest)
 }
 
 // Rate returns the learning rate of filters.

@@ -229,8 +229,12 @@ func (t *Trainer) steps(e entry, n int) ([]float32, error) {
 		if err != nil {
 			return losses, err
 		}
-		return losses, fault.New(fault.Diverged, "training", "", "lower --lr",
-			"%s is not finite at step %d (learning rate %g%s)", culprit, t.place.Step+1, t.Rate(), scaled)
+		do := "lower --lr"
+		if t.cfg.Groups != nil {
+			do += " or the factors of --param-group"
+		}
+		return losses, fault.New(fault.Diverged, "training", "", do,
+			"%s is not finite at step %d (learning rate %.6g%s)", culprit, t.place.Step+1, t.Rate(), scaled)
 	}
 	return losses, nil
 }
