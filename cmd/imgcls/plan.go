@@ -20,7 +20,7 @@ func runPlan(_ context.Context, s *settings, _ []string) error {
 	if err != nil {
 		return err
 	}
-	size := s.imgSize.settle(model.Recipe.Size)
+	size := s.imgSize.settle(model.RecipeFor(defaultData).Size) // as `imgcls models` says
 	set := &data.Set{
 		Name: "plan", Height: size, Width: size, Channels: 3,
 		Train: data.Split{Labels: make([]int32, min(planSamples, planBytes/(3*size*size)))},
