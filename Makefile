@@ -48,6 +48,7 @@ root: cuda
 
 ## check-root: the container's root folder trains, as its user and without a GPU (needs root's rights for chroot)
 check-root: root
+	! readelf -d build/imgcls | grep NEEDED | grep -v 'lib\(c\|dl\|pthread\|m\|resolv\)\.so' # libcuda, above all
 	chroot --userspec=65532:65532 build/root /imgcls train digits --epochs 1 --output /runs
 
 ## gpu-kit: build/gpu-kit, what a machine with a GPU and without Go needs to try and measure it (run.sh)
