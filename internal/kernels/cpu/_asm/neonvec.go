@@ -8,9 +8,9 @@ import (
 	"github.com/mmcloughlin/avo/gotypes"
 )
 
-// A neonVec writes the kernels of package vec for arm64, of vectors of four float32.
-// What a register is for is told by the function that takes it; nothing gives general
-// ones back.
+// A neonVec writes the kernels of package vec for arm64, in vectors of four float32.
+// Registers are numbers, as in a neon: a function takes new ones as it needs them, and
+// scratch alone gives vectors back.
 type neonVec struct {
 	neon
 	stubs     strings.Builder
@@ -96,7 +96,7 @@ func (w *neonVec) scratch(body func()) {
 }
 
 // address returns where on the stack a part of an argument is, or the result.
-func (w *neonVec) address(of gotypes.Component) string {
+func address(of gotypes.Component) string {
 	at, err := of.Resolve()
 	if err != nil {
 		panic(err)
@@ -108,7 +108,7 @@ func (w *neonVec) param(name string) gotypes.Component { return w.signature.Para
 
 func (w *neonVec) argument(of gotypes.Component) int {
 	to := w.general()
-	w.op("MOVD %s, R%d", w.address(of), to)
+	w.op("MOVD %s, R%d", address(of), to)
 	return to
 }
 
@@ -135,7 +135,7 @@ func (w *neonVec) copyOf(from int) int {
 // everywhere returns a vector of a float32 parameter.
 func (w *neonVec) everywhere(param string) int {
 	v := w.vector()
-	w.op("FMOVS %s, F%d", w.address(w.param(param)), v)
+	w.op("FMOVS %s, F%d", address(w.param(param)), v)
 	w.spread(v)
 	return v
 }
@@ -285,7 +285,7 @@ func (w *neonVec) verdict(bad int) {
 	w.op("ORR R%d, R%d", high, low)
 	w.op("CMP $0, R%d", low)
 	w.op("CSET EQ, R%d", low)
-	w.op("MOVB R%d, %s", low, w.address(w.signature.Results().At(0)))
+	w.op("MOVB R%d, %s", low, address(w.signature.Results().At(0)))
 	w.end()
 }
 
