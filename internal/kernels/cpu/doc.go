@@ -20,10 +20,10 @@
 // # Assembly
 //
 // Package vec has the loops over slices in Go and in assembly of AVX2 and in part
-// AVX-512, which give the same bits. The assembly is written by the program in _asm,
-// which is a module of its own, so that what it imports is nobody's burden; go generate
-// runs it. GODEBUG=cpu.avx512f=off takes AVX2 where there is more. Without AVX2, on other processors and under the tag noasm the Go
-// bodies run.
+// AVX-512 and NEON, which give the same bits. The assembly is written by the program in
+// _asm, which is a module of its own, so that what it imports is nobody's burden; go
+// generate runs it. GODEBUG=cpu.avx512f=off takes AVX2 where there is more. Without AVX2,
+// on processors other than amd64 and arm64 and under the tag noasm the Go bodies run.
 //
 // # Matrix products
 //

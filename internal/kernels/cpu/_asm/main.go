@@ -36,7 +36,12 @@ func main() {
 			log.Fatalf("%s is as it was", o.asm)
 		}
 	}
-	if err := save("../tile/tile_arm64.s", []byte(neonKernels())); err != nil {
+	asm, stubs := neonVecKernels()
+	if err := cmp.Or(
+		save("../tile/tile_arm64.s", []byte(neonKernels())),
+		save("../vec/vec_arm64.s", []byte(asm)),
+		save("../vec/stubs_arm64.go", []byte(stubs)),
+	); err != nil {
 		log.Fatal(err)
 	}
 }

@@ -29,6 +29,16 @@ func init() {
 					a.Bounded, a.Ceiling = true, ceiling
 					a.Apply(m.f32(rows*c, 9), m.f32(rows*c, 9))
 				})
+				add("AffinityOfZeros"+name, func(m *memory, rows int) {
+					a := norm(m, rows, plus)
+					for _, x := range m.floats {
+						m.zeros(x)
+					}
+					a.Bounded, a.Ceiling = true, ceiling
+					x := m.f32(rows*c, 0)
+					m.zeros(x)
+					a.Apply(m.f32(rows*c, 9), x)
+				})
 			}
 		}
 		slope := func(m *memory, ceiling float32) *Slope {
@@ -56,5 +66,12 @@ func init() {
 			gap := rows % 3
 			Squares(m.f64(c, 99), m.f32(max(0, (rows-1)*(c+gap)+c), 30), m.f64(c, 99), rows, c+gap)
 		})
+	}
+}
+
+// zeros makes x zeros of either sign.
+func (m *memory) zeros(x []float32) {
+	for i := range x {
+		x[i] = special[4+m.random.IntN(2)]
 	}
 }

@@ -1,10 +1,10 @@
 // Package vec is the CPU's loops over slices: what is done to each element, sums
 // of rows, pooling, and filters that slide over single channels. Every function has a
-// body in Go, which is the specification, and one in AVX2 assembly, and those that
-// training spends its time in one for AVX-512; ../_asm writes them. All give the same
-// bits: products that are added to are rounded first, and sums have the
-// same order. Only which NaN a NaN is, its sign and payload, is outside this
-// promise.
+// body in Go, which is the specification, and one in AVX2 assembly; those that training
+// spends its time in have one for AVX-512, and for NEON all but pooling (Greater has
+// one), GELU and SiLU, filters that slide, and Affine. ../_asm writes them. All give the
+// same bits: products that are added to are rounded first, and sums have the same order.
+// Only which NaN a NaN is, its sign and payload, is outside this promise.
 //
 // Slices may have any alignment and any length, 0 too, and nothing outside them
 // is read or written. An output may be the very slice of an input where both

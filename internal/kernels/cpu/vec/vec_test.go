@@ -88,6 +88,20 @@ func (m *memory) f64(n, odd int) []float64 {
 	return x
 }
 
+// oneLarge returns three slices of n numbers, one element of which, in all three, is so
+// large that it depends on every sum and product whether an update leaves it finite.
+func (m *memory) oneLarge(n int) (p, dp, v []float32) {
+	p, dp, v = m.f32(n, 0), m.f32(n, 0), m.f32(n, 0)
+	if n > 0 {
+		k := n - 1 // the last as often as all, for lanes that are left
+		if m.random.IntN(2) == 0 {
+			k = m.random.IntN(n)
+		}
+		p[k], dp[k], v[k] = p[k]*0x1p124, dp[k]*0x1p124, v[k]*0x1p124
+	}
+	return p, dp, v
+}
+
 func (m *memory) u8(n, below int) []uint8 {
 	x := m.take(n)
 	for i := range x {
@@ -185,12 +199,15 @@ var steps = []SGD{
 	{LR: 0.1, Momentum: 0.9, Decay: 0.01, Nesterov: true},
 	{LR: float32(math.Inf(1)), Momentum: 2},
 	{LR: 1, Momentum: 0.5, Decay: float32(math.NaN()), Nesterov: true},
+	{LR: 1.25, Momentum: 0.75, Decay: 0.5},
+	{LR: 1.25, Momentum: 0.75, Decay: 0.5, Nesterov: true},
 }
 
 func init() {
 	for i, step := range steps {
 		calls = append(calls,
 			call{fmt.Sprint("SGD.Finite/", i), func(m *memory, n int) { m.says = step.Finite(m.f32(n, 3*n), m.f32(n, 3*n), m.f32(n, 0)) }},
+			call{fmt.Sprint("SGD.FiniteLarge/", i), func(m *memory, n int) { m.says = step.Finite(m.oneLarge(n)) }},
 			call{fmt.Sprint("SGD.Update/", i), func(m *memory, n int) { step.Update(m.f32(n, 9), m.f32(n, 9), m.f32(n, 9)) }})
 	}
 	for _, channels := range []int{1, 2, 3, 6, 7, 8, 9, 10, 15, 16, 17, 24, 29} {
