@@ -27,15 +27,11 @@ func (w *neonVec) rows(streams, factors []int, body func(p neonPlace)) {
 
 // norm writes the four forms of Affinity.Apply.
 func (w *neonVec) norm(plus, bounded bool) {
-	name, signature := "norm", "(y, x"
+	name, takes := "norm", "(y, x"
 	if plus {
-		name, signature = name+"Plus", signature+", plus"
+		name, takes = "normPlus", "(y, x, plus"
 	}
-	signature += ", mean, scale, bias []float32, rows int"
-	if bounded {
-		name, signature = name+"Bounded", signature+", ceiling float32"
-	}
-	w.begin(name, signature+")")
+	w.begin(form(name, takes, "", ", mean, scale, bias []float32, rows int", bounded))
 	y, x, mean, scale, bias := w.base("y"), w.base("x"), w.base("mean"), w.base("scale"), w.base("bias")
 	streams := []int{y, x}
 	var more, ceiling int
@@ -63,15 +59,7 @@ func (w *neonVec) norm(plus, bounded bool) {
 
 // normBack writes the two forms of Slope.Apply.
 func (w *neonVec) normBack(bounded bool) {
-	name, signature := "normBack", "(dx, x, dy"
-	if bounded {
-		name, signature = name+"Bounded", signature+", y"
-	}
-	signature += ", mean, scale, slope, shift []float32, rows int"
-	if bounded {
-		signature += ", ceiling float32"
-	}
-	w.begin(name, signature+")")
+	w.begin(form("normBack", "(dx, x, dy", ", y", ", mean, scale, slope, shift []float32, rows int", bounded))
 	dx, x, dy := w.base("dx"), w.base("x"), w.base("dy")
 	mean, scale, slope, shift := w.base("mean"), w.base("scale"), w.base("slope"), w.base("shift")
 	streams := []int{dx, x, dy}
@@ -193,15 +181,7 @@ func (w *neonVec) sums(squares bool) {
 
 // products writes the two forms of Products.
 func (w *neonVec) products(bounded bool) {
-	name, signature := "products", "(sum, product []float64, x, dy"
-	if bounded {
-		name, signature = name+"Bounded", signature+", y"
-	}
-	signature += " []float32, mean []float64, rows, stride int"
-	if bounded {
-		signature += ", ceiling float32"
-	}
-	w.begin(name, signature+")")
+	w.begin(form("products", "(sum, product []float64, x, dy", ", y", " []float32, mean []float64, rows, stride int", bounded))
 	streams := []int{w.base("x"), w.base("dy")}
 	var ceiling int
 	if bounded {

@@ -33,17 +33,22 @@ func (g *vec) rows(move []reg.Register, body func(p place)) {
 	g.Label(end)
 }
 
+// form returns the name and the signature of a function that may be bounded: then it has
+// a ceiling, and by, where that is not "", among its streams.
+func form(name, streams, by, rest string, bounded bool) (string, string) {
+	if !bounded {
+		return name, streams + rest + ")"
+	}
+	return name + "Bounded", streams + by + rest + ", ceiling float32)"
+}
+
 // norm writes the four forms of Affinity.Apply.
 func (g *vec) norm(plus, bounded bool) {
-	name, signature := "norm", "(y, x"
+	name, takes := "norm", "(y, x"
 	if plus {
-		name, signature = name+"Plus", signature+", plus"
+		name, takes = "normPlus", "(y, x, plus"
 	}
-	signature += ", mean, scale, bias []float32, rows int"
-	if bounded {
-		name, signature = name+"Bounded", signature+", ceiling float32"
-	}
-	g.begin(name, signature+")")
+	g.begin(form(name, takes, "", ", mean, scale, bias []float32, rows int", bounded))
 	y, x, mean, scale, bias := g.base("y"), g.base("x"), g.base("mean"), g.base("scale"), g.base("bias")
 	move := []reg.Register{y, x}
 	var more reg.Register
@@ -73,15 +78,7 @@ func (g *vec) norm(plus, bounded bool) {
 
 // normBack writes the two forms of Slope.Apply.
 func (g *vec) normBack(bounded bool) {
-	name, signature := "normBack", "(dx, x, dy"
-	if bounded {
-		name, signature = name+"Bounded", signature+", y"
-	}
-	signature += ", mean, scale, slope, shift []float32, rows int"
-	if bounded {
-		signature += ", ceiling float32"
-	}
-	g.begin(name, signature+")")
+	g.begin(form("normBack", "(dx, x, dy", ", y", ", mean, scale, slope, shift []float32, rows int", bounded))
 	dx, x, dy := g.base("dx"), g.base("x"), g.base("dy")
 	mean, scale, slope, shift := g.base("mean"), g.base("scale"), g.base("slope"), g.base("shift")
 	move := []reg.Register{dx, x, dy}
@@ -197,15 +194,7 @@ func (g *vec) sums(squares bool) {
 
 // products writes the two forms of Products.
 func (g *vec) products(bounded bool) {
-	name, signature := "products", "(sum, product []float64, x, dy"
-	if bounded {
-		name, signature = name+"Bounded", signature+", y"
-	}
-	signature += " []float32, mean []float64, rows, stride int"
-	if bounded {
-		signature += ", ceiling float32"
-	}
-	g.begin(name, signature+")")
+	g.begin(form("products", "(sum, product []float64, x, dy", ", y", " []float32, mean []float64, rows, stride int", bounded))
 	sum, product, x, dy, mean := g.base("sum"), g.base("product"), g.base("x"), g.base("dy"), g.base("mean")
 	var y reg.Register
 	zero, ceiling := g.halved(), g.halved()
