@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"testing"
+	"time"
 
 	"imgcls/internal/augment"
 	"imgcls/internal/device"
@@ -15,10 +16,11 @@ import (
 	"imgcls/internal/models"
 )
 
-// gpu opens a GPU, or the stand-in that IMGCLS_LIBCUDA names.
+// gpu opens a GPU, or the stand-in that IMGCLS_LIBCUDA names: a step of a large network
+// takes it most of a minute, and more on a busy machine.
 func gpu(t *testing.T) device.Device {
 	t.Helper()
-	dev, err := cuda.New(0)
+	dev, err := cuda.Options{Patience: 10 * time.Minute}.New(0)
 	if err != nil {
 		t.Log(err)
 		devicetest.Require(t, "standin")
