@@ -113,7 +113,7 @@ generated:
 		{ echo "internal/kernels/cpu: the assembly was not what its generator writes; look at it and commit it"; exit 1; }
 
 ## goldens: PyTorch's golden steps of the large models too, in double precision on the
-## reference, and all twenty of each on the CPU: some 25 minutes of a core
+## reference, and all twenty of each on the CPU: 7 to 25 minutes of a core
 goldens:
 	IMGCLS_SLOW=models $(GO) test ./internal/train -run '^(TestModelsOnTheReference|TestModelsOnTheCPU|TestAirBench94)$$' -count 1 -timeout 2h -v
 
