@@ -7,6 +7,20 @@ func (w *neonVec) walk(at, step int) int {
 	return v
 }
 
+// places loads a vector of each of so many places of lines, whose places lie next bytes
+// apart.
+func (w *neonVec) places(lines []int, count, at, next int) (d [][]int) {
+	for _, line := range lines {
+		w.op("MOVD R%d, R%d", line, at)
+		var row []int
+		for range count {
+			row = append(row, w.walk(at, next))
+		}
+		d = append(d, row)
+	}
+	return d
+}
+
 // put stores v at R(at), and goes step bytes on.
 func (w *neonVec) put(v, at, step int) { w.op("VST1.P [V%d.S4], (R%d)(R%d)", v, at, step) }
 
@@ -92,13 +106,7 @@ func (w *neonVec) winogradInput() {
 	n := w.int("n")
 	skip := w.skip(2, next, n)
 	w.patches(n, append(x, v), func() {
-		var d [4][4]int
-		for r := range d {
-			w.op("MOVD R%d, R%d", x[r], at)
-			for s := range d[r] {
-				d[r][s] = w.walk(at, next)
-			}
-		}
+		d := w.places(x, 4, at, next)
 		w.op("MOVD R%d, R%d", v, at)
 		for i := range 4 {
 			w.scratch(func() {
@@ -178,13 +186,7 @@ func (w *neonVec) winogradGradient() {
 	n := w.int("n")
 	skip := w.skip(2, next, n)
 	w.patches(n, append(y, z), func() {
-		var d [2][2]int
-		for r := range d {
-			w.op("MOVD R%d, R%d", y[r], at)
-			for s := range d[r] {
-				d[r][s] = w.walk(at, next)
-			}
-		}
+		d := w.places(y, 2, at, next)
 		w.op("MOVD R%d, R%d", z, at)
 		for i := range 4 {
 			w.scratch(func() {
