@@ -63,7 +63,10 @@ func asked(name auto[string]) string {
 // trainedIn returns the precision in which the run in folder dir was trained, if
 // --precision is left open and dev has it, so that an evaluation gives the run's figures.
 func (s *settings) trainedIn(dir string, dev device.Device) string {
-	if record, err := run.Read(dir); dir != "" && !s.precision.known && err == nil {
+	if dir == "" || s.precision.known {
+		return asked(s.precision)
+	}
+	if record, err := run.Read(dir); err == nil {
 		if _, err := device.Precision(dev, record.Precision, false); err == nil {
 			return record.Precision
 		}

@@ -108,7 +108,7 @@ func (s *settings) predict(ctx context.Context, c *loaded, input string) (any, e
 	if err != nil {
 		return nil, err
 	}
-	if slices.ContainsFunc(logits, func(x float32) bool { return x-x != 0 }) {
+	if !metrics.Finite(logits) {
 		return unanswered{input, "its logits are not finite", true}, nil
 	}
 	scores := make([]float64, len(logits))

@@ -23,8 +23,10 @@ func (s *settings) weightsFile() (*checkpoint.Model, error) {
 		return s.start, nil
 	}
 	path, dir := run.Locate(s.weights.value)
-	if record, err := run.Read(dir); dir != "" && err == nil && record.Status == run.Diverged && !record.TestLoss.Defined() {
-		s.warn("--weights: the run %s diverged, and its model holds the last finite weights: expect no good of them", fault.Quote(dir))
+	if dir != "" {
+		if record, err := run.Read(dir); err == nil && record.Status == run.Diverged && !record.TestLoss.Defined() {
+			s.warn("--weights: the run %s diverged, and its model holds the last finite weights: expect no good of them", fault.Quote(dir))
+		}
 	}
 	s.normaliseWeights() // for config.yaml
 	file, err := checkpoint.Open(path)

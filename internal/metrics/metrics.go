@@ -155,7 +155,7 @@ func measure[F Float](logits []F, labels []int32, classes []string, predict func
 		row := logits[i*len(p) : (i+1)*len(p)]
 		y := int(label)
 		s.support[y]++
-		if !finite(row) {
+		if !Finite(row) {
 			s.nonFinite++
 			continue
 		}

@@ -64,8 +64,8 @@ func rank[F Float](row []F, y int) int {
 	return above
 }
 
-// finite tells whether no value is NaN or infinite.
-func finite[F Float](row []F) bool {
+// Finite tells whether no value is NaN or infinite.
+func Finite[F Float](row []F) bool {
 	for _, v := range row {
 		if v-v != 0 {
 			return false

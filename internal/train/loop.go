@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"imgcls/internal/device"
@@ -266,7 +265,7 @@ func (t *Trainer) culprit(e entry) (string, error) {
 		if err := t.prog.Read(v, device.Bytes(values)); err != nil {
 			return "", err
 		}
-		if slices.ContainsFunc(values, func(x float32) bool { return x-x != 0 }) {
+		if !metrics.Finite(values) {
 			return e.names[i], nil
 		}
 	}
